@@ -1,0 +1,30 @@
+"""The library's own error type: one clear line for the person at the keyboard."""
+
+import difflib
+
+
+class TfsegError(Exception):
+    """Something the user can put right: a file, a flag, an option or a label.
+
+    The message is one line that says what is wrong, where, and what is allowed.
+    The tools print it after ``error:`` and exit with status 1, without a traceback.
+    """
+
+
+def unknown(kind, name, choices):
+    """A `TfsegError` for a `name` that is not among `choices`, with the nearest ones.
+
+    Args:
+        kind: what was looked up, in words: "model", "dilated_type".
+        name: what the user gave.
+        choices: the valid names.
+    """
+    choices = [str(choice) for choice in choices]
+    near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    elif len(choices) <= 20:
+        hint = f"choose one of {', '.join(choices)}"
+    else:
+        hint = f"there are {len(choices)}, among them {', '.join(choices[:5])}"
+    return TfsegError(f"unknown {kind} '{name}'; {hint}")

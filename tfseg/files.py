@@ -1,0 +1,73 @@
+"""Reading and writing files so that a crash never leaves half of one."""
+
+import contextlib
+import json
+import os
+import tempfile
+
+from tfseg.errors import TfsegError
+
+
+@contextlib.contextmanager
+def atomic_write(path, mode="wb"):
+    """Opens a temporary file beside `path` and renames it to `path` on success.
+
+    Args:
+        path: the file to (re)place; its folder is made if missing.
+        mode: "wb" or "w" (UTF-8).
+
+    Raises:
+        TfsegError: the folder or the file can't be written (permissions, disk full).
+    """
+    path = os.fspath(path)
+    folder = os.path.dirname(path) or "."
+    temporary = None
+    try:
+        os.makedirs(folder, exist_ok=True)
+        # The prefix is a dot so that a listing never shows a file in the making.
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+        with open(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise TfsegError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON, atomically."""
+    with atomic_write(path, "w") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_json(path):
+    """The value of a JSON file.
+
+    Raises:
+        TfsegError: the file is missing or isn't JSON; the message names line and column.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise TfsegError(f"{path} is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise TfsegError(
+            f"{path} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
