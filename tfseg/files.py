@@ -7,6 +7,10 @@ import tempfile
 
 from tfseg.errors import TfsegError
 
+# Read once: asking means setting it, which isn't safe once threads write files.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 @contextlib.contextmanager
 def atomic_write(path, mode="wb"):
@@ -30,7 +34,7 @@ def atomic_write(path, mode="wb"):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
@@ -39,12 +43,6 @@ def atomic_write(path, mode="wb"):
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path, value):
