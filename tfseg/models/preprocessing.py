@@ -1,0 +1,90 @@
+"""What happens to an image before the network: it belongs to the model and travels with it."""
+
+import dataclasses
+
+import numpy as np
+
+from tfseg.errors import TfsegError
+
+CHANNEL_ORDERS = ("RGB", "BGR")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """Maps an RGB image in 0..255 to the network's input: ``(x * scale - mean) / std``.
+
+    Attributes:
+        mean: three numbers in units of ``x * scale``, in `channel_order`.
+        std: three positive numbers, likewise.
+        channel_order: "RGB", or "BGR" for networks whose weights come from Caffe or OpenCV.
+        scale: factor from 0..255 to the units of `mean` and `std`; 1/255 for means given as
+            fractions of one, 1.0 for means in 0..255.
+
+    Raises:
+        TfsegError: on values outside these ranges.
+    """
+
+    mean: tuple = (0.485, 0.456, 0.406)
+    std: tuple = (0.229, 0.224, 0.225)
+    channel_order: str = "RGB"
+    scale: float = 1 / 255
+
+    def __post_init__(self):
+        for name in ("mean", "std"):
+            try:
+                value = tuple(float(x) for x in getattr(self, name))
+            except (TypeError, ValueError):
+                value = ()
+            if len(value) != 3 or not np.all(np.isfinite(value)):
+                raise TfsegError(f"{name} must be three numbers, not {getattr(self, name)}")
+            object.__setattr__(self, name, value)
+        if min(self.std) <= 0:
+            raise TfsegError(f"std must be positive, not {list(self.std)}")
+        if self.channel_order not in CHANNEL_ORDERS:
+            raise TfsegError(f"channel_order must be RGB or BGR, not '{self.channel_order}'")
+        if not self.scale > 0:
+            raise TfsegError(f"scale must be positive, not {self.scale}")
+
+    def normalize(self, images):
+        """RGB images [..., 3] in 0..255 (any array or tensor type that has arithmetic) to float32.
+
+        uint8 tensors have to be cast to float32 by the caller; NumPy arrays need not.
+        """
+        if isinstance(images, np.ndarray):
+            images = images.astype(np.float32)
+        if self.channel_order == "BGR":
+            images = images[..., ::-1]
+        gain = np.float32(self.scale) / np.asarray(self.std, np.float32)
+        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
+        return images * gain - shift
+
+    def denormalize(self, images):
+        """The inverse of `normalize`, as a uint8 RGB array."""
+        images = np.asarray(images, np.float32)
+        images = (images * np.asarray(self.std) + np.asarray(self.mean)) / self.scale
+        if self.channel_order == "BGR":
+            images = images[..., ::-1]
+        return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+
+    @property
+    def fill(self):
+        """The RGB colour (0..255, floats) that normalises to zero: what padding is made of."""
+        colour = np.asarray(self.mean) / self.scale
+        return tuple(float(x) for x in (colour[::-1] if self.channel_order == "BGR" else colour))
+
+    def to_dict(self):
+        """Plain values for model.json."""
+        return {
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "channel_order": self.channel_order,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or set(values) - names:
+            raise TfsegError(f"preprocessing may state {', '.join(sorted(names))}, not {values}")
+        return cls(**values)

@@ -1,0 +1,74 @@
+"""model.json: everything that rebuilds a model and says what its outputs mean."""
+
+import dataclasses
+
+from tfseg.errors import TfsegError
+from tfseg.files import read_json, write_json
+from tfseg.models.preprocessing import Preprocessing
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """A model's recipe: name, options, preprocessing, and the meaning of its classes.
+
+    Attributes:
+        name: a name that `create_model` knows.
+        num_classes: how many classes the head tells apart.
+        options: keyword options of `create_model`.
+        preprocessing: `Preprocessing` of its input images.
+        classes: the class names in index order, or None.
+        palette: one [r, g, b] (0..255) per class, or None.
+        ignore_label: the label value that neither loss nor metric counts.
+        label_map: {value in the label files: class index}, or None.
+    """
+
+    name: str
+    num_classes: int
+    options: dict = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing = dataclasses.field(default_factory=Preprocessing)
+    classes: list | None = None
+    palette: list | None = None
+    ignore_label: int = 255
+    label_map: dict | None = None
+
+    def __post_init__(self):
+        for name in ("classes", "palette"):
+            value = getattr(self, name)
+            if value is not None and len(value) < self.num_classes:
+                raise TfsegError(
+                    f"{name} has {len(value)} entries for a model of {self.num_classes} classes"
+                )
+
+    def build(self, **options):
+        """A fresh model of this recipe; `options` override the stored ones."""
+        from tfseg.models.factory import create_model
+
+        return create_model(self.name, self.num_classes, **{**self.options, **options})
+
+    def save(self, path):
+        """Writes the recipe as JSON, atomically."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values["preprocessing"] = self.preprocessing.to_dict()
+        write_json(path, {"format": FORMAT, **values})
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save` wrote.
+
+        Raises:
+            TfsegError: the file is missing, isn't JSON, or was written by a newer tfseg.
+        """
+        values = read_json(path)
+        if not isinstance(values, dict) or "name" not in values or "num_classes" not in values:
+            raise TfsegError(f"{path} does not describe a model: it has no name or num_classes")
+        if values.pop("format", FORMAT) != FORMAT:
+            raise TfsegError(f"{path} was written by a newer tfseg; update to read it")
+        surplus = set(values) - {field.name for field in dataclasses.fields(cls)}
+        if surplus:
+            raise TfsegError(f"{path} has unknown entries: {', '.join(sorted(surplus))}")
+        values["preprocessing"] = Preprocessing.from_dict(values.get("preprocessing", {}))
+        if values.get("label_map") is not None:
+            values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}
+        return cls(**values)
