@@ -1,0 +1,122 @@
+"""Evaluation of a model on a list of images, on any number of devices."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data import eval_dataset
+from tfseg.evaluation.confusion import confusion_matrix
+from tfseg.evaluation.inference import Inference
+
+
+class Evaluator:
+    """Confusion matrices of one model: the network is traced once for all calls.
+
+    Every replica takes one whole image at a time, of any size, and all of them take the same
+    number of steps. The counts are integers, so the result doesn't depend on the number of
+    replicas or workers.
+
+    Args:
+        model: a `Segmenter`, made in the scope of `strategy`.
+        preprocessing: the model's `Preprocessing`.
+        ignore_label: the label value that isn't counted.
+        label_map: {value in the label files: class index}, or None.
+        strategy: a `tf.distribute.Strategy`; None for the current one.
+    """
+
+    def __init__(self, model, preprocessing, *, ignore_label=255, label_map=None, strategy=None):
+        self.inference = Inference(model)
+        self.preprocessing = preprocessing
+        self.ignore_label = ignore_label
+        self.label_map = label_map
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self._step = None
+
+    def __call__(self, image_list, progress=None):
+        """The confusion matrix of a whole `ImageList` with labels.
+
+        Args:
+            image_list: what `tfseg.data.read_split` returns.
+            progress: called as progress(done, total) with numbers of images, after each step.
+
+        Returns:
+            int64 [C, C], rows truth, columns prediction; the same on every worker.
+
+        Raises:
+            TfsegError: an image or label that can't be used; the message names the file.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        steps = math.ceil(len(image_list) / replicas)
+        dataset = self.strategy.distribute_datasets_from_function(
+            lambda context: self._shard(image_list, context)
+        )
+        if self._step is None:
+            signature = [dataset.element_spec]
+            self._step = tf.function(self._matrices, input_signature=signature)
+        totals = 0
+        for step, element in enumerate(dataset):
+            # Each replica's sum stays on its own device until the end.
+            matrices = self._step(element)
+            totals = [a + b for a, b in zip(totals, matrices, strict=True)] if step else matrices
+            if progress:
+                progress(min((step + 1) * replicas, len(image_list)), len(image_list))
+        assert step + 1 == steps, f"{step + 1} steps instead of {steps}"
+        return self._sum(totals)
+
+    def _shard(self, image_list, context):
+        """The images of one worker, padded so that all replicas of all workers stay in step."""
+        workers = context.num_input_pipelines
+        replicas = context.num_replicas_in_sync // workers
+        steps = math.ceil(len(image_list) / context.num_replicas_in_sync)
+        return eval_dataset(
+            image_list,
+            self.preprocessing,
+            num_classes=self.inference.model.num_classes,
+            label_map=self.label_map,
+            ignore_label=self.ignore_label,
+            shard=(context.input_pipeline_id, workers),
+            pad_to=steps * replicas,
+        )
+
+    def _matrices(self, element):
+        matrices = self.strategy.run(self._matrix, args=(element,))
+        return self.strategy.experimental_local_results(matrices)
+
+    def _matrix(self, element):
+        images, labels = element[:2]
+        return confusion_matrix(
+            labels,
+            self.inference.labels(images),
+            self.inference.model.num_classes,
+            self.ignore_label,
+        )
+
+    def _sum(self, totals):
+        """The sum over this worker's replicas and over all workers, as NumPy."""
+        values = self.strategy.experimental_distribute_values_from_function(
+            lambda context: totals[context.replica_id_in_sync_group % len(totals)]
+        )
+        reduced = self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+        return np.asarray(reduced, np.int64)
+
+
+def evaluate(
+    model,
+    image_list,
+    preprocessing,
+    *,
+    ignore_label=255,
+    label_map=None,
+    strategy=None,
+    progress=None,
+):
+    """One evaluation of `model` on `image_list`; see `Evaluator`, which is for repeated ones."""
+    evaluator = Evaluator(
+        model,
+        preprocessing,
+        ignore_label=ignore_label,
+        label_map=label_map,
+        strategy=strategy,
+    )
+    return evaluator(image_list, progress)

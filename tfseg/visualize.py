@@ -1,0 +1,108 @@
+"""Pictures of label maps: palettes, overlays, panels."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+# Pixels without a class: PASCAL VOC's cream, which no class of its colour map has.
+VOID = (224, 224, 192)
+
+
+def default_palette(num_classes):
+    """The PASCAL VOC colour map, for any number of classes up to 256.
+
+    The bits of the index are dealt out to red, green and blue from the highest bit down, so that
+    neighbouring classes get distant colours and class 0 is black.
+
+    Returns:
+        A list of `num_classes` [red, green, blue], 0..255.
+    """
+    palette = []
+    for index in range(num_classes):
+        colour = [0, 0, 0]
+        for bit in range(8):
+            for channel in range(3):
+                colour[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+        palette.append(colour)
+    return palette
+
+
+def colour_table(palette):
+    """`palette` as uint8 [256, 3], for lookup by label or a palette PNG; the rest is `VOID`."""
+    table = np.full((256, 3), VOID, np.uint8)
+    table[: len(palette)] = palette
+    return table
+
+
+def colorize(labels, palette):
+    """The colours of a label map.
+
+    Args:
+        labels: integers 0..255, [H, W].
+        palette: [red, green, blue] per class, 0..255; labels beyond it become `VOID`.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    return colour_table(palette)[np.asarray(labels)]
+
+
+def overlay(image, labels, palette, alpha=0.5):
+    """The image with the colours of its label map laid over it.
+
+    Args:
+        image: uint8 RGB [H, W, 3].
+        labels: integers 0..255, [H, W]; pixels beyond the palette show the image alone.
+        palette: [red, green, blue] per class, 0..255.
+        alpha: opacity of the colours, 0..1.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    image, labels = np.asarray(image), np.asarray(labels)
+    if image.shape != (*labels.shape, 3):
+        raise ValueError(f"image of shape {image.shape} with labels of shape {labels.shape}")
+    # 8-bit fixed point: a photo in float32 would take four times the memory.
+    weight = np.uint16(round(alpha * 256))
+    mixed = image * (np.uint16(256) - weight) + colorize(labels, palette) * weight
+    mixed = (mixed + np.uint16(128)) >> 8
+    return np.where((labels < len(palette))[..., None], mixed.astype(np.uint8), image)
+
+
+def panel(images, titles, height=None):
+    """Images of any sizes side by side, each under its title.
+
+    Args:
+        images: uint8 RGB arrays [H, W, 3].
+        titles: one line for each; shortened with an ellipsis where it is wider than its image.
+        height: all images are resized to this height in pixels; default the tallest's.
+
+    Returns:
+        uint8 [H', W', 3] on white.
+    """
+    height = height or max(len(image) for image in images)
+    pictures = []
+    for image in images:
+        picture = Image.fromarray(np.asarray(image, np.uint8))
+        width = max(1, round(picture.width * height / picture.height))
+        pictures.append(picture.resize((width, height), Image.Resampling.LANCZOS))
+    size = min(max(height // 16, 12), 28)
+    font, gap = ImageFont.load_default(size), size // 2
+    band = 2 * size
+    width = sum(picture.width for picture in pictures) + gap * (len(pictures) + 1)
+    canvas = Image.new("RGB", (width, height + band + gap), "white")
+    draw = ImageDraw.Draw(canvas)
+    left = gap
+    for picture, title in zip(pictures, titles, strict=True):
+        canvas.paste(picture, (left, band))
+        draw.text((left, band // 2), _fit(title, font, picture.width), "black", font, anchor="lm")
+        left += picture.width + gap
+    return np.asarray(canvas)
+
+
+def _fit(text, font, width):
+    """`text`, or as much of its start as fits `width` pixels with an ellipsis."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
