@@ -1,6 +1,17 @@
 """Models: the variants table, segmenters, classifiers, and what travels with them."""
 
+from tfseg.models.classifier import Classifier
+from tfseg.models.factory import create_classifier, create_model, list_models
 from tfseg.models.preprocessing import Preprocessing
+from tfseg.models.segmenter import Segmenter
 from tfseg.models.spec import ModelSpec
 
-__all__ = ["ModelSpec", "Preprocessing"]
+__all__ = [
+    "Classifier",
+    "ModelSpec",
+    "Preprocessing",
+    "Segmenter",
+    "create_classifier",
+    "create_model",
+    "list_models",
+]

@@ -1,0 +1,116 @@
+"""Residual blocks, with every stride and dilation stated at construction.
+
+He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 3.3 and 4.1;
+Yu, Koltun, Funkhouser, "Dilated Residual Networks", CVPR 2017, sections 2 and 4.
+"""
+
+import keras
+
+from tfseg.layers import ConvBN
+from tfseg.layers.conv import strided_size
+
+
+class _Residual(keras.layers.Layer):
+    """What the two blocks share: the projection shortcut, the sum, and the config.
+
+    Args:
+        filters: channels of the 3x3 convolutions.
+        strides: an int, the block's stride.
+        dilations: (first, second) dilation rate of the block's 3x3 convolutions.
+        residual: whether the input is added; DRN-C's last blocks leave it out (section 4 of the
+            paper: the sum would carry gridding past them).
+        stride_on: "3x3" (torchvision) or "1x1" (Caffe, TF-slim), for bottlenecks.
+        conv: dict of further `ConvBN` arguments (padding, batch_norm).
+
+    Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters * expansion].
+    """
+
+    expansion = 1
+
+    def __init__(
+        self,
+        filters,
+        strides=1,
+        dilations=(1, 1),
+        residual=True,
+        stride_on="3x3",
+        conv=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.dilations = tuple(dilations)
+        self.residual = residual
+        self.stride_on = stride_on
+        self.conv = dict(conv or {})
+        self.units = self._main_path()
+        self.projection = None
+
+    def _unit(self, filters, kernel_size, name, strides=1, dilation=1, activation="relu"):
+        return ConvBN(
+            filters,
+            kernel_size,
+            strides,
+            dilation,
+            activation=activation,
+            name=name,
+            dtype=self.dtype_policy,
+            **self.conv,
+        )
+
+    def build(self, input_shape):
+        shape = input_shape
+        for unit in self.units:
+            unit.build(shape)
+            shape = unit.compute_output_shape(shape)
+        if self.residual and (self.strides != 1 or input_shape[-1] != shape[-1]):
+            self.projection = self._unit(shape[-1], 1, "projection", self.strides, activation=None)
+            self.projection.build(input_shape)
+
+    def call(self, inputs, training=False):
+        outputs = inputs
+        for unit in self.units:
+            outputs = unit(outputs, training=training)
+        if self.projection is not None:
+            inputs = self.projection(inputs, training=training)
+        return keras.ops.relu(outputs + inputs if self.residual else outputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        size = (strided_size(height, self.strides), strided_size(width, self.strides))
+        return (batch, *size, self.filters * self.expansion)
+
+    def get_config(self):
+        names = ("filters", "strides", "dilations", "residual", "stride_on", "conv")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class BasicBlock(_Residual):
+    """Two 3x3 convolutions; the first one strides."""
+
+    def _main_path(self):
+        first, second = self.dilations
+        return [
+            self._unit(self.filters, 3, "conv1", self.strides, first),
+            self._unit(self.filters, 3, "conv2", 1, second, activation=None),
+        ]
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Bottleneck(_Residual):
+    """1x1, 3x3, 1x1 convolutions; the 3x3 takes the second dilation rate."""
+
+    expansion = 4
+
+    def _main_path(self):
+        outer, inner = (self.strides, 1) if self.stride_on == "1x1" else (1, self.strides)
+        return [
+            self._unit(self.filters, 1, "conv1", outer),
+            self._unit(self.filters, 3, "conv2", inner, self.dilations[1]),
+            self._unit(self.filters * self.expansion, 1, "conv3", activation=None),
+        ]
+
+
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}

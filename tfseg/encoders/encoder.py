@@ -1,0 +1,122 @@
+"""An encoder is a stem and a table of stages; this builds one from them."""
+
+import dataclasses
+
+import keras
+
+from tfseg.encoders.blocks import BLOCKS
+from tfseg.layers import ConvBN, MaxPool2D
+
+
+@dataclasses.dataclass(frozen=True)
+class Stem:
+    """The convolutions before the first stage.
+
+    Attributes:
+        convs: rows of (filters, kernel_size, strides).
+        pool: padding of the `MaxPool2D` behind them, or None.
+    """
+
+    convs: tuple
+    pool: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One row of an encoder's table.
+
+    Attributes:
+        unit: "basic", "bottleneck", or "conv" for plain convolutions.
+        filters: channels of the 3x3 convolutions.
+        dilations: one (first, second) pair of dilation rates per block; its length is the number
+            of blocks. "conv" units use the second.
+        strides: stride of the first block.
+        residual: whether blocks add their input.
+    """
+
+    unit: str
+    filters: int
+    dilations: tuple
+    strides: int = 1
+    residual: bool = True
+
+
+class Encoder(keras.Model):
+    """A functional model from images to a dict of feature maps.
+
+    Input [N, H, W, 3], normalised, any H and W. Output {"stage1": [N, h, w, c], ...} in order;
+    the last one is the encoder's output.
+
+    Args:
+        stem: a `Stem`.
+        stages: list of `Stage`.
+        pyramid: the four stages that stand for ResNet's conv2 to conv5 in a feature pyramid; a
+            stage that isn't there is replaced by the last.
+        stride_on, conv: passed to the blocks.
+        config: what `get_config` returns, the subclass's own arguments.
+
+    Attributes:
+        strides: {stage: input pixels per feature}.
+        pyramid: four stage names, fine to coarse; the last is the encoder's output.
+        output_stride: stride of the output.
+    """
+
+    def __init__(self, stem, stages, pyramid, *, stride_on="3x3", conv=None, config=None):
+        conv = dict(conv or {})
+        images = keras.Input((None, None, 3), name="images")
+        features, strides = {}, {}
+        with keras.name_scope("encoder"):
+            outputs, stride = _apply_stem(images, stem, conv)
+            for number, stage in enumerate(stages, 1):
+                if not stage.dilations:
+                    continue
+                name = f"stage{number}"
+                outputs = _apply_stage(outputs, stage, name, stride_on, conv)
+                stride *= stage.strides
+                features[name], strides[name] = outputs, stride
+        super().__init__(inputs=images, outputs=features, name="encoder")
+        last = list(features)[-1]
+        self.strides = strides
+        self.pyramid = (*(name if name in features else last for name in pyramid[:-1]), last)
+        self.output_stride = stride
+        self._config = dict(config or {})
+
+    def get_config(self):
+        return dict(self._config)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _apply_stem(outputs, stem, conv):
+    stride = 1
+    for number, (filters, kernel_size, strides) in enumerate(stem.convs, 1):
+        name = "stem" if len(stem.convs) == 1 else f"stem{number}"
+        outputs = ConvBN(filters, kernel_size, strides, name=name, **conv)(outputs)
+        stride *= strides
+    if stem.pool:
+        outputs = MaxPool2D(stem.pool, name="pool")(outputs)
+        stride *= 2
+    return outputs, stride
+
+
+def _apply_stage(outputs, stage, name, stride_on, conv):
+    for number, dilations in enumerate(stage.dilations, 1):
+        strides = stage.strides if number == 1 else 1
+        if stage.unit == "conv":
+            unit = ConvBN(
+                stage.filters, 3, strides, dilations[1], name=f"{name}_conv{number}", **conv
+            )
+        else:
+            unit = BLOCKS[stage.unit](
+                stage.filters,
+                strides,
+                dilations,
+                stage.residual,
+                stride_on,
+                conv,
+                name=f"{name}_block{number}",
+            )
+        outputs = unit(outputs)
+    return outputs

@@ -1,0 +1,17 @@
+"""Keras layers with plain arguments, built on keras.ops."""
+
+from tfseg.layers.batch_norm import BatchNorm
+from tfseg.layers.conv import Conv2D, convolve
+from tfseg.layers.conv_bn import ConvBN
+from tfseg.layers.pooling import MaxPool2D
+from tfseg.layers.resize import resize, upsample_zero_border
+
+__all__ = [
+    "BatchNorm",
+    "Conv2D",
+    "ConvBN",
+    "MaxPool2D",
+    "convolve",
+    "resize",
+    "upsample_zero_border",
+]

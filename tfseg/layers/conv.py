@@ -1,0 +1,124 @@
+"""Convolution with PyTorch's or TensorFlow's padding, and native dilation."""
+
+import keras
+from keras import ops
+
+from tfseg.errors import unknown
+
+PADDINGS = ("symmetric", "same")
+
+
+def he_normal():
+    """He's initialiser over the fan-out, as the DRN code has it: std sqrt(2 / (k * k * filters)).
+
+    He et al., "Delving Deep into Rectifiers", ICCV 2015, section 2.2 (backward case).
+    """
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def convolve(inputs, kernel, strides=1, dilation_rate=1, padding="symmetric"):
+    """A 2-D convolution; the one place that knows how each backend likes it best.
+
+    Args:
+        inputs: [N, H, W, C].
+        kernel: [k, k, C, filters], k odd.
+        strides: an int.
+        dilation_rate: an int.
+        padding: "symmetric" pads (k - 1) * dilation_rate / 2 on every side, as PyTorch and Caffe
+            networks do; "same" is TensorFlow's, which depends on the input's size.
+
+    Returns:
+        [N, ceil(H / strides), ceil(W / strides), filters].
+    """
+    mode = "same"
+    extent = (kernel.shape[0] - 1) * dilation_rate
+    # At stride 1 both paddings are the same thing, and "same" saves a copy of the input.
+    if padding == "symmetric" and strides > 1 and extent:
+        side = (extent // 2, extent // 2)
+        inputs = ops.pad(inputs, ((0, 0), side, side, (0, 0)))
+        mode = "valid"
+    if keras.backend.backend() == "tensorflow":
+        # ops.conv turns a dilation into SpaceToBatch, Conv2D, BatchToSpace; this is the real op.
+        import tensorflow as tf
+
+        return tf.nn.conv2d(inputs, kernel, strides, mode.upper(), dilations=dilation_rate)
+    return ops.conv(inputs, kernel, strides, mode, dilation_rate=dilation_rate)
+
+
+def strided_size(size, strides):
+    """ceil(size / strides), or None for an unknown size."""
+    return None if size is None else -(-size // strides)
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Conv2D(keras.layers.Layer):
+    """A square 2-D convolution.
+
+    Args:
+        filters: output channels.
+        kernel_size: an odd int.
+        strides: an int; the output is ceil(size / strides).
+        dilation_rate: an int, the spacing of the kernel's taps ("atrous" rate).
+        padding: "symmetric" (PyTorch, Caffe) or "same" (TensorFlow).
+        use_bias: adds a bias, zero at first.
+        kernel_initializer: any Keras initialiser; default `he_normal`.
+
+    Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
+
+    Raises:
+        TfsegError: unknown `padding`.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        dilation_rate=1,
+        padding="symmetric",
+        use_bias=False,
+        kernel_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if padding not in PADDINGS:
+            raise unknown("padding", padding, PADDINGS)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.dilation_rate = dilation_rate
+        self.padding = padding
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer or he_normal())
+
+    def build(self, input_shape):
+        size = (self.kernel_size, self.kernel_size)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*size, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, inputs):
+        outputs = convolve(inputs, self.kernel, self.strides, self.dilation_rate, self.padding)
+        return outputs if self.bias is None else outputs + ops.cast(self.bias, outputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        size = (strided_size(height, self.strides), strided_size(width, self.strides))
+        return (batch, *size, self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
+            "padding": self.padding,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

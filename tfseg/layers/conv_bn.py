@@ -1,0 +1,64 @@
+"""The unit that every network here is made of: convolution, batch norm, activation."""
+
+import keras
+
+from tfseg.layers.batch_norm import BatchNorm
+from tfseg.layers.conv import Conv2D
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ConvBN(keras.layers.Layer):
+    """Convolution without bias, batch normalisation, and an activation.
+
+    Args:
+        filters, kernel_size, strides, dilation_rate, padding: as for `Conv2D`.
+        activation: a Keras activation, or None.
+        batch_norm: dict of `BatchNorm`'s arguments.
+
+    Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        dilation_rate=1,
+        padding="symmetric",
+        activation="relu",
+        batch_norm=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.batch_norm = dict(batch_norm or {})
+        self.activation = keras.activations.get(activation)
+        self.conv = Conv2D(
+            filters,
+            kernel_size,
+            strides,
+            dilation_rate,
+            padding,
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.bn = BatchNorm(**self.batch_norm, dtype=self.dtype_policy, name="bn")
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.bn.build(self.conv.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=False):
+        return self.activation(self.bn(self.conv(inputs), training=training))
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+    def get_config(self):
+        conv = self.conv.get_config()
+        names = ("filters", "kernel_size", "strides", "dilation_rate", "padding")
+        return {
+            **super().get_config(),
+            **{name: conv[name] for name in names},
+            "activation": keras.activations.serialize(self.activation),
+            "batch_norm": self.batch_norm,
+        }

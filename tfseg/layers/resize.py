@@ -1,0 +1,36 @@
+"""The one way in which maps are resized."""
+
+from keras import ops
+
+
+def resize(maps, size):
+    """Half-pixel bilinear resizing, without antialiasing (PyTorch's ``align_corners=False``).
+
+    Args:
+        maps: [N, h, w, C].
+        size: (H, W), ints or scalar tensors.
+
+    Returns:
+        [N, H, W, C] of the same dtype.
+    """
+    return ops.cast(ops.image.resize(maps, size, interpolation="bilinear"), maps.dtype)
+
+
+def upsample_zero_border(maps, factor):
+    """Bilinear upsampling that interpolates against zeros outside the map.
+
+    It equals the transposed convolution with a fixed bilinear kernel of size 2 * factor that
+    FCN and DRN segmenters end with (Long et al., "Fully Convolutional Networks", CVPR 2015,
+    section 3.3).
+
+    Args:
+        maps: [N, h, w, C].
+        factor: an int.
+
+    Returns:
+        [N, factor * h, factor * w, C] of the same dtype.
+    """
+    maps = ops.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shape = ops.shape(maps)
+    maps = resize(maps, (shape[1] * factor, shape[2] * factor))
+    return maps[:, factor:-factor, factor:-factor]

@@ -1,0 +1,85 @@
+"""The segmenter: an encoder, a decoder, and one forward contract."""
+
+import keras
+from keras import ops
+
+from tfseg.errors import unknown
+from tfseg.layers import resize, upsample_zero_border
+
+UPSAMPLINGS = ("bilinear", "zero_border")
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Segmenter(keras.Model):
+    """Per-pixel class scores from images of any size.
+
+    ``model(images)`` takes normalised float images [N, H, W, 3] and returns a dict of float32 maps:
+    "logits" [N, h, w, num_classes] at the decoder's own resolution, and whatever else the loss
+    looks at (the keys of `loss_weights`), such as "aux_logits".
+
+    Made by `tfseg.create_model`, whose arguments are its config.
+
+    Args:
+        encoder: an `Encoder`.
+        decoder: a layer from the encoder's features to a dict with "logits".
+        config: the arguments of `create_model`: "model", "num_classes", "options".
+        upsampling: how `upsample` works: "bilinear" or "zero_border".
+        loss_resolution: where the loss is computed: "labels" or "logits".
+        loss_weights: {output: weight in the loss}.
+    """
+
+    def __init__(self, encoder, decoder, config, upsampling, loss_resolution, loss_weights):
+        if upsampling not in UPSAMPLINGS:
+            raise unknown("upsampling", upsampling, UPSAMPLINGS)
+        images = keras.Input((None, None, 3), name="images")
+        outputs = decoder(encoder(images))
+        # Half-precision scores would cost accuracy in the softmax and gain nothing.
+        to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32")
+        outputs = {name: to_float32(value) for name, value in outputs.items()}
+        super().__init__(inputs=images, outputs=outputs, name=config["model"])
+        self.encoder = encoder
+        self.decoder = decoder
+        self.upsampling = upsampling
+        self.loss_resolution = loss_resolution
+        self.loss_weights = dict(loss_weights)
+        self.num_classes = config["num_classes"]
+        self.output_stride = encoder.output_stride
+        self._config = config
+
+    @property
+    def name_and_options(self):
+        """(name, options) that `create_model` made this model from."""
+        return self._config["model"], dict(self._config["options"])
+
+    def upsample(self, logits, size):
+        """`logits` [N, h, w, C] at `size` (H, W), in the model's published way: [N, H, W, C].
+
+        "zero_border" multiplies by the output stride and crops; "bilinear" resizes to the size.
+        """
+        if self.upsampling == "zero_border":
+            return upsample_zero_border(logits, self.output_stride)[:, : size[0], : size[1]]
+        return resize(logits, size)
+
+    def probabilities(self, images, size=None):
+        """Softmax over the classes at `size` (default: the images' own).
+
+        Args:
+            images: normalised floats [N, H, W, 3].
+            size: (height, width) of the result.
+
+        Returns:
+            float32 [N, height, width, num_classes], each pixel summing to one.
+        """
+        if size is None:
+            size = ops.shape(images)[1:3]
+        logits = self(images, training=False)["logits"]
+        return ops.softmax(self.upsample(logits, size))
+
+    def get_config(self):
+        return dict(self._config)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        from tfseg.models.factory import create_model
+
+        return create_model(config["model"], config["num_classes"], **config["options"])
