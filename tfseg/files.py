@@ -13,6 +13,35 @@ os.umask(_UMASK)
 
 
 @contextlib.contextmanager
+def replacing(path):
+    """The path of a temporary file beside `path`, renamed to `path` on success.
+
+    For writers that want a path; the temporary one ends like `path` and starts with a dot, so that
+    a listing never shows a file in the making. The folder is made if missing.
+
+    Raises:
+        TfsegError: the folder or the file can't be written (permissions, disk full).
+    """
+    path = os.fspath(path)
+    folder, name = os.path.split(path)
+    temporary = None
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=f".{name}", dir=folder or ".")
+        os.close(handle)
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_UMASK)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise TfsegError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+@contextlib.contextmanager
 def atomic_write(path, mode="wb"):
     """Opens a temporary file beside `path` and renames it to `path` on success.
 
@@ -23,26 +52,11 @@ def atomic_write(path, mode="wb"):
     Raises:
         TfsegError: the folder or the file can't be written (permissions, disk full).
     """
-    path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
-    temporary = None
-    try:
-        os.makedirs(folder, exist_ok=True)
-        # The prefix is a dot so that a listing never shows a file in the making.
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        with open(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+    with replacing(path) as temporary:
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise TfsegError(f"can't write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def write_json(path, value):

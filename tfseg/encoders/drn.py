@@ -68,6 +68,9 @@ class DRN(Encoder):
     Input [N, H, W, 3], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
     ceil(W / 8), C]}.
 
+    Attributes:
+        architecture: "A", "C" or "D".
+
     Raises:
         TfsegError: unknown variant, wrong number of `blocks`, other `output_stride`.
     """
@@ -100,6 +103,7 @@ class DRN(Encoder):
             "conv": dict(conv or {}),
         }
         super().__init__(stem, stages, pyramid, conv=conv, config=config)
+        self.architecture = architecture
 
 
 def check_blocks(variant, blocks, published):
