@@ -1,5 +1,6 @@
 """The one way in which maps are resized."""
 
+import keras
 from keras import ops
 
 
@@ -13,6 +14,11 @@ def resize(maps, size):
     Returns:
         [N, H, W, C] of the same dtype.
     """
+    if keras.backend.backend() == "tensorflow":
+        # ops.image.resize compares the size in Python, so it can't be one that the graph computes.
+        import tensorflow as tf
+
+        return tf.cast(tf.image.resize(maps, size), maps.dtype)
     return ops.cast(ops.image.resize(maps, size, interpolation="bilinear"), maps.dtype)
 
 
