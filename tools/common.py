@@ -1,0 +1,105 @@
+"""What the tools share: how they start, how they end, and the flags that they have in common."""
+
+import logging as standard_logging
+import os
+import sys
+
+# Before TensorFlow is imported: its start-up notes would bury the tool's own lines.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app, flags, logging
+
+from tfseg.errors import TfsegError
+
+FLAGS = flags.FLAGS
+
+
+def run(main):
+    """Runs a tool's `main()` under absl; the one place that turns exceptions into exit codes.
+
+    `main` takes no arguments and returns an exit code or None. A `TfsegError` ends in one line on
+    stderr and exit code 1, or the error's own `exit_code`; Ctrl-C in 130; a closed pipe in 141.
+    """
+
+    def guarded(argv):
+        if len(argv) > 1:
+            return _fail(f"unexpected argument '{argv[1]}'; options start with --")
+        if not FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.INFO)
+        logging.use_absl_handler()
+        logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
+        try:
+            return main()
+        except TfsegError as error:
+            return _fail(str(error), getattr(error, "exit_code", 1))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            # Python would complain once more while it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+
+    app.run(guarded)
+
+
+def _fail(message, code=1):
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def define_data(split=None):
+    """Defines --data_dir and, if a default is given, --split."""
+    flags.DEFINE_string("data_dir", None, "Folder with the image lists and info.json.")
+    if split is not None:
+        flags.DEFINE_string("split", split, "Which lists to read: {split}_images.txt and so on.")
+
+
+def define_model_option():
+    """Defines --model_option, whose values `parse_options` reads."""
+    flags.DEFINE_multi_string(
+        "model_option",
+        [],
+        "An option of the model as key=value, such as output_stride=16; may be repeated.",
+    )
+
+
+def parse_options(pairs):
+    """["key=value", ...] as a dict; values become bools, ints, floats, None, lists or strings.
+
+    Raises:
+        TfsegError: an entry has no "=".
+    """
+    options = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise TfsegError(f"--model_option={pair} is not of the form key=value")
+        options[key.strip()] = parse_value(value.strip())
+    return options
+
+
+def parse_value(text):
+    """ "true", "16", "0.5", "none", "1,2,4" or any other text as the Python value it stands for."""
+    if "," in text:
+        return [parse_value(part.strip()) for part in text.split(",") if part.strip()]
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def require(*names):
+    """Checks that the flags `names` were given.
+
+    Raises:
+        TfsegError: one is missing.
+    """
+    for name in names:
+        if FLAGS[name].value in (None, "", []):
+            raise TfsegError(f"--{name} is missing; --help lists all flags")
