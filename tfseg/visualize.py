@@ -62,10 +62,11 @@ def overlay(image, labels, palette, alpha=0.5):
     if image.shape != (*labels.shape, 3):
         raise ValueError(f"image of shape {image.shape} with labels of shape {labels.shape}")
     # 8-bit fixed point: a photo in float32 would take four times the memory.
-    weight = np.uint16(round(alpha * 256))
-    mixed = image * (np.uint16(256) - weight) + colorize(labels, palette) * weight
-    mixed = (mixed + np.uint16(128)) >> 8
-    return np.where((labels < len(palette))[..., None], mixed.astype(np.uint8), image)
+    weight = round(alpha * 256)
+    mixed = image.astype(np.uint16) * (256 - weight)
+    mixed += colorize(labels, palette).astype(np.uint16) * weight
+    mixed += 128
+    return np.where((labels < len(palette))[..., None], (mixed >> 8).astype(np.uint8), image)
 
 
 def panel(images, titles, height=None):

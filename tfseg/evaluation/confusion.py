@@ -40,10 +40,11 @@ def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
 def scores(matrix, classes=None):
     """The four published scores and each class's own (Long et al. 2015, section 5).
 
-    With n_ij pixels of class i predicted as j, t_i of class i in all and p_i predicted as i:
-    pixel accuracy is sum n_ii / sum t_i; mean accuracy the mean of n_ii / t_i over the classes
-    that occur in the truth; IoU of a class n_ii / (t_i + p_i - n_ii); mean IoU its mean over the
-    classes that occur in truth or prediction; frequency-weighted IoU its mean weighted by t_i.
+    With n_ij pixels of class i predicted as j, t_i pixels of class i in all and p_i predicted as
+    class i: pixel accuracy is sum n_ii / sum t_i; mean accuracy the mean of n_ii / t_i over the
+    classes that occur in the truth; IoU of a class n_ii / (t_i + p_i - n_ii); mean IoU its mean
+    over the classes that occur in truth or prediction; frequency-weighted IoU its mean weighted
+    by t_i.
 
     Args:
         matrix: integers [C, C], rows truth, columns prediction.

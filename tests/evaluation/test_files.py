@@ -1,0 +1,135 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfseg.errors import TfsegError
+from tfseg.evaluation.files import find_images, predict_files
+
+
+class Stripes:
+    """Stands for a predictor: the class is the red value, up to 2."""
+
+    palette = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
+
+    def predict(self, image):
+        return np.minimum(image[..., 0], 2)
+
+
+def picture(path, size=(5, 4), red=1):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    array = np.zeros((size[1], size[0], 3), np.uint8)
+    array[:, ::2, 0] = red
+    Image.fromarray(array).save(path)
+    return str(path)
+
+
+def listing(folder):
+    return sorted(
+        os.path.relpath(os.path.join(parent, file), folder)
+        for parent, _, files in os.walk(folder)
+        for file in files
+    )
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("b/2.png", "a.png", "b/c/3.bmp", "b/1.PNG"):
+        picture(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "notes.txt").write_text("not an image")
+    return tmp_path / "photos"
+
+
+def test_folder_is_searched_and_keeps_its_structure(photos):
+    names = find_images([str(photos)])
+    assert list(names.values()) == ["a.png", "b/1.png", "b/2.png", "b/c/3.png"]
+    assert list(names)[3] == str(photos / "b/c/3.bmp")
+
+
+def test_files_and_lists(photos):
+    list_file = photos / "some_images.txt"
+    outside = picture(photos.parent / "outside.png")
+    list_file.write_text(f"b/2.png\n\nb/../a.png\n../outside.png\n{photos}/b/c/3.bmp\n")
+    names = find_images([str(photos / "b/1.PNG"), str(list_file)])
+    values = list(names.values())
+    assert values[:4] == ["1.png", "b/2.png", "a.png", "outside.png"]
+    # An absolute name stays below the output folder.
+    assert values[4] == str(photos)[1:] + "/b/c/3.png"
+    assert os.path.samefile(list(names)[3], outside)
+
+
+def test_same_stem_keeps_the_extension(photos):
+    picture(photos / "a.jpg")
+    names = find_images([str(photos)])
+    assert list(names.values())[:2] == ["a.jpg.png", "a.png.png"]
+
+
+def test_same_name_from_two_folders_is_an_error(photos, tmp_path):
+    picture(tmp_path / "more" / "a.png")
+    with pytest.raises(TfsegError, match=r"photos/a.png and .*more/a.png would both"):
+        find_images([str(photos), str(tmp_path / "more")])
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty folder", "empty list"])
+def test_nothing_to_predict(kind, tmp_path):
+    path = tmp_path / "input.txt"
+    if kind == "empty folder":
+        path = tmp_path / "folder"
+        path.mkdir()
+    elif kind == "empty list":
+        path.write_text("\n")
+    with pytest.raises(TfsegError, match="does not exist" if kind == "missing" else "no image"):
+        find_images([str(path)])
+
+
+def test_results_of_many_images(photos, tmp_path):
+    names = find_images([str(photos)])
+    done = list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
+    assert done == [(path, None) for path in names]
+    kinds = ("color", "labels", "overlay")
+    assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in kinds for n in names.values())
+    expected = np.tile(np.array([1, 0, 1, 0, 1], np.uint8), (4, 1))
+    with Image.open(tmp_path / "out/labels/b/2.png") as labels:
+        assert labels.mode == "L"
+        assert np.array_equal(np.asarray(labels), expected)
+    with Image.open(tmp_path / "out/color/b/2.png") as color:
+        assert np.array_equal(np.asarray(color), expected)
+        assert np.asarray(color.convert("RGB"))[0, 0].tolist() == [255, 0, 0]
+    with Image.open(tmp_path / "out/overlay/b/2.png") as overlay:
+        assert overlay.mode == "RGB" and overlay.size == (5, 4)
+
+
+def test_bad_image_is_reported_and_the_others_are_done(photos, tmp_path):
+    good = (photos / "b/2.png").read_bytes()
+    (photos / "b/2.png").write_bytes(good[: len(good) // 2])
+    (photos / "a.png").write_bytes(b"nothing of the kind")
+    names = find_images([str(photos)])
+    done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=2))
+    assert sorted(path for path, _ in done) == sorted(names)
+    failures = {os.path.relpath(path, photos): message for path, message in done if message}
+    assert set(failures) == {"a.png", "b/2.png"}
+    assert all(name in message and "\n" not in message for name, message in failures.items())
+    assert listing(tmp_path / "out") == ["labels/b/1.png", "labels/b/c/3.png"]
+
+
+def test_failure_while_writing_leaves_no_half_file(photos, tmp_path, monkeypatch):
+    names = find_images([str(photos)])
+    save = Image.Image.save
+
+    def full_disk(self, file, *args):
+        save(self, file, *args)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    with pytest.raises(TfsegError, match="No space left on device"):
+        list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
+    assert listing(tmp_path / "out") == []
+
+
+def test_more_images_than_threads_are_all_done_in_order(tmp_path):
+    paths = [picture(tmp_path / f"in/{index:02}.png", (1 + index, 1)) for index in range(20)]
+    names = find_images([str(tmp_path / "in")])
+    done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=3))
+    assert [path for path, _ in done] == paths
+    assert len(listing(tmp_path / "out/labels")) == 20

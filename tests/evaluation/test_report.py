@@ -1,0 +1,37 @@
+import json
+
+import numpy as np
+
+from tfseg.evaluation import report
+
+MATRIX = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]], np.int64)
+PROTOCOL = {"split": "val", "images": 2, "scales": [1.0], "flip": False, "weights": "w.weights.h5"}
+
+
+def test_metrics_state_protocol_scores_classes_and_matrix(tmp_path):
+    values = report.metrics(MATRIX, ["sky", "road", "car"], PROTOCOL)
+    path = tmp_path / "eval" / "metrics.json"
+    report.write(path, values)
+    stored = json.loads(path.read_text())
+    assert stored == values
+    assert stored["confusion_matrix"] == MATRIX.tolist()
+    assert stored["protocol"]["split"] == "val"
+    assert "truth or in the prediction" in stored["protocol"]["counted_classes"]
+    assert stored["scores"]["pixel_accuracy"] == 0.7
+    assert stored["classes"][1] == {"name": "road", "iou": 4 / 7, "accuracy": 4 / 6, "pixels": 6}
+    assert stored["classes"][2] == {"name": "car", "iou": None, "accuracy": None, "pixels": 0}
+
+
+def test_table_shows_classes_scores_and_protocol():
+    text = report.table(report.metrics(MATRIX, None, PROTOCOL))
+    lines = text.splitlines()
+    assert any(line.split()[:3] == ["class", "1", "0.5714"] for line in lines)
+    assert any(line.split()[:3] == ["class", "2", "-"] for line in lines)
+    assert any(line.startswith("mean IoU") and line.endswith("0.5357") for line in lines)
+    assert any(line.split() == ["flip", "no"] for line in lines)
+    assert any(line.split() == ["weights", "w.weights.h5"] for line in lines)
+
+
+def test_table_of_an_empty_evaluation():
+    text = report.table(report.metrics(np.zeros((2, 2), np.int64), None, {}))
+    assert "mean IoU" in text

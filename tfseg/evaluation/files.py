@@ -1,0 +1,144 @@
+"""Prediction of many image files: reading and writing go on while the network runs."""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+
+from PIL import Image
+
+from tfseg import visualize
+from tfseg.errors import TfsegError
+from tfseg.files import atomic_write
+from tfseg.predictor import read_image
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+OUTPUTS = ("labels", "color", "overlay")
+
+
+def find_images(inputs):
+    """The image files that `inputs` stand for, and what to call their results.
+
+    Args:
+        inputs: paths of image files, of folders (searched with all their subfolders), and of
+            lists (`.txt`, one image a line, relative to the list's folder).
+
+    Returns:
+        A dict {image path: name}, in order. A name is a relative path that ends in ".png": the
+        path in the input folder or in the list, so that folders keep their structure. Images
+        that differ in their extension alone keep it: "a.jpg.png".
+
+    Raises:
+        TfsegError: an input is missing, has no image, or two images would get the same name.
+    """
+    found = {}
+    for source in inputs:
+        if os.path.isdir(source):
+            images = _folder(source)
+        elif not os.path.isfile(source):
+            raise TfsegError(f"{source} does not exist")
+        elif source.lower().endswith(".txt"):
+            images = _list(source)
+        else:
+            images = {source: os.path.basename(source)}
+        if not images:
+            raise TfsegError(f"{source} has no image ({', '.join(EXTENSIONS)})")
+        found.update(images)
+    stems = collections.Counter(os.path.splitext(name)[0] for name in found.values())
+    names, taken = {}, {}
+    for path, name in found.items():
+        stem = os.path.splitext(name)[0]
+        names[path] = (stem if stems[stem] == 1 else name) + ".png"
+        other = taken.setdefault(names[path], path)
+        if other != path:
+            raise TfsegError(
+                f"{other} and {path} would both become {names[path]}: predict them separately"
+            )
+    return names
+
+
+def _folder(folder):
+    images = {}
+    for parent, children, files in os.walk(folder):
+        children.sort()
+        for file in sorted(files):
+            if file.lower().endswith(EXTENSIONS):
+                path = os.path.join(parent, file)
+                images[path] = os.path.relpath(path, folder)
+    return images
+
+
+def _list(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.strip() for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TfsegError(f"can't read the list {path}: {error}") from error
+    folder = os.path.dirname(path)
+    # An absolute path, or one that climbs out, must not lead out of the output folder.
+    return {
+        os.path.join(folder, line): os.path.relpath(os.path.normpath("/" + line), "/")
+        for line in lines
+        if line
+    }
+
+
+def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
+    """Predicts image files and writes the results as PNG.
+
+    `labels/NAME` is 8-bit grey and holds class indices; `color/NAME` holds the same indices with
+    the palette (so viewers show colours, and it reads as a label map too); `overlay/NAME` shows
+    the colours over the image. A file appears under its name when it is complete.
+
+    Args:
+        predictor: a `Predictor`.
+        names: {image path: name}, as from `find_images`.
+        output_dir: the folder for the results.
+        outputs: which of `OUTPUTS` to write.
+        threads: how many threads read and write; so many images are in flight beside the one in
+            the network.
+
+    Yields:
+        (path, None) for each image done, (path, message) for each that can't be read, in order.
+
+    Raises:
+        TfsegError: the results can't be written.
+    """
+    queue = iter(names)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+
+        def read_ahead(count):
+            return [
+                (path, pool.submit(read_image, path)) for path in itertools.islice(queue, count)
+            ]
+
+        reading = collections.deque(read_ahead(threads))
+        writing = collections.deque()
+        while reading or writing:
+            if reading and len(writing) <= threads:
+                path, image = reading.popleft()
+                reading.extend(read_ahead(1))
+                try:
+                    image = image.result()
+                    labels = predictor.predict(image)
+                except TfsegError as error:
+                    yield path, str(error)
+                    continue
+                results = (image, labels, predictor.palette, output_dir, names[path], outputs)
+                writing.append((path, pool.submit(_write, *results)))
+            else:
+                path, written = writing.popleft()
+                written.result()
+                yield path, None
+
+
+def _write(image, labels, palette, output_dir, name, outputs):
+    for kind in outputs:
+        if kind == "overlay":
+            picture = Image.fromarray(visualize.overlay(image, labels, palette))
+        else:
+            picture = Image.fromarray(labels)
+            if kind == "color":
+                picture.putpalette(visualize.colour_table(palette).tobytes())
+        with atomic_write(os.path.join(output_dir, kind, name)) as file:
+            picture.save(file, "PNG")
