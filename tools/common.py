@@ -14,22 +14,23 @@ from tfseg.errors import TfsegError
 FLAGS = flags.FLAGS
 
 
-def run(main):
-    """Runs a tool's `main()` under absl; the one place that turns exceptions into exit codes.
+def run(main, paths=False):
+    """Runs a tool's `main` under absl; the one place that turns exceptions into exit codes.
 
-    `main` takes no arguments and returns an exit code or None. A `TfsegError` ends in one line on
-    stderr and exit code 1, or the error's own `exit_code`; Ctrl-C in 130; a closed pipe in 141.
+    `main` takes no arguments, or with `paths` the list of what was given without a flag, and
+    returns an exit code or None. A `TfsegError` ends in one line on stderr and exit code 1, or the
+    error's own `exit_code`; Ctrl-C in 130; a closed pipe in 141.
     """
 
     def guarded(argv):
-        if len(argv) > 1:
+        if len(argv) > 1 and not paths:
             return _fail(f"unexpected argument '{argv[1]}'; options start with --")
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.INFO)
         logging.use_absl_handler()
         logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
         try:
-            return main()
+            return main(argv[1:]) if paths else main()
         except TfsegError as error:
             return _fail(str(error), getattr(error, "exit_code", 1))
         except KeyboardInterrupt:
