@@ -36,7 +36,9 @@ class Segmenter(keras.Model):
         # Half-precision scores would cost accuracy in the softmax and gain nothing.
         to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32")
         outputs = {name: to_float32(value) for name, value in outputs.items()}
-        super().__init__(inputs=images, outputs=outputs, name=config["model"])
+        # TensorFlow takes a model's name for a scope's, which can't have a plus.
+        name = config["model"].replace("+", "-")
+        super().__init__(inputs=images, outputs=outputs, name=name)
         self.encoder = encoder
         self.decoder = decoder
         self.upsampling = upsampling
@@ -52,9 +54,15 @@ class Segmenter(keras.Model):
         return self._config["model"], dict(self._config["options"])
 
     def upsample(self, logits, size):
-        """`logits` [N, h, w, C] at `size` (H, W), in the model's published way: [N, H, W, C].
+        """Logits at the size of the images that they came from, in the model's published way.
 
-        "zero_border" multiplies by the output stride and crops; "bilinear" resizes to the size.
+        Args:
+            logits: [N, h, w, C].
+            size: (H, W) of the images. "zero_border" multiplies by the output stride and crops to
+                it; "bilinear" resizes to it, and to any other size.
+
+        Returns:
+            [N, H, W, C].
         """
         if self.upsampling == "zero_border":
             return upsample_zero_border(logits, self.output_stride)[:, : size[0], : size[1]]
@@ -70,10 +78,12 @@ class Segmenter(keras.Model):
         Returns:
             float32 [N, height, width, num_classes], each pixel summing to one.
         """
-        if size is None:
-            size = ops.shape(images)[1:3]
+        own_size = ops.shape(images)[1:3]
         logits = self(images, training=False)["logits"]
-        return ops.softmax(self.upsample(logits, size))
+        if self.upsampling == "bilinear":
+            return ops.softmax(resize(logits, own_size if size is None else size))
+        probabilities = ops.softmax(self.upsample(logits, own_size))
+        return probabilities if size is None else resize(probabilities, size)
 
     def get_config(self):
         return dict(self._config)

@@ -168,7 +168,11 @@ def _explain(model, match, origin, new_head, source):
         ]
         faults.append(f"{len(shapes)} shapes differ ({_some(shapes, 2)})")
     cause = _likely_cause(match, new_head, source)
-    return f"weights from {origin} don't fit {model.name}: {'; '.join(faults)}; {cause}"
+    return f"weights from {origin} don't fit {_name(model)}: {'; '.join(faults)}; {cause}"
+
+
+def _name(model):
+    return model.name_and_options[0] if hasattr(model, "name_and_options") else model.name
 
 
 def _likely_cause(match, new_head, source):
@@ -184,9 +188,9 @@ def _likely_cause(match, new_head, source):
             (found,), (wanted,) = counts[0]
             return (
                 f"it has {found} classes, the model {wanted}: give the model {found}, "
-                "or ask for a new head"
+                "or ask for a new head (new_head)"
             )
-        return "only the head differs: ask for a new head to keep a fresh one"
+        return "only the head differs: ask for a new head (new_head) to keep a fresh one"
     if any("/stem" in path for path in at_fault):
         return "the stem differs: most likely it belongs to another variant of the encoder"
     return "most likely it belongs to another model"

@@ -1,0 +1,112 @@
+"""Fixtures for the whole suite."""
+
+import os
+import pathlib
+import zlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+# Two logical devices stand in for two GPUs. They must be made before TensorFlow starts.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def _reproducible():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def _generator(name):
+    return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+
+
+def fill(name, shape):
+    """The tensor that the reference runs had under a PyTorch name.
+
+    Each is a function of its name and shape alone, so no weights have to be kept with the tests.
+    """
+    generator = _generator(name)
+    if name.endswith("running_var"):
+        value = generator.uniform(0.5, 1.5, shape)
+    elif name.endswith("running_mean"):
+        value = 0.1 * generator.standard_normal(shape)
+    elif len(shape) >= 2:
+        value = generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    elif name.endswith("weight"):
+        value = generator.uniform(0.5, 1.0, shape)
+    else:
+        value = 0.1 * generator.standard_normal(shape)
+    return value.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def original_weights():
+    """Function (model, layout name) -> {original name: array} under the reference runs' rule."""
+    from tfseg.weights.layouts import layouts
+
+    def make(model, layout_name):
+        layout = next(one for one in layouts(model) if one.name == layout_name)
+        weights = {}
+        for variable in model.variables:
+            name = layout.original(variable.path)
+            shape = tuple(variable.shape)
+            if len(shape) == 4:
+                shape = (shape[3], shape[2], shape[0], shape[1])
+            weights[name] = fill(name, shape)
+        return weights
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference_image():
+    """Function (seed, NCHW shape) -> the reference runs' input as an NHWC array."""
+
+    def make(seed, shape):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        image = generator.standard_normal(shape).astype(np.float32)
+        return np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference_labels():
+    """Function (seed, shape, classes) -> the reference runs' int32 labels, a fifth of them 255."""
+
+    def make(seed, shape, num_classes):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        labels = generator.integers(0, num_classes, shape)
+        labels[generator.random(shape) < 0.2] = 255
+        return labels.astype(np.int32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Function (name) -> the arrays of tests/golden/NAME.npz."""
+    return lambda name: dict(np.load(GOLDEN / f"{name}.npz"))
+
+
+@pytest.fixture(scope="session")
+def assert_close():
+    """Function (actual, expected, tolerance): the largest error as a share of the spread."""
+
+    def check(actual, expected, tolerance):
+        actual, expected = np.asarray(actual), np.asarray(expected)
+        assert actual.shape == expected.shape
+        error = np.abs(actual - expected).max() / expected.std()
+        assert error < tolerance, f"differs by {error:.2e} of the spread"
+
+    return check

@@ -1,0 +1,93 @@
+"""Encoders: strides, shapes, atrous consistency, and clear refusals."""
+
+import numpy as np
+import pytest
+
+import tfseg
+from tfseg.encoders import ENCODERS, Encoder
+from tfseg.encoders.encoder import Stage, Stem
+
+ALL = sorted(ENCODERS)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_strides_and_shapes(name):
+    encoder = tfseg.create_encoder(name, blocks=_one_block_each(name))
+    for size in ((32, 40), (33, 41)):
+        features = encoder(np.zeros((1, *size, 3), np.float32))
+        assert list(features) == list(encoder.strides)
+        for stage, stride in encoder.strides.items():
+            assert features[stage].shape[1:3] == (-(-size[0] // stride), -(-size[1] // stride))
+    assert encoder.output_stride == 8
+    assert len(encoder.pyramid) == 4 and encoder.pyramid[-1] == list(features)[-1]
+
+
+def _one_block_each(name):
+    return [1] * (4 if "_a_" in name else 8)
+
+
+@pytest.mark.parametrize("unit", ["basic", "bottleneck"])
+def test_atrous_consistency(unit):
+    """A dilated stage, subsampled, is the strided stage: dilation only makes it denser.
+
+    Chen et al., "Rethinking Atrous Convolution", section 3.1.
+    """
+    stem = Stem(((4, 3, 2),))
+    strided = [Stage(unit, 4, ((1, 1),), 2), Stage(unit, 8, ((1, 1),) * 2, 2)]
+    # The block that gave up its stride keeps the rate of its input up to there.
+    dense = [Stage(unit, 4, ((1, 1),), 2), Stage(unit, 8, ((1, 2), (2, 2)), 1)]
+    if unit == "bottleneck":
+        dense[1] = Stage(unit, 8, ((1, 1), (2, 2)), 1)
+    pyramid = ("stage1", "stage1", "stage1", "stage2")
+    strided, dense = (Encoder(stem, stages, pyramid) for stages in (strided, dense))
+    for source, target in zip(strided.variables, dense.variables, strict=True):
+        target.assign(source)
+    images = np.random.default_rng(0).standard_normal((1, 48, 64, 3)).astype(np.float32)
+    sparse, full = strided(images)["stage2"], dense(images)["stage2"]
+    np.testing.assert_allclose(np.asarray(full)[:, ::2, ::2], sparse, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["drn_c_26", "drn_d_22", "drn_d_54"])
+def test_drn_levels_are_atrous(name):
+    """DRN's dilated levels, subsampled by their rate, are undilated levels on fewer features."""
+    encoder = tfseg.create_encoder(name, blocks=_one_block_each(name))
+    images = np.random.default_rng(0).standard_normal((1, 128, 160, 3)).astype(np.float32)
+    features = {key: np.asarray(value) for key, value in encoder(images).items()}
+    for stage, before, rate in (("stage5", "stage4", 2), ("stage6", "stage5", 4)):
+        dilated = encoder.get_layer(f"{stage}_block1")
+        assert dilated.dilations == (rate, rate)
+        plain = type(dilated)(dilated.filters)
+        plain.build((None, None, None, features[before].shape[-1]))
+        for source, target in zip(dilated.variables, plain.variables, strict=True):
+            target.assign(source)
+        sparse = plain(features[before][:, ::rate, ::rate])
+        np.testing.assert_allclose(features[stage][:, ::rate, ::rate], sparse, atol=1e-4)
+
+
+def test_published_parameter_counts():
+    """The classifiers' sizes as the DRN paper's page states them, in millions."""
+    published = {"drn_a_18": 11.7, "drn_d_22": 16.4, "drn_c_26": 21.1, "drn_a_34": 21.8}
+    published |= {"drn_d_38": 26.5, "drn_c_42": 31.2, "drn_a_50": 25.6, "drn_d_54": 35.8}
+    for name, millions in published.items():
+        count = sum(np.prod(v.shape) for v in tfseg.create_classifier(name).trainable_variables)
+        assert count / 1e6 == pytest.approx(millions, abs=0.06), name
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"blocks": [1, 2]}, "8 numbers"),
+        ({"blocks": [0] * 8}, "zero"),
+        ({"output_stride": 16}, "output_stride of drn_d_22 must be 8"),
+        ({"depth": 3}, "unknown encoder option 'depth'"),
+        ({"freeze_batch_norm": "yes"}, "freeze_batch_norm"),
+    ],
+)
+def test_bad_options(options, words):
+    with pytest.raises(tfseg.TfsegError, match=words):
+        tfseg.create_encoder("drn_d_22", **options)
+
+
+def test_unknown_name_offers_the_nearest():
+    with pytest.raises(tfseg.TfsegError, match="did you mean .*drn_d_22"):
+        tfseg.create_encoder("drn_d_23")

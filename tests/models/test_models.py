@@ -1,0 +1,187 @@
+"""What holds for every model, whatever its encoder and decoder."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg.models import ModelSpec, Preprocessing
+
+# Small representatives; every new family adds its own line and gets all tests of this file.
+MODELS = [
+    ("drn_a_18", {"blocks": [1, 1, 1, 1]}),
+    ("drn_c_26", {"blocks": [1, 1, 1, 1, 1, 0, 0, 1]}),
+    ("drn_d_22+linear", {"blocks": [1, 1, 1, 1, 0, 0, 0, 1], "batch_norm_momentum": 0.5}),
+]
+
+
+@pytest.fixture(params=MODELS, ids=lambda row: row[0])
+def model(request):
+    name, options = request.param
+    return tfseg.create_model(name, 5, **options)
+
+
+@pytest.mark.parametrize("size", [(32, 40), (35, 51), (9, 8)])
+def test_forward_contract(model, size):
+    images = np.random.default_rng(0).standard_normal((2, *size, 3)).astype(np.float32)
+    outputs = model(images)
+    assert set(model.loss_weights) <= set(outputs)
+    for maps in outputs.values():
+        assert maps.dtype == "float32" and maps.shape[0] == 2 and maps.shape[-1] == 5
+    assert model.upsample(outputs["logits"], size).shape == (2, *size, 5)
+    probabilities = np.asarray(model.probabilities(images))
+    assert probabilities.shape == (2, *size, 5)
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+    assert model.probabilities(images, (16, 24)).shape == (2, 16, 24, 5)
+
+
+def test_config_rebuilds_the_model(model):
+    config = json.loads(json.dumps(model.get_config()))
+    again = type(model).from_config(config)
+    assert [v.path for v in again.variables] == [v.path for v in model.variables]
+    assert again.get_config() == model.get_config()
+
+
+def test_keras_file_round_trip(model, tmp_path):
+    images = np.random.default_rng(0).standard_normal((1, 32, 40, 3)).astype(np.float32)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert type(again) is type(model)
+    np.testing.assert_array_equal(again(images)["logits"], model(images)["logits"])
+
+
+def test_sizes_may_be_unknown_in_a_graph(model):
+    traces = []
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])
+    def probabilities(images):
+        traces.append(1)
+        return model.probabilities(images)
+
+    for size in ((32, 40), (35, 51)):
+        images = np.random.default_rng(0).standard_normal((1, *size, 3)).astype(np.float32)
+        expected = model.probabilities(images)
+        np.testing.assert_allclose(probabilities(images), expected, atol=1e-5)
+    assert len(traces) == 1
+
+
+def test_variables_have_stable_paths(model):
+    paths = [variable.path for variable in model.variables]
+    assert len(set(paths)) == len(paths)
+    assert not [path for path in paths if not path.startswith(("encoder/", "decoder/"))]
+
+
+def test_every_variable_gets_a_gradient(model):
+    images = tf.random.normal((1, 32, 40, 3))
+    with tf.GradientTape() as tape:
+        outputs = model(images, training=True)
+        loss = sum(tf.reduce_sum(outputs[key] ** 2) for key in model.loss_weights)
+    gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+    missing = [
+        variable.path
+        for variable, gradient in zip(model.trainable_variables, gradients, strict=True)
+        if gradient is None
+    ]
+    assert not missing
+
+
+def test_half_precision_gives_float32_scores():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = tfseg.create_model("drn_d_22", 5, blocks=[1, 1, 1, 1, 0, 0, 0, 1])
+    outputs = model(np.zeros((1, 16, 16, 3), np.float32))
+    assert outputs["logits"].dtype == "float32"
+    assert all(variable.dtype == "float32" for variable in model.variables)
+
+
+@pytest.mark.parametrize("name", ["drn_a_18", "drn_d_22"])
+def test_classifier(name, tmp_path):
+    blocks = [1] * (4 if "_a_" in name else 8)
+    model = tfseg.create_classifier(name, 7, blocks=blocks)
+    images = np.random.default_rng(0).standard_normal((2, 40, 48, 3)).astype(np.float32)
+    logits = model(images)["logits"]
+    assert logits.shape == (2, 7)
+    maps = np.asarray(model.activation_maps(images))
+    assert maps.shape == (2, 5, 6, 7)
+    np.testing.assert_allclose(maps.mean((1, 2)), logits, atol=1e-4)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(images)["logits"], logits)
+
+
+def test_every_listed_name_resolves():
+    from tfseg.models.factory import resolve
+
+    for name in tfseg.list_models():
+        resolve(name)
+
+
+@pytest.mark.parametrize(
+    "name, options, words",
+    [
+        ("drn_d_23", {}, "did you mean .*drn_d_22"),
+        ("drn_d_22+lineer", {}, "did you mean linear"),
+        ("drn_d_22", {"dilation": 2}, "unknown option of drn_d_22 'dilation'"),
+        ("drn_d_22", {"padding": "valid"}, "choose one of symmetric, same"),
+    ],
+)
+def test_bad_names_and_options(name, options, words):
+    with pytest.raises(tfseg.TfsegError, match=words):
+        tfseg.create_model(name, 5, **options)
+
+
+@pytest.mark.parametrize("num_classes", [0, -1, 2.5, True])
+def test_bad_number_of_classes(num_classes):
+    with pytest.raises(tfseg.TfsegError, match="num_classes"):
+        tfseg.create_model("drn_d_22", num_classes)
+
+
+def test_preprocessing():
+    image = np.random.default_rng(0).integers(0, 256, (2, 3, 3), np.uint8)
+    rgb = Preprocessing((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    expected = (image / 255 - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]
+    np.testing.assert_allclose(rgb.normalize(image), expected, atol=1e-5)
+    bgr = Preprocessing((104.0, 116.7, 122.7), (1, 1, 1), "BGR", 1.0)
+    np.testing.assert_allclose(bgr.normalize(image)[..., 0], image[..., 2] - 104.0, atol=1e-4)
+    for one in (rgb, bgr):
+        np.testing.assert_array_equal(one.denormalize(one.normalize(image)), image)
+        fill = np.array(one.fill, np.float32)
+        np.testing.assert_allclose(one.normalize(fill), 0, atol=1e-5)
+        assert Preprocessing.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"mean": (1, 2)}, {"std": (0, 1, 1)}, {"channel_order": "GBR"}, {"scale": 0}, {"mean": "abc"}],
+)
+def test_bad_preprocessing(values):
+    with pytest.raises(tfseg.TfsegError):
+        Preprocessing(**values)
+
+
+def test_model_spec(tmp_path):
+    spec = ModelSpec(
+        "drn_d_22",
+        3,
+        {"blocks": [1, 1, 1, 1, 0, 0, 0, 1]},
+        Preprocessing(),
+        ["road", "car", "sky"],
+        [[0, 0, 0], [1, 2, 3], [4, 5, 6]],
+        label_map={7: 0},
+    )
+    path = tmp_path / "model.json"
+    spec.save(path)
+    assert ModelSpec.load(path) == spec
+    assert spec.build().num_classes == 3
+    for text, words in (
+        ("{", "JSON"),
+        ("{}", "name"),
+        ('{"name": 1, "num_classes": 1, "format": 9}', "newer"),
+    ):
+        path.write_text(text)
+        with pytest.raises(tfseg.TfsegError, match=words):
+            ModelSpec.load(path)
+    with pytest.raises(tfseg.TfsegError, match="classes has 1"):
+        ModelSpec("drn_d_22", 3, classes=["road"])

@@ -1,0 +1,163 @@
+"""Strict loading: what fits is loaded, what doesn't is named, and failure changes nothing."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tfseg
+from tfseg.weights import save_weights
+from tfseg.weights.layouts import Layout
+
+TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 1]}
+
+
+@pytest.fixture
+def model():
+    return tfseg.create_model("drn_d_22", 5, **TINY)
+
+
+@pytest.fixture
+def source(model, original_weights):
+    return original_weights(model, "DRN segmenter")
+
+
+def _snapshot(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def _fails(model, source, *words, **kwargs):
+    before = _snapshot(model)
+    with pytest.raises(tfseg.TfsegError) as caught:
+        tfseg.load_weights(model, source, **kwargs)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    for old, new in zip(before, _snapshot(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_every_variable_is_set(model, source):
+    report = tfseg.load_weights(model, source)
+    assert len(report.loaded) == len(model.variables)
+    kernel = model.encoder.get_layer("stem").conv.kernel
+    np.testing.assert_array_equal(kernel, source["base.0.0.weight"].transpose(2, 3, 1, 0))
+
+
+def test_counters_are_left_out_with_a_reason(model, source):
+    source["base.0.1.num_batches_tracked"] = np.int64(3)
+    report = tfseg.load_weights(model, source)
+    assert list(report.skipped) == ["base.0.1.num_batches_tracked"]
+
+
+def test_prefix_of_data_parallel_is_taken_off(model, source):
+    tfseg.load_weights(model, {f"module.{name}": value for name, value in source.items()})
+
+
+def test_missing_entry_is_named(model, source):
+    del source["base.3.0.conv1.weight"]
+    _fails(model, source, "1 variables are not in it (base.3.0.conv1.weight)")
+
+
+def test_surplus_entry_is_named(model, source):
+    source["base.9.weight"] = np.zeros(3, np.float32)
+    _fails(model, source, "base.9.weight", "no place")
+
+
+def test_other_stem_is_said(model, source):
+    source["base.0.0.weight"] = np.zeros((64, 3, 7, 7), np.float32)
+    _fails(model, source, "stem")
+
+
+def test_unrelated_source_is_said(model):
+    _fails(model, {"a": np.zeros(3)}, "another kind of model")
+    _fails(model, {}, "empty")
+
+
+def test_other_class_count_names_both(model, source):
+    source["seg.weight"], source["seg.bias"] = source["seg.weight"][:3], source["seg.bias"][:3]
+    _fails(model, source, "it has 3 classes, the model 5")
+    report = tfseg.load_weights(model, source, new_head=True)
+    assert report.fresh == ("decoder/classifier/kernel", "decoder/classifier/bias")
+
+
+def test_classifier_starts_a_segmenter(model, original_weights):
+    classifier = tfseg.create_classifier("drn_d_22", 7, **TINY)
+    source = original_weights(classifier, "DRN classifier")
+    _fails(model, source, "only the head differs")
+    report = tfseg.load_weights(model, source, new_head=True)
+    assert all(path.startswith("decoder/") for path in report.fresh)
+    assert set(report.skipped) == {"fc.weight", "fc.bias"}
+
+
+def test_new_head_does_not_forgive_the_encoder(model, source):
+    del source["base.3.0.conv1.weight"]
+    _fails(model, source, "base.3.0.conv1.weight", new_head=True)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_own_files_round_trip(tmp_path, model, suffix):
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".keras":
+        model.save(path)
+    else:
+        save_weights(model, path)
+    other = tfseg.create_model("drn_d_22", 5, **TINY)
+    tfseg.load_weights(other, path)
+    for ours, theirs in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    wrong = tfseg.create_model("drn_d_22", 4, **TINY)
+    _fails(wrong, path, "it has 5 classes, the model 4")
+    tfseg.load_weights(wrong, path, new_head=True)
+
+
+def test_plain_keras_weights_are_read(tmp_path, model):
+    path = tmp_path / "plain.weights.h5"
+    model.save_weights(path)
+    tfseg.load_weights(tfseg.create_model("drn_d_22", 5, **TINY), path)
+    _fails(tfseg.create_model("drn_d_22", 4, **TINY), path, str(path))
+
+
+def test_damaged_file(tmp_path, model):
+    path = tmp_path / "damaged.weights.h5"
+    path.write_bytes(b"nothing")
+    _fails(model, path, str(path))
+    _fails(model, tmp_path / "absent.weights.h5", "no file")
+    _fails(model, tmp_path, "not a run directory")
+
+
+def test_interrupted_save_leaves_the_old_file(tmp_path, model, monkeypatch):
+    path = tmp_path / "model.weights.h5"
+    save_weights(model, path)
+    before = path.read_bytes()
+
+    def full(self, filepath, overwrite=True):
+        open(filepath, "wb").write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(model), "save_weights", full)
+    with pytest.raises(tfseg.TfsegError, match="No space left"):
+        save_weights(model, path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("architecture", ["a_18", "a_50", "c_26", "c_58", "d_22", "d_54"])
+def test_original_names_are_unique(architecture):
+    for model, kind in (
+        (tfseg.create_model(f"drn_{architecture}", 3), "segmenter"),
+        (tfseg.create_classifier(f"drn_{architecture}", 3), "classifier"),
+    ):
+        from tfseg.weights.layouts import layouts
+
+        layout = next(one for one in layouts(model) if one.name == f"DRN {kind}")
+        names = [layout.original(variable.path) for variable in model.variables]
+        assert None not in names and len(set(names)) == len(names)
+
+
+def test_templates_do_arithmetic():
+    layout = Layout("test", ((r"stage(?P<n>\d+)/(?P<m>\d+)", "s{n+3}.{m-1}.{3*m-2}"),))
+    assert layout.original("stage2/4/kernel") == "s5.3.10.weight"
+    assert layout.original("other/kernel") is None
+    assert re.search("counter", layout.skip_reason("bn.num_batches_tracked"))
