@@ -1,0 +1,50 @@
+"""Predicts label maps of images.
+
+    python tools/predict.py --run_dir=runs/camvid --output_dir=out photo.jpg photos/ list.txt
+
+Takes image files, folders with all their subfolders, and lists (.txt, one image a line). Writes
+below --output_dir, with the folders' structure kept:
+    labels/   8-bit PNG of class indices
+    color/    the same indices in a PNG with the model's palette, so that viewers show colours
+    overlay/  the colours laid over the image
+Photos are turned upright as their EXIF orientation says.
+"""
+
+import sys
+
+import common
+import trained_model
+from absl import flags
+from tqdm import tqdm
+
+from tfseg.errors import TfsegError
+from tfseg.evaluation.files import OUTPUTS, find_images, predict_files
+
+FLAGS = flags.FLAGS
+
+trained_model.define()
+common.define_data()
+flags.DEFINE_string("output_dir", None, "Folder for the results.")
+flags.DEFINE_multi_enum("outputs", list(OUTPUTS), OUTPUTS, "What to write; repeat for several.")
+
+
+def main(inputs):
+    common.require("output_dir")
+    if not inputs:
+        raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    names = find_images(inputs)
+    predictor = trained_model.load_predictor()
+    failures = 0
+    results = predict_files(predictor, names, FLAGS.output_dir, FLAGS.outputs)
+    for _, message in tqdm(results, total=len(names), unit="image", disable=None):
+        if message:
+            failures += 1
+            tqdm.write(f"error: {message}", file=sys.stderr)
+    done = len(names) - failures
+    folders = ", ".join(f"{kind}/" for kind in FLAGS.outputs)
+    print(f"predicted {done} of {len(names)} images: {FLAGS.output_dir} has {folders}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    common.run(main, paths=True)

@@ -1,0 +1,55 @@
+"""The flags that name a trained model, for the tools that use one."""
+
+import common
+from absl import flags
+
+from tfseg.data import DataInfo
+from tfseg.errors import TfsegError
+from tfseg.models import ModelSpec, Preprocessing
+from tfseg.predictor import load
+
+FLAGS = flags.FLAGS
+
+
+def define():
+    """Defines --run_dir, and --weights with --model, --num_classes and --model_option."""
+    flags.DEFINE_string("run_dir", None, "Run directory of a training: its best weights are used.")
+    flags.DEFINE_string(
+        "weights", None, "Instead of --run_dir: a file of weights of --model with --num_classes."
+    )
+    flags.DEFINE_string("model", None, "Model that --weights belong to.")
+    flags.DEFINE_integer(
+        "num_classes", 0, "Classes that --weights tell apart; 0 for as many as info.json names."
+    )
+    common.define_model_option()
+
+
+def load_predictor():
+    """The `Predictor` that the flags name.
+
+    Weights without a run directory are taken to expect the normalisation, and to mean the
+    classes, that info.json in --data_dir states; without --data_dir, ImageNet's normalisation.
+
+    Raises:
+        TfsegError: flags that contradict each other, or a model that can't be loaded.
+    """
+    if FLAGS.run_dir and (FLAGS.weights or FLAGS.model):
+        raise TfsegError("give --run_dir, or --weights with --model, not both")
+    if FLAGS.run_dir:
+        return load(FLAGS.run_dir)
+    if not FLAGS.weights:
+        raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
+    common.require("model")
+    info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
+    num_classes = FLAGS.num_classes or len((info and info.classes) or [])
+    if not num_classes:
+        raise TfsegError("--num_classes is missing, and no info.json names the classes")
+    facts = {}
+    if info:
+        facts["preprocessing"] = Preprocessing(mean=info.mean, std=info.std)
+        # Names of another set of classes would be wrong rather than merely absent.
+        if info.classes and len(info.classes) == num_classes:
+            facts.update(classes=info.classes, palette=info.palette)
+    options = common.parse_options(FLAGS.model_option)
+    spec = ModelSpec(FLAGS.model, num_classes, options, **facts)
+    return load(FLAGS.weights, spec)
