@@ -1,0 +1,47 @@
+"""Packaging of tfseg; tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def version():
+    """`tfseg.__version__`, without importing TensorFlow along with it."""
+    text = (ROOT / "tfseg" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+def requirements():
+    """The requirement lines of requirements.txt, without comments and blank lines."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+setup(
+    name="tfseg",
+    version=version(),
+    description="Semantic segmentation with dilated convolutions, in TensorFlow 2 and Keras 3",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="The tfseg authors",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["tfseg", "tfseg.*"]),
+    python_requires=">=3.10,<3.14",
+    install_requires=requirements(),
+    extras_require={
+        # The maintained package of `import pydensecrf`; it compiles when it is installed.
+        "crf": ["pydensecrf2>=1.1,<2"],
+        # Exact versions: another ruff formats differently.
+        "test": ["pytest==9.2.0", "ruff==0.17.5"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Sets up .venv where needed, then runs lint, the format check and the tests.
+#   bash tools/test.sh                    without the tests marked slow
+#   bash tools/test.sh --slow             all tests
+#   bash tools/test.sh tests/data -k crop further arguments go to pytest
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
+
+markers=(-m "not slow")
+arguments=()
+for argument in "$@"; do
+  if [[ "$argument" == --slow ]]; then
+    markers=()
+  else
+    arguments+=("$argument")
+  fi
+done
+
+setup_env
+export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
+step "Lint and format"
+"$PYTHON" -m ruff check
+"$PYTHON" -m ruff format --check
+step "Tests"
+exec "$PYTHON" -m pytest -q ${markers[@]+"${markers[@]}"} ${arguments[@]+"${arguments[@]}"}
