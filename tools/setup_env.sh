@@ -55,14 +55,14 @@ setup_env() {
   fi
   [[ "$(cat "$stamp" 2>/dev/null)" != "$(installation_digest)" ]] || return 0
 
-  step "Installing tfseg and its dependencies into .venv (2.7 GB of disk; minutes the first time)"
+  step "Installing tfseg and its dependencies into .venv (2.5 GB of disk; minutes the first time)"
   echo unfinished >"$stamp"
   # The test tools are small, so the demo installs them too and both share one environment.
   if ! "$PYTHON" -m pip install --disable-pip-version-check --no-input --progress-bar off \
     --editable '.[test]' >"$log" 2>&1; then
     rm -f "$stamp"
-    fail "installation failed: $(grep -i '^ERROR' "$log" | tail -n 1 | cut -c 1-300)" \
-      "(is the network reachable? the whole log: $log)"
+    fail "installation failed (is the network reachable? log: .venv/install.log):" \
+      "$(sed -n 's/^.*ERROR: //p' "$log" | tail -n 1)"
   fi
   installation_digest >"$stamp"
 }
