@@ -1,0 +1,63 @@
+"""The recipes in flags/: each must be something that the trainer takes."""
+
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+import tfseg
+from tfseg.training.config import TrainConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "flags").glob("*/*.flags")
+    if path.parent.name != "base"
+)
+
+
+def settings(recipe):
+    """{flag: value} of a recipe and what it includes, read by absl; the last one counts."""
+    values = {}
+    for line in flags.FlagValues().read_flags_from_files([f"--flagfile={recipe}"]):
+        name, equals, text = line.removeprefix("--").partition("=")
+        if not equals:
+            values[name.removeprefix("no")] = not name.startswith("no")
+            continue
+        kind = type(getattr(TrainConfig, name))
+        values[name] = text if kind is tuple else kind(text)
+    return values
+
+
+@pytest.fixture(autouse=True)
+def in_the_root(monkeypatch):
+    # Recipes include others by paths from the root of the repository.
+    monkeypatch.chdir(ROOT)
+
+
+def test_there_are_recipes():
+    assert "flags/sample/drn_d_22.flags" in RECIPES
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_is_a_valid_configuration(recipe):
+    config = TrainConfig(**{"data_dir": "data", "run_dir": "run", **settings(recipe)})
+    assert config.model in tfseg.list_models()
+    assert config.model == Path(recipe).stem
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_says_where_it_comes_from(recipe):
+    head = [line for line in Path(recipe).read_text().splitlines() if line.startswith("#")]
+    for entry in ("Paper", "Command", "Published", "Measured"):
+        assert any(line.startswith(f"#   {entry}") for line in head), entry
+    assert f"--flagfile={recipe}" in "\n".join(head)
+
+
+def test_a_recipe_overrides_what_it_includes():
+    plain, longer = (
+        settings(f"flags/cityscapes/{name}.flags") for name in ("drn_c_26", "drn_d_105")
+    )
+    assert (plain["model"], plain["crop_size"], plain["epochs"]) == ("drn_c_26", "896", 250)
+    assert plain["num_classes"] == longer["num_classes"] == 19
+    assert longer["lr_schedule"] == "poly"
