@@ -26,7 +26,7 @@ def read(path):
     Args:
         path: a PyTorch file (either format, a state dict or a checkpoint that holds one), a
             safetensors file, a `.caffemodel`, or a TensorFlow 1 checkpoint (the file, the
-            .index file or the prefix).
+            prefix, or a file of it).
 
     Returns:
         A `WeightFile`: a mapping from the original names to arrays that are read on access.
@@ -38,8 +38,8 @@ def read(path):
     path = os.fspath(path)
     if os.path.isdir(path):
         raise ReadError(f"can't read {path}: it is a folder, not a weight file")
-    if not os.path.exists(path) and os.path.exists(f"{path}.index"):
-        return tf1.read(f"{path}.index")
+    if tf1.is_part(path) or (not os.path.exists(path) and os.path.exists(f"{path}.index")):
+        return tf1.read(path)
     file = SourceFile(path)
     head = file.bytes(0, min(file.size, 16))
     if not head:

@@ -115,12 +115,14 @@ class Stream:
         return self._buffer[start : start + count]
 
     def readline(self, longest=4096):
-        """The bytes up to and with the next newline."""
+        """The bytes up to and with the next newline, without escapes."""
         line = bytearray()
         while not line.endswith(b"\n"):
             if len(line) == longest:
                 raise ValueError("it holds a line without an end")
             line += self.read(1)
+            if line.endswith(b"\\"):
+                raise ValueError("it holds a line with escapes")
         return bytes(line)
 
 

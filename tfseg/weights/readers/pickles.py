@@ -138,17 +138,17 @@ def load(stream):
         (value,) = machine.stack
     except (IndexError, KeyError, TypeError, AttributeError) as error:
         # Operands that are missing or of a wrong kind.
-        raise ValueError(f"its pickle is damaged ({type(error).__name__})") from error
+        raise ValueError("an operation has the wrong values to work on") from error
     return value, machine.storages
 
 
 def _fill(dictionary, items):
     # A tuple as a key could take time exponential in the file's length to hash.
     if type(dictionary) is not dict or len(items) % 2:
-        raise ValueError("its pickle is damaged (items without a dictionary)")
+        raise ValueError("items without a dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if type(key) not in (str, int, float, bool, type(None)):
-            raise ValueError("its pickle has a dictionary with unusual keys")
+            raise ValueError("a dictionary has unusual keys")
         dictionary[key] = value
 
 
@@ -203,7 +203,7 @@ class _Machine:
 
     def extend(self, items):
         if type(self.stack[-1]) is not list:
-            raise ValueError("its pickle is damaged (items without a list)")
+            raise ValueError("items without a list")
         self.stack[-1].extend(items)
 
     def fill(self, items):
@@ -221,7 +221,7 @@ class _Machine:
     def reduce(self, _):
         function, arguments = self.pop(2)
         if not isinstance(function, _Function) or type(arguments) is not tuple:
-            raise ValueError("its pickle is damaged (a call of a value)")
+            raise ValueError("a call of something that isn't a function")
         # A call copies its arguments, and a file could ask for it again and again.
         self.budget -= sum(len(value) for value in arguments if hasattr(value, "__len__"))
         if self.budget < 0:
@@ -237,9 +237,9 @@ class _Machine:
     def persistent(self, _):
         ((kind, dtype, key, _, count, *view),) = self.pop(1)
         if kind != "storage" or not isinstance(dtype, np.dtype) or type(key) is not str:
-            raise ValueError("its pickle refers to something that isn't a storage")
+            raise ValueError("a tensor's storage isn't one")
         if not _is_size(count) or self.storages.setdefault(key, (dtype, count)) != (dtype, count):
-            raise ValueError("its pickle describes one storage in two ways")
+            raise ValueError("one storage is described in two ways")
         offset = 0
         if view and view[0] is not None:
             _, offset, length = view[0]

@@ -5,6 +5,7 @@ Before (the released DRN and ADE20K models) it is five pickles, the fourth the v
 fifth the list of storage keys, and then the storages themselves, each behind its length.
 """
 
+import io
 import math
 import struct
 import zipfile
@@ -113,12 +114,22 @@ def _unpickle(file, stream):
             " trusted model save model.state_dict() instead"
         ) from error
     except ValueError as error:
-        raise file.error(" ".join(str(error)[:200].split())) from error
+        reason = " ".join(str(error)[:200].split())
+        raise file.error(f"its pickle is damaged ({reason}); is the download complete?") from error
+
+
+class _BoundedFile(io.FileIO):
+    """Lets zipfile read a directory of 300,000 members at most, where it would take any size."""
+
+    def read(self, size=-1):
+        if size > 1 << 24:
+            raise ValueError("its zip directory is too long")
+        return super().read(size)
 
 
 def _members(file):
     try:
-        with open(file.path, "rb") as opened, zipfile.ZipFile(opened) as archive:
+        with _BoundedFile(file.path) as opened, zipfile.ZipFile(opened) as archive:
             return {info.filename: info for info in archive.infolist()}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, OSError) as error:
         raise file.error("its zip archive is damaged; is the download complete?") from error
@@ -147,24 +158,37 @@ def _weights(file, value, places, order):
         raise file.error(error) from error
     entries = {}
     for name, item in state.items():
-        if isinstance(item, pickles.Tensor) and isinstance(name, str):
+        if _is_tensor(item) and isinstance(name, str):
             entries[name] = _entry(file, name, item, places, order)
         elif isinstance(name, str):
             ignored[name] = "not a tensor"
     if not entries:
         raise file.error("it holds no tensors")
+    # Tensors may share storages, but a small file must not ask for days of reading.
+    tensors = filter(_is_tensor, state.values())
+    if sum(max(_extent(t), math.prod(t.shape)) for t in tensors) > 16 * file.size:
+        raise file.error("its tensors are many times larger than the file")
     return WeightFile(file.path, "pytorch", strip_prefixes(entries), ignored)
+
+
+def _is_tensor(value):
+    return isinstance(value, pickles.Tensor)
+
+
+def _extent(tensor):
+    """How many elements lie between its first and its last in memory, with both."""
+    if 0 in tensor.shape:
+        return 0
+    return sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True)) + 1
 
 
 def _entry(file, name, tensor, places, order):
     """The tensor's `Entry`, after checking that it lies within its storage."""
     storage, shape = tensor.storage, tensor.shape
-    count = math.prod(shape)
-    extent = sum((n - 1) * stride for n, stride in zip(shape, tensor.strides, strict=True)) + 1
+    count, extent = math.prod(shape), _extent(tensor)
     if count == 0:
         # Arrays without elements still have a largest shape.
         inside = math.prod(n for n in shape if n) < 1 << 40
-        extent = 0
     else:
         # An expanded tensor (stride 0) has more elements than its storage, but a file
         # must not ask for more memory than it is long.

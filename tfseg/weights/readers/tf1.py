@@ -5,6 +5,7 @@ import math
 import os
 import re
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile
@@ -12,7 +13,16 @@ from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile
 # Optimizers' slots are named after their variable.
 _SLOT = re.compile(r"(.+)/(Momentum|Adam|Adadelta|Adagrad|RMSProp|Ftrl)(_\d+)?")
 _COUNTERS = re.compile(r"(.*/)?(global_step|beta[12]_power(_\d+)?)")
+_PART = re.compile(r"\.index$|\.data-\d+-of-\d+$")
+# What TensorFlow's checkpoint reader raises for damage, depending on its kind.
+_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError)
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def is_part(path):
+    """Whether a path is named like a part of a V2 checkpoint, whose data has no mark."""
+    path = os.fspath(path)
+    return bool(_PART.search(path)) and os.path.exists(f"{_PART.sub('', path)}.index")
 
 
 def read(path):
@@ -21,13 +31,13 @@ def read(path):
     Momentum and Adam slots, the global step and Adam's powers are ignored.
 
     Args:
-        path: the single file, the prefix or the .index file.
+        path: the single file, the prefix, or a file of it (.index, .data-*).
 
     Raises:
         ReadError: a part is missing or damaged, or it is a TensorFlow 2 object checkpoint.
     """
     path = os.fspath(path)
-    prefix = path.removesuffix(".index")
+    prefix = _PART.sub("", path)
     shards = glob.glob(f"{glob.escape(prefix)}.data-*")
     if prefix != path and not shards:
         raise ReadError(
@@ -39,7 +49,7 @@ def read(path):
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, ValueError, RuntimeError, TypeError, OSError) as error:
+    except (*_ERRORS, OSError) as error:
         raise _error(path, error) from error
     if _OBJECT_GRAPH in shapes:
         raise ReadError(
@@ -71,7 +81,7 @@ def _entry(path, reader, name, shape, dtype, limit):
     def read():
         try:
             return reader.get_tensor(name)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _ERRORS as error:
             raise _error(path, error) from error
 
-    return Entry(tuple(shape), dtype.as_numpy_dtype, read)
+    return Entry(tuple(shape), np.dtype(dtype.as_numpy_dtype), read)
