@@ -149,7 +149,7 @@ def test_original_names_are_unique(architecture):
         (tfseg.create_model(f"drn_{architecture}", 3), "segmenter"),
         (tfseg.create_classifier(f"drn_{architecture}", 3), "classifier"),
     ):
-        from tfseg.weights.layouts import layouts
+        from tfseg.weights.families import layouts
 
         layout = next(one for one in layouts(model) if one.name == f"DRN {kind}")
         names = [layout.original(variable.path) for variable in model.variables]

@@ -2,39 +2,23 @@
 
 import keras
 
-from tfseg.layers import Conv2D
+from tfseg.decoders.decoder import Decoder, build_chain
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class Linear(keras.layers.Layer):
-    """A 1x1 convolution to class scores, as DRN segmenters end (DRN paper, section 5.3).
+class Linear(Decoder):
+    """A 1x1 convolution to class scores.
 
-    Args:
-        num_classes: output channels.
-
-    Input: the encoder's dict of features. Output {"logits": [N, h, w, num_classes]} at the
-    resolution of the last feature map.
+    DRN segmenters end so (Yu et al., "Dilated Residual Networks", section 5.3), and the network
+    whose weights DeepLab v2 starts from on COCO. See `Decoder` for arguments and shapes.
     """
 
-    def __init__(self, num_classes, **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes = num_classes
-        self.classifier = Conv2D(
-            num_classes, 1, use_bias=True, dtype=self.dtype_policy, name="classifier"
-        )
+    def __init__(self, num_classes, levels, conv=None, **kwargs):
+        super().__init__(num_classes, levels, conv, **kwargs)
+        self.classifier = self._classifier()
 
     def build(self, input_shape):
-        self.classifier.build(_last(input_shape))
+        build_chain([self.classifier], self.channels(input_shape))
 
     def call(self, features):
-        return {"logits": self.classifier(_last(features))}
-
-    def compute_output_shape(self, input_shape):
-        return {"logits": self.classifier.compute_output_shape(_last(input_shape))}
-
-    def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
-
-
-def _last(features):
-    return features[list(features)[-1]]
+        return {"logits": self.classifier(features[self.levels[-1]])}

@@ -7,7 +7,7 @@ gridding; D is C with plain convolutions where C has blocks at either end.
 
 import keras
 
-from tfseg.encoders.encoder import Encoder, Stage, Stem
+from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
 from tfseg.errors import TfsegError, unknown
 
 # name: (architecture, block, blocks per stage). Parameters and scores stand in the README.
@@ -63,6 +63,7 @@ class DRN(Encoder):
         variant: a key of `VARIANTS`.
         blocks: blocks per stage in place of the variant's; zero leaves a stage out.
         output_stride: 8, the only one that DRNs have.
+        multi_grid: None; DRNs have rates of their own.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
 
     Input [N, H, W, 3], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
@@ -75,11 +76,13 @@ class DRN(Encoder):
         TfsegError: unknown variant, wrong number of `blocks`, other `output_stride`.
     """
 
-    def __init__(self, variant, blocks=None, output_stride=8, conv=None):
+    def __init__(self, variant, blocks=None, output_stride=8, multi_grid=None, conv=None):
         if variant not in VARIANTS:
             raise unknown("DRN variant", variant, VARIANTS)
         if output_stride != 8:
             raise TfsegError(f"output_stride of {variant} must be 8, not {output_stride}")
+        if multi_grid is not None:
+            raise TfsegError(f"multi_grid is for ResNets; {variant} has dilation rates of its own")
         architecture, block, published = VARIANTS[variant]
         blocks = check_blocks(variant, blocks, published)
         if architecture == "A":
@@ -104,21 +107,3 @@ class DRN(Encoder):
         }
         super().__init__(stem, stages, pyramid, conv=conv, config=config)
         self.architecture = architecture
-
-
-def check_blocks(variant, blocks, published):
-    """`blocks` as a list, or the published numbers where it is None.
-
-    Raises:
-        TfsegError: wrong length, a negative or no number.
-    """
-    if blocks is None:
-        return list(published)
-    if len(blocks) != len(published) or not all(isinstance(n, int) and n >= 0 for n in blocks):
-        raise TfsegError(
-            f"blocks of {variant} must be {len(published)} numbers of blocks like "
-            f"{','.join(map(str, published))}, not {blocks}"
-        )
-    if not sum(blocks):
-        raise TfsegError(f"blocks of {variant} must not all be zero")
-    return list(blocks)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from tfseg.encoders.blocks import BLOCKS
+from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, MaxPool2D
 
 
@@ -120,3 +121,21 @@ def _apply_stage(outputs, stage, name, stride_on, conv):
             )
         outputs = unit(outputs)
     return outputs
+
+
+def check_blocks(variant, blocks, published):
+    """`blocks` as a list, or the published numbers where it is None.
+
+    Raises:
+        TfsegError: wrong length, a negative or no number.
+    """
+    if blocks is None:
+        return list(published)
+    if len(blocks) != len(published) or not all(isinstance(n, int) and n >= 0 for n in blocks):
+        raise TfsegError(
+            f"blocks of {variant} must be {len(published)} numbers of blocks like "
+            f"{','.join(map(str, published))}, not {blocks}"
+        )
+    if not sum(blocks):
+        raise TfsegError(f"blocks of {variant} must not all be zero")
+    return list(blocks)

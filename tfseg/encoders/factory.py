@@ -2,12 +2,32 @@
 
 import functools
 
-from tfseg.encoders import drn
+from tfseg.encoders import drn, resnet
 from tfseg.encoders.drn import DRN
+from tfseg.encoders.resnet import ResNet
 from tfseg.errors import unknown
 
-# name: constructor that takes `blocks`, `output_stride` and `conv`.
+# suffix of a ResNet's name: (style, output stride unless asked otherwise)
+_RESNETS = {
+    "": ("ade20k", 32),
+    "_dilated8": ("ade20k", 8),
+    "_dilated16": ("ade20k", 16),
+    "_v1": ("torchvision", 32),
+    "_caffe": ("caffe", 32),
+}
+
+# name: constructor that takes the encoder's own options and `conv`.
 ENCODERS = {name: functools.partial(DRN, name) for name in drn.VARIANTS}
+ENCODERS |= {
+    f"resnet{depth}{suffix}": functools.partial(
+        ResNet, depth, style=style, output_stride=output_stride
+    )
+    for depth in resnet.DEPTHS
+    for suffix, (style, output_stride) in _RESNETS.items()
+}
+
+# Encoders that give up stride for dilation where a decoder asks for it.
+STRIDED = [f"resnet{depth}{suffix}" for depth in resnet.DEPTHS for suffix in ("", "_v1", "_caffe")]
 
 _BATCH_NORM = {
     "batch_norm_epsilon": "epsilon",
@@ -16,7 +36,8 @@ _BATCH_NORM = {
     "freeze_batch_norm": "freeze",
 }
 _CONV = ("padding",)
-OPTIONS = ("blocks", "output_stride", *_CONV, *_BATCH_NORM)
+_OWN = ("blocks", "output_stride", "multi_grid")
+OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM)
 
 
 def convolution_options(options):
@@ -31,9 +52,10 @@ def create_encoder(name, **options):
 
     Args:
         name: a key of `ENCODERS`, such as "drn_d_22".
-        **options: `blocks` (blocks per stage), `output_stride`, `padding` ("symmetric" or "same"),
-            `batch_norm_epsilon` (1e-5), `batch_norm_momentum` (0.9), `sync_batch_norm` (True),
-            `freeze_batch_norm` ("none", "statistics", "all").
+        **options: `blocks` (blocks per stage), `output_stride` (8, 16 or 32; DRNs have 8),
+            `multi_grid` (ResNets: factors of the last stage's dilation rate, one per block),
+            `padding` ("symmetric" or "same"), `batch_norm_epsilon` (1e-5), `batch_norm_momentum`
+            (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all").
 
     Returns:
         An `Encoder`. Input [N, H, W, 3] normalised floats, output {"stage1": [N, h, w, c], ...};
@@ -47,5 +69,5 @@ def create_encoder(name, **options):
     for option in options:
         if option not in OPTIONS:
             raise unknown("encoder option", option, OPTIONS)
-    own = {key: options[key] for key in ("blocks", "output_stride") if key in options}
+    own = {key: options[key] for key in _OWN if key in options}
     return ENCODERS[name](**own, conv=convolution_options(options))

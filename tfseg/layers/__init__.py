@@ -1,5 +1,6 @@
 """Keras layers with plain arguments, built on keras.ops."""
 
+from tfseg.layers.adaptive_pool import AdaptiveAveragePool2D
 from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.conv_bn import ConvBN
@@ -7,6 +8,7 @@ from tfseg.layers.pooling import MaxPool2D
 from tfseg.layers.resize import resize, upsample_zero_border
 
 __all__ = [
+    "AdaptiveAveragePool2D",
     "BatchNorm",
     "Conv2D",
     "ConvBN",

@@ -2,37 +2,69 @@
 
 import dataclasses
 
-from tfseg.decoders import Linear
+from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
 from tfseg.encoders import ENCODERS, create_encoder, drn
 from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
+from tfseg.encoders.factory import STRIDED, convolution_options
 from tfseg.errors import TfsegError, unknown
 from tfseg.models.classifier import Classifier
 from tfseg.models.segmenter import Segmenter
 
 
 @dataclasses.dataclass(frozen=True)
-class Decoder:
+class Row:
     """A row of the decoders' table.
 
     Attributes:
-        layer: the layer class; called with `num_classes` and the options in `options`.
+        layer: the layer class.
+        fixed: arguments of the layer that make this decoder.
         options: names of `create_model` options that the layer takes.
+        output_stride: what an encoder that can choose has under this decoder, unless asked.
         upsampling, loss_resolution, loss_weights: see `Segmenter`.
     """
 
     layer: type
+    fixed: dict = dataclasses.field(default_factory=dict)
     options: tuple = ()
+    output_stride: int | None = None
     upsampling: str = "bilinear"
     loss_resolution: str = "logits"
     loss_weights: dict = dataclasses.field(default_factory=lambda: {"logits": 1.0})
 
 
+_DEEP_SUPERVISION = {"logits": 1.0, "aux_logits": 0.4}
+
 DECODERS = {
-    "linear": Decoder(Linear, upsampling="zero_border", loss_resolution="labels"),
+    "linear": Row(Linear, upsampling="zero_border", loss_resolution="labels"),
+    "deeplab_v1": Row(Linear, output_stride=8),
+    "deeplab_v2": Row(DeepLabV2, {}, ("atrous_rates",), output_stride=8),
+    "deeplab_v3": Row(DeepLabV3, {}, ("atrous_rates",), output_stride=16, loss_resolution="labels"),
+    "deeplab_v3plus": Row(
+        DeepLabV3Plus, {}, ("atrous_rates",), output_stride=16, loss_resolution="labels"
+    ),
+    "c1_bilinear": Row(C1, options=("dropout",)),
+    "c1_bilinear_deepsup": Row(
+        C1, {"deep_supervision": True}, ("dropout",), loss_weights=_DEEP_SUPERVISION
+    ),
+    "ppm_bilinear": Row(PPM, options=("dropout",)),
+    "ppm_bilinear_deepsup": Row(
+        PPM, {"deep_supervision": True}, ("dropout",), loss_weights=_DEEP_SUPERVISION
+    ),
+    "upernet": Row(UPerNet),
 }
 
 # published name: (encoder, decoder, options that differ from the defaults)
 VARIANTS = {name: (name, "linear", {}) for name in drn.VARIANTS}
+VARIANTS |= {
+    f"{decoder}_resnet{depth}": (f"resnet{depth}_caffe", decoder, options)
+    for decoder, options in (
+        ("deeplab_v1", {}),
+        ("deeplab_v2", {}),
+        ("deeplab_v3", {"multi_grid": (1, 2, 4)}),
+        ("deeplab_v3plus", {"multi_grid": (1, 2, 4)}),
+    )
+    for depth in (50, 101)
+}
 
 
 def list_models():
@@ -73,19 +105,24 @@ def create_model(name, num_classes, **options):
     """
     encoder, decoder, defaults = resolve(name)
     row = DECODERS[decoder]
+    if row.output_stride and encoder in STRIDED:
+        defaults = {"output_stride": row.output_stride, **defaults}
     _check_classes(num_classes)
     _check_options(options, (*ENCODER_OPTIONS, *row.options), name)
     values = {**defaults, **options}
     encoder = create_encoder(encoder, **{k: v for k, v in values.items() if k in ENCODER_OPTIONS})
     own = {key: values[key] for key in row.options if key in values}
+    decoder = row.layer(
+        num_classes,
+        encoder.pyramid,
+        **row.fixed,
+        **own,
+        conv=convolution_options(values),
+        name="decoder",
+    )
     config = {"model": name, "num_classes": int(num_classes), "options": options}
     return Segmenter(
-        encoder,
-        row.layer(num_classes, **own, name="decoder"),
-        config,
-        row.upsampling,
-        row.loss_resolution,
-        row.loss_weights,
+        encoder, decoder, config, row.upsampling, row.loss_resolution, row.loss_weights
     )
 
 

@@ -1,4 +1,4 @@
-"""Strict assignment: every entry of the source used once, every variable set, or nothing changed."""
+"""Strict assignment: every entry of the source used, every variable set, or nothing changed."""
 
 import dataclasses
 import re
@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from tfseg.errors import TfsegError
-from tfseg.weights.layouts import layouts
+from tfseg.weights.families import layouts
 
 # The parts of a model that may stay fresh under `new_head`.
 HEADS = ("decoder/", "classifier/")

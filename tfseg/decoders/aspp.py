@@ -1,0 +1,120 @@
+"""Atrous spatial pyramid pooling, as DeepLab v2 sums it and v3 concatenates it."""
+
+import keras
+from keras import ops
+
+from tfseg.decoders.decoder import Decoder, build_chain
+from tfseg.errors import TfsegError
+from tfseg.layers import AdaptiveAveragePool2D, ConvBN, resize
+
+
+def check_rates(atrous_rates):
+    """The rates as a tuple.
+
+    Raises:
+        TfsegError: not a list of positive whole numbers.
+    """
+    rates = tuple(atrous_rates) if isinstance(atrous_rates, (list, tuple)) else ()
+    if not rates or not all(isinstance(rate, int) and rate > 0 for rate in rates):
+        raise TfsegError(
+            f"atrous_rates must be positive whole numbers such as 6,12,18,24, not {atrous_rates}"
+        )
+    return rates
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ASPP(keras.layers.Layer):
+    """Parallel convolutions of different dilation, and the image's mean, side by side.
+
+    Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation", 2017,
+    section 3.3.
+
+    Args:
+        atrous_rates: dilation rates of the 3x3 branches; a 1x1 branch comes before them.
+        width: channels of each branch.
+        conv: dict of further `ConvBN` arguments.
+
+    Input [N, h, w, C], output [N, h, w, (len(atrous_rates) + 2) * width].
+
+    Raises:
+        TfsegError: `atrous_rates` aren't positive whole numbers.
+    """
+
+    def __init__(self, atrous_rates=(6, 12, 18), width=256, conv=None, **kwargs):
+        super().__init__(**kwargs)
+        self.atrous_rates = check_rates(atrous_rates)
+        self.width = width
+        self.conv = dict(conv or {})
+        self.pool = AdaptiveAveragePool2D(1, dtype=self.dtype_policy)
+        self.units = [self._unit("branch0", 1, 1)]
+        for number, rate in enumerate(self.atrous_rates, 1):
+            self.units.append(self._unit(f"branch{number}", 3, rate))
+        self.image = self._unit("image", 1, 1)
+
+    def _unit(self, name, kernel_size, rate):
+        return ConvBN(
+            self.width,
+            kernel_size,
+            dilation_rate=rate,
+            name=name,
+            dtype=self.dtype_policy,
+            **self.conv,
+        )
+
+    def build(self, input_shape):
+        for unit in (*self.units, self.image):
+            unit.build((None, None, None, input_shape[-1]))
+
+    def call(self, inputs, training=False):
+        branches = [unit(inputs, training=training) for unit in self.units]
+        image = self.image(self.pool(inputs), training=training)
+        branches.append(resize(image, ops.shape(inputs)[1:3]))
+        return ops.concatenate(branches, -1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:3], (len(self.units) + 1) * self.width)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "atrous_rates": self.atrous_rates,
+            "width": self.width,
+            "conv": self.conv,
+        }
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class DeepLabV2(Decoder):
+    """Class scores from 3x3 convolutions of different dilation, summed.
+
+    Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous
+    Convolution, and Fully Connected CRFs", TPAMI 2018, section 3.2.
+
+    Args:
+        num_classes, levels, conv: see `Decoder`.
+        atrous_rates: one dilation rate per convolution.
+    """
+
+    def __init__(self, num_classes, levels, atrous_rates=(6, 12, 18, 24), conv=None, **kwargs):
+        super().__init__(num_classes, levels, conv, **kwargs)
+        self.atrous_rates = check_rates(atrous_rates)
+        self.branches = [
+            self._classifier(
+                f"branch{number}",
+                3,
+                dilation_rate=rate,
+                kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            )
+            for number, rate in enumerate(self.atrous_rates, 1)
+        ]
+
+    def build(self, input_shape):
+        for branch in self.branches:
+            build_chain([branch], self.channels(input_shape))
+
+    def call(self, features):
+        maps = features[self.levels[-1]]
+        return {"logits": sum(branch(maps) for branch in self.branches)}
+
+    def get_config(self):
+        return {**super().get_config(), "atrous_rates": self.atrous_rates}

@@ -1,0 +1,134 @@
+"""ResNet-18/34/50/101/152 at output stride 8, 16 or 32, in the three published styles.
+
+He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1. Trading stride for
+dilation: Chen et al., "DeepLab", TPAMI 2018, section 3.1; multi-grid: Chen et al., "Rethinking
+Atrous Convolution for Semantic Image Segmentation", 2017, section 3.2.1.
+"""
+
+import dataclasses
+
+import keras
+
+from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
+from tfseg.errors import TfsegError, unknown
+
+# depth: (block, blocks per stage)
+DEPTHS = {
+    18: ("basic", (2, 2, 2, 2)),
+    34: ("basic", (3, 4, 6, 3)),
+    50: ("bottleneck", (3, 4, 6, 3)),
+    101: ("bottleneck", (3, 4, 23, 3)),
+    152: ("bottleneck", (3, 8, 36, 3)),
+}
+
+# output stride: (strides, dilation rates) of the four stages
+STRIDES = {
+    8: ((1, 2, 1, 1), (1, 1, 2, 4)),
+    16: ((1, 2, 2, 1), (1, 1, 1, 2)),
+    32: ((1, 2, 2, 2), (1, 1, 1, 1)),
+}
+
+FILTERS = (64, 128, 256, 512)
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """What distinguishes one code base's ResNets from another's.
+
+    Attributes:
+        stem: rows of (filters, kernel_size, strides).
+        pool: padding of the stem's pooling.
+        stride_on: "3x3" or "1x1", the convolution of a bottleneck that strides.
+        halve_first: whether the block that gave up its stride keeps half the dilation rate where
+            it used to stride, which makes the stage a denser version of the strided one.
+    """
+
+    stem: tuple
+    pool: str
+    stride_on: str
+    halve_first: bool
+
+
+STYLES = {
+    "ade20k": Style(((64, 3, 2), (64, 3, 1), (128, 3, 1)), "symmetric", "3x3", True),
+    "torchvision": Style(((64, 7, 2),), "symmetric", "3x3", True),
+    "caffe": Style(((64, 7, 2),), "ceil", "1x1", False),
+}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ResNet(Encoder):
+    """A residual network without its classifier.
+
+    Args:
+        depth: a key of `DEPTHS`.
+        style: a key of `STYLES`.
+        output_stride: 8, 16 or 32.
+        multi_grid: factors of the last stage's dilation rate, one per block, or None.
+        blocks: blocks per stage in place of the published ones.
+        conv: dict of further `ConvBN` arguments (padding, batch_norm). With "same" padding the
+            stem's pooling is TensorFlow's, too.
+
+    Input [N, H, W, 3], output {"stage1": [N, H / 4, W / 4, c], ..., "stage4": [N, H / s, W / s, c]}
+    with s the output stride and sizes rounded up.
+
+    Attributes:
+        depth, style: as given.
+
+    Raises:
+        TfsegError: a value that isn't in these lists.
+    """
+
+    def __init__(
+        self, depth, style="torchvision", output_stride=32, multi_grid=None, blocks=None, conv=None
+    ):
+        if depth not in DEPTHS:
+            raise unknown("ResNet depth", depth, DEPTHS)
+        if style not in STYLES:
+            raise unknown("ResNet style", style, STYLES)
+        if output_stride not in STRIDES:
+            raise TfsegError(f"output_stride must be 8, 16 or 32, not {output_stride}")
+        block, published = DEPTHS[depth]
+        blocks = check_blocks(f"resnet{depth}", blocks, published)
+        if multi_grid is not None and len(multi_grid) != blocks[-1]:
+            raise TfsegError(
+                f"multi_grid must have {blocks[-1]} factors, one per block of the last stage, "
+                f"not {len(multi_grid)}"
+            )
+        row, conv = STYLES[style], dict(conv or {})
+        pool = "same" if conv.get("padding") == "same" else row.pool
+        stages = _stages(block, blocks, row, output_stride, multi_grid)
+        config = {
+            "depth": depth,
+            "style": style,
+            "output_stride": output_stride,
+            "multi_grid": multi_grid,
+            "blocks": blocks,
+            "conv": conv,
+        }
+        super().__init__(
+            Stem(row.stem, pool),
+            stages,
+            ("stage1", "stage2", "stage3", "stage4"),
+            stride_on=row.stride_on,
+            conv=conv,
+            config=config,
+        )
+        self.depth = depth
+        self.style = style
+
+
+def _stages(block, blocks, style, output_stride, multi_grid):
+    strides, rates = STRIDES[output_stride]
+    stages, previous = [], 1
+    for index, (count, stride, rate) in enumerate(zip(blocks, strides, rates, strict=True)):
+        factors = multi_grid if multi_grid and index == 3 else (1,) * count
+        dilations = [(rate * factor, rate * factor) for factor in factors]
+        if style.halve_first and rate != previous and dilations:
+            # A basic block strides on its first convolution and is dilated fully on its second;
+            # a bottleneck has one 3x3, and that is the one that strode.
+            first = previous * factors[0]
+            dilations[0] = (first, first if block == "bottleneck" else rate * factors[0])
+        stages.append(Stage(block, FILTERS[index], tuple(dilations), stride))
+        previous = rate
+    return stages

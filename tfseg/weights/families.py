@@ -1,0 +1,211 @@
+"""The layouts of the original code bases, one function per family."""
+
+from tfseg.encoders import DRN
+from tfseg.weights.layouts import PYTORCH_COUNTERS, Layout, OwnLayout
+
+_BLOCK = r"encoder/stage(?P<stage>\d+)_block(?P<block>\d+)"
+
+
+def _residual_rules(stage):
+    """Rules of torchvision's residual blocks; `stage` is the template of a stage's name."""
+    prefix = f"{stage}.{{block-1}}"
+    return (
+        (rf"{_BLOCK}/conv(?P<conv>\d)/conv", f"{prefix}.conv{{conv}}"),
+        (rf"{_BLOCK}/conv(?P<conv>\d)/bn", f"{prefix}.bn{{conv}}"),
+        (rf"{_BLOCK}/projection/conv", f"{prefix}.downsample.0"),
+        (rf"{_BLOCK}/projection/bn", f"{prefix}.downsample.1"),
+    )
+
+
+def _drn_encoder(stem, stage):
+    conv = r"encoder/stage(?P<stage>\d+)_conv(?P<conv>\d+)"
+    return (
+        ("encoder/stem/conv", stem[0]),
+        ("encoder/stem/bn", stem[1]),
+        (rf"{conv}/conv", f"{stage}.{{3*conv-3}}"),
+        (rf"{conv}/bn", f"{stage}.{{3*conv-2}}"),
+        *_residual_rules(stage),
+    )
+
+
+_DRN_SKIP = (
+    PYTORCH_COUNTERS,
+    (r"^up\.weight$", "the fixed bilinear upsampling"),
+    # DRN-C's last levels add nothing, but the code makes their projections all the same.
+    (r"^(layer[78]|base\.(9|10))\.0\.downsample\.", "a projection that is never applied"),
+)
+
+# architecture: the original names of stem and stages. A segmenter holds the classifier's children
+# in one nn.Sequential, where A has conv, bn, relu, pool before its first stage, C has conv, bn,
+# relu, and D keeps its stem in a stage 0.
+_DRN_NAMES = {
+    "A": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+3}")),
+    "C": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+2}")),
+    "D": ((("layer0.0", "layer0.1"), "layer{stage}"), (("base.0.0", "base.0.1"), "base.{stage}")),
+}
+
+
+def _drn(architecture):
+    """The layouts of fyu/drn: the segmenter's (drn segment.py) and the classifier's (drn.py)."""
+    classifier, segmenter = _DRN_NAMES[architecture]
+    return [
+        Layout(
+            "DRN segmenter",
+            (*_drn_encoder(*segmenter), ("decoder/classifier", "seg")),
+            _DRN_SKIP,
+            head=r"^seg\.",
+        ),
+        Layout(
+            "DRN classifier",
+            (*_drn_encoder(*classifier), ("classifier", "fc")),
+            _DRN_SKIP,
+            head=r"^fc\.",
+        ),
+    ]
+
+
+def _torchvision():
+    stem = (("encoder/stem/conv", "conv1"), ("encoder/stem/bn", "bn1"))
+    rules = (*stem, *_residual_rules("layer{stage}"), ("classifier", "fc"))
+    return [Layout("torchvision ResNet", rules, head=r"^fc\.")]
+
+
+_ADE20K_SKIP = (
+    PYTORCH_COUNTERS,
+    (r"\.(_tmp_running_(mean|var)|_running_iter)$", "a sum behind the running averages"),
+)
+
+
+def _ade20k():
+    decoder = (
+        # C1
+        ("decoder/reduce/conv", "cbr.0"),
+        ("decoder/reduce/bn", "cbr.1"),
+        # PPM
+        (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm.{n-1}.1"),
+        (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm.{n-1}.2"),
+        ("decoder/fuse/conv", "conv_last.0"),
+        ("decoder/fuse/bn", "conv_last.1"),
+        # deep supervision
+        ("decoder/aux_conv/conv", "cbr_deepsup.0"),
+        ("decoder/aux_conv/bn", "cbr_deepsup.1"),
+        ("decoder/aux_classifier", "conv_last_deepsup"),
+    )
+    upernet = (
+        (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm_conv.{n-1}.0"),
+        (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm_conv.{n-1}.1"),
+        ("decoder/top/conv", "ppm_last_conv.0"),
+        ("decoder/top/bn", "ppm_last_conv.1"),
+        (r"decoder/lateral(?P<n>\d)/conv", "fpn_in.{n-1}.0"),
+        (r"decoder/lateral(?P<n>\d)/bn", "fpn_in.{n-1}.1"),
+        (r"decoder/smooth(?P<n>\d)/conv", "fpn_out.{n-1}.0.0"),
+        (r"decoder/smooth(?P<n>\d)/bn", "fpn_out.{n-1}.0.1"),
+        ("decoder/fuse/conv", "conv_last.0.0"),
+        ("decoder/fuse/bn", "conv_last.0.1"),
+        ("decoder/classifier", "conv_last.1"),
+    )
+    # nn.Sequential numbers dropout, too, so that PPM's last convolution is its fifth entry.
+    names = {
+        "C1": (*decoder, ("decoder/classifier", "conv_last")),
+        "PPM": (*decoder, ("decoder/classifier", "conv_last.4")),
+        "UPerNet": upernet,
+    }
+    encoder = (
+        (r"encoder/stem(?P<n>\d)/conv", "conv{n}"),
+        (r"encoder/stem(?P<n>\d)/bn", "bn{n}"),
+        *_residual_rules("layer{stage}"),
+    )
+    return [
+        Layout(
+            f"ADE20K {name}",
+            (
+                *((path, f"encoder.{template}") for path, template in encoder),
+                *((path, f"decoder.{template}") for path, template in rules),
+            ),
+            _ADE20K_SKIP,
+            head=r"^decoder\.",
+        )
+        for name, rules in names.items()
+    ] + [Layout("ADE20K classifier", (*encoder, ("classifier", "fc")), _ADE20K_SKIP, head=r"^fc\.")]
+
+
+def _deeplab(prefix):
+    units = {"conv1": "reduce", "conv2": "conv3x3", "conv3": "increase", "projection": "shortcut"}
+    block = prefix + "layer{stage+1}.block{block}"
+    convs = {
+        "aspp/image": "aspp.stages.imagepool.conv",
+        "fuse": "fc1",
+        "reduce": "reduce",
+        "refine1": "fc2.conv1",
+        "refine2": "fc2.conv2",
+    }
+    shared = [
+        ("encoder/stem/(?P<kind>conv|bn)", prefix + "layer1.conv1.{kind}"),
+        *(
+            (rf"{_BLOCK}/{ours}/(?P<kind>conv|bn)", f"{block}.{theirs}.{{kind}}")
+            for ours, theirs in units.items()
+        ),
+        (r"decoder/branch(?P<n>\d)", prefix + "aspp.c{n-1}"),
+        (
+            r"decoder/aspp/branch(?P<n>\d)/(?P<kind>conv|bn)",
+            prefix + "aspp.stages.c{n}.{kind}",
+        ),
+        *(
+            (rf"decoder/{ours}/(?P<kind>conv|bn)", f"{prefix}{theirs}.{{kind}}")
+            for ours, theirs in convs.items()
+        ),
+    ]
+    heads = {"v1/v2": "fc", "v3": "fc2", "v3+": "fc2.conv3"}
+    return [
+        Layout(
+            f"DeepLab {version}{' MSC' if prefix else ''}",
+            (*shared, ("decoder/classifier", prefix + head)),
+            head=rf"^{prefix}(aspp|fc|reduce)",
+        )
+        for version, head in heads.items()
+    ]
+
+
+_SLIM_LEAVES = {
+    "kernel": "weights",
+    "bias": "biases",
+    **{name: f"BatchNorm/{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")},
+}
+
+
+def _slim(depth):
+    """TF-slim's ResNet v1, and the DeepLab v2 in TensorFlow 1 that is built on it."""
+    network = f"resnet_v1_{depth}"
+    unit = f"{network}/block{{stage}}/unit_{{block}}/bottleneck_v1"
+    rules = (
+        ("encoder/stem/(conv|bn)", f"{network}/conv1"),
+        (rf"{_BLOCK}/(?P<conv>conv\d)/(conv|bn)", f"{unit}/{{conv}}"),
+        (rf"{_BLOCK}/projection/(conv|bn)", f"{unit}/shortcut"),
+        (r"decoder/branch(?P<n>\d)", "decoder/aspp/conv{n}"),
+        ("classifier", f"{network}/logits"),
+    )
+    skip = ((r"/Momentum$|^global_step$", "state of the original optimizer"),)
+    return [
+        Layout(
+            "TF-slim",
+            rules,
+            skip,
+            _SLIM_LEAVES,
+            kernels="HWIO",
+            head=rf"^(decoder|{network}/logits)/",
+            separator="/",
+        )
+    ]
+
+
+def layouts(model):
+    """The layouts that may fit `model`, the own one first."""
+    encoder = getattr(model, "encoder", model)
+    if isinstance(encoder, DRN):
+        return [OwnLayout(), *_drn(encoder.architecture)]
+    families = {
+        "ade20k": _ade20k,
+        "torchvision": _torchvision,
+        "caffe": lambda: [*_deeplab(""), *_deeplab("base."), *_slim(encoder.depth)],
+    }
+    return [OwnLayout(), *families[encoder.style]()]
