@@ -1,0 +1,34 @@
+"""Data: folders of images and label maps, their facts, checks, and input pipelines."""
+
+from tfseg.data.check import CheckReport, check_dataset
+from tfseg.data.info import DataInfo
+from tfseg.data.labels import label_table
+from tfseg.data.lists import ImageList, read_split
+from tfseg.data.loading import pipeline_errors
+from tfseg.data.pipeline import (
+    eval_dataset,
+    predict_dataset,
+    sample_files,
+    train_dataset,
+)
+from tfseg.data.prepare import measure_folder, prepare_dataset
+from tfseg.data.sample import write_sample_dataset
+from tfseg.data.transforms import Augmentation
+
+__all__ = [
+    "Augmentation",
+    "CheckReport",
+    "DataInfo",
+    "ImageList",
+    "check_dataset",
+    "eval_dataset",
+    "label_table",
+    "measure_folder",
+    "pipeline_errors",
+    "predict_dataset",
+    "prepare_dataset",
+    "read_split",
+    "sample_files",
+    "train_dataset",
+    "write_sample_dataset",
+]

@@ -1,0 +1,121 @@
+"""Decoding inside the graph: images to RGB, label maps to indices.
+
+What the graph finds wrong it can only raise as `tf.errors.InvalidArgumentError`; the message is
+marked, so that `tfseg.data.pipeline_errors` can turn it into a `TfsegError`.
+"""
+
+import functools
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+MARK = "[tfseg]"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# The parts of a PNG file's start: 8 bytes of signature, then the IHDR chunk: its length (4), its
+# name (4), 13 bytes of content and their checksum (4).
+_IHDR_END = 33
+_BIT_DEPTH, _COLOUR_TYPE = 24, 25
+_GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
+
+
+def require(condition, *message):
+    """An op that fails with `message` (strings, tensors of strings or integers) unless `condition`.
+
+    Its result is for `tf.control_dependencies`.
+    """
+    parts = [
+        tf.strings.as_string(part) if tf.is_tensor(part) and part.dtype != tf.string else part
+        for part in message
+    ]
+    return tf.debugging.Assert(condition, [tf.strings.join([MARK, *parts, MARK])])
+
+
+def decode_image(contents):
+    """The bytes of a PNG or JPEG file to uint8 RGB [H, W, 3].
+
+    Grey is repeated, a palette looked up, transparency dropped, 16 bits reduced to 8.
+    """
+    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def decode_label(contents, path):
+    """The bytes of an 8-bit grey or palette PNG file to uint8 values [H, W], never colours.
+
+    Args:
+        contents: scalar string tensor.
+        path: scalar string tensor, for the message when the file is something else.
+    """
+    is_png = tf.strings.substr(contents, 0, len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
+    whole = tf.strings.length(contents) >= _IHDR_END
+    with tf.control_dependencies(
+        [require(is_png & whole, "label map ", path, " is not a PNG file")]
+    ):
+        header = tf.io.decode_raw(tf.strings.substr(contents, 0, _IHDR_END), tf.uint8)
+    colour_type, depth = header[_COLOUR_TYPE], header[_BIT_DEPTH]
+    is_palette = colour_type == _PALETTE
+    valid = is_palette | ((colour_type == _GREY) & (depth == 8))
+    names = tf.constant(["grey", "", "RGB", "palette", "grey with alpha", "", "RGBA"])
+    found = tf.gather(names, tf.minimum(tf.cast(colour_type, tf.int32), _RGBA))
+    check = require(
+        valid,
+        *("label map ", path, " is a ", tf.strings.as_string(depth), "-bit ", found),
+        " PNG; label maps must be 8-bit grey or palette PNG",
+    )
+    with tf.control_dependencies([check]):
+        label = tf.cond(
+            is_palette,
+            lambda: _decode_palette(contents, depth),
+            lambda: tf.io.decode_png(contents, channels=1),
+        )
+    return tf.ensure_shape(label, [None, None, 1])[..., 0]
+
+
+@functools.cache
+def _grey_header():
+    """What to XOR with a palette PNG's first 33 bytes to make it grey: the type and the checksum.
+
+    CRC-32 is affine: the same change at the same place changes every checksum by the same bits.
+    """
+    change = np.zeros(_IHDR_END, np.uint8)
+    change[_COLOUR_TYPE] = _PALETTE ^ _GREY
+    content = change[12:29].tobytes()  # the checksum covers the chunk's name and content
+    crc = zlib.crc32(content) ^ zlib.crc32(bytes(len(content)))
+    change[29:33] = np.frombuffer(crc.to_bytes(4, "big"), np.uint8)
+    return change
+
+
+def _decode_palette(contents, depth):
+    """Indices [H, W, 1] of a palette PNG, whose decoder knows colours only.
+
+    The file is presented as a grey one: its header says so, and the palette and all else before
+    the pixels is left out. A grey decoder stretches 1, 2 or 4 bits to 0..255; that is undone.
+    """
+    header = tf.io.decode_raw(tf.strings.substr(contents, 0, _IHDR_END), tf.uint8)
+    characters = tf.constant([bytes([value]) for value in range(256)])
+    changed = tf.cast(tf.bitwise.bitwise_xor(header, _grey_header()), tf.int32)
+    header = tf.strings.reduce_join(tf.gather(characters, changed))
+
+    def chunk_name(position):
+        return tf.strings.substr(contents, position + 4, 4)
+
+    def next_chunk(position):
+        size = tf.io.decode_raw(
+            tf.strings.substr(contents, position, 4), tf.int32, little_endian=False
+        )[0]
+        # A damaged length must not lead backwards, or this would not end.
+        return (position + 12 + tf.maximum(size, 0),)
+
+    length = tf.strings.length(contents)
+    (pixels,) = tf.while_loop(
+        lambda at: (at + 12 < length) & (at > 0) & (chunk_name(at) != b"IDAT"),
+        next_chunk,
+        [tf.constant(_IHDR_END)],
+    )
+    pixels = tf.clip_by_value(pixels, 0, length)
+    rest = tf.strings.substr(contents, pixels, length - pixels)
+    grey = tf.io.decode_png(tf.strings.join([header, rest]), channels=1)
+    step = 255 // (tf.bitwise.left_shift(1, tf.cast(depth, tf.int32)) - 1)
+    return grey // tf.cast(step, tf.uint8)

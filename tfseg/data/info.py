@@ -1,0 +1,129 @@
+"""info.json: what a data folder says about its images and classes."""
+
+import dataclasses
+import math
+import os
+
+from tfseg.errors import TfsegError
+from tfseg.files import read_json, write_json
+
+FILE_NAME = "info.json"
+
+
+def _numbers(value):
+    return isinstance(value, list | tuple) and all(
+        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in value
+    )
+
+
+def _is_colour(value):
+    return _numbers(value) and len(value) == 3 and all(0 <= x <= 255 and x == int(x) for x in value)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataInfo:
+    """The facts of a data folder.
+
+    Attributes:
+        mean: the training images' mean colour, RGB, as fractions of one.
+        std: their standard deviation, likewise.
+        classes: class names in index order, or None.
+        palette: one [r, g, b] (0..255) per class, or None.
+        ignore_label: the label value that neither loss nor metric counts.
+        label_map: {value in the label files: class index or ignore_label}, or None for label
+            files that hold class indices. A value that it does not list is an error, except
+            `ignore_label`, which always means itself.
+
+    Raises:
+        TfsegError: on values outside these ranges.
+    """
+
+    mean: tuple
+    std: tuple
+    classes: list | None = None
+    palette: list | None = None
+    ignore_label: int = 255
+    label_map: dict | None = None
+
+    def __post_init__(self):
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if not _numbers(value) or len(value) != 3 or not all(0 <= x <= 1 for x in value):
+                raise TfsegError(f"{name} must be three fractions of one (RGB), not {value}")
+            object.__setattr__(self, name, tuple(float(x) for x in value))
+        if min(self.std) <= 0:
+            raise TfsegError(f"std must be positive, not {list(self.std)}")
+        self._check_classes()
+        if not is_label(self.ignore_label):
+            raise TfsegError(f"ignore_label must be a value in 0..255, not {self.ignore_label}")
+        object.__setattr__(self, "label_map", _parse_label_map(self.label_map))
+
+    def _check_classes(self):
+        classes, palette = self.classes, self.palette
+        if classes is not None:
+            if not isinstance(classes, list | tuple) or not classes:
+                raise TfsegError(f"classes must be a list of names, not {classes}")
+            object.__setattr__(self, "classes", [str(name) for name in classes])
+        if palette is not None:
+            if not isinstance(palette, list | tuple) or not all(map(_is_colour, palette)):
+                raise TfsegError("palette must be a list of [r, g, b] in 0..255")
+            object.__setattr__(self, "palette", [[int(x) for x in colour] for colour in palette])
+        if classes is not None and palette is not None and len(palette) < len(classes):
+            raise TfsegError(f"palette has {len(palette)} colours for {len(classes)} classes")
+
+    @classmethod
+    def load(cls, data_dir):
+        """Reads `data_dir`/info.json.
+
+        Raises:
+            TfsegError: it is missing, is not JSON, or has unknown or impossible entries.
+        """
+        path = os.path.join(data_dir, FILE_NAME)
+        if not os.path.isdir(data_dir):
+            raise TfsegError(f"there is no data folder {data_dir}")
+        if not os.path.exists(path):
+            raise TfsegError(
+                f"{path} is missing: it states mean and std of the training images; "
+                f"`python tools/prepare_data.py --dataset=folder --data_dir={data_dir}` "
+                "computes it"
+            )
+        values = read_json(path)
+        names = [field.name for field in dataclasses.fields(cls)]
+        if not isinstance(values, dict) or "mean" not in values or "std" not in values:
+            raise TfsegError(f"{path} must be an object with mean and std")
+        surplus = sorted(set(values) - set(names))
+        if surplus:
+            raise TfsegError(
+                f"{path} has unknown entries: {', '.join(surplus)}; it may have {', '.join(names)}"
+            )
+        try:
+            return cls(**values)
+        except TfsegError as error:
+            raise TfsegError(f"{path}: {error}") from error
+
+    def save(self, data_dir):
+        """Writes `data_dir`/info.json, atomically, without the entries that say nothing."""
+        values = dataclasses.asdict(self)
+        values = {name: value for name, value in values.items() if value is not None}
+        write_json(os.path.join(data_dir, FILE_NAME), values)
+
+
+def is_label(value):
+    """Whether `value` can stand in a label file: an integer in 0..255."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+
+
+def _parse_label_map(label_map):
+    if label_map is None:
+        return None
+    try:
+        # JSON's keys are strings.
+        parsed = {int(key): value for key, value in label_map.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TfsegError(
+            f"label_map must map label values to class indices, not {label_map}"
+        ) from error
+    for key, value in parsed.items():
+        if not is_label(key) or not is_label(value):
+            raise TfsegError(f"label_map must map 0..255 to 0..255, not {key} to {value}")
+    return parsed

@@ -1,0 +1,69 @@
+"""Label values: which are valid in a label file, and which class each one means."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data.images import require
+from tfseg.errors import TfsegError
+
+
+def label_table(num_classes, label_map=None, ignore_label=255):
+    """What each value of a label file means: int32 [256] of class, `ignore_label`, or -1 (invalid).
+
+    Args:
+        num_classes: how many classes there are.
+        label_map: {value: class or `ignore_label`}; None means that values are classes.
+        ignore_label: the value, in the files and in the result, of pixels that do not count.
+
+    Raises:
+        TfsegError: `label_map` leads to something that is neither class nor `ignore_label`.
+    """
+    table = np.full(256, -1, np.int32)
+    if label_map is None:
+        table[: min(num_classes, 256)] = np.arange(min(num_classes, 256))
+    else:
+        for value, target in label_map.items():
+            if target != ignore_label and not 0 <= target < num_classes:
+                raise TfsegError(
+                    f"label_map takes {value} to {target}, but there are {num_classes} classes "
+                    f"(0..{num_classes - 1}) and the ignore label {ignore_label}"
+                )
+            table[value] = target
+    table[ignore_label] = ignore_label
+    return table
+
+
+def describe_values(table, ignore_label):
+    """The values that `table` allows in label files, in words: "0..10 and 255"."""
+    allowed = [int(value) for value in np.flatnonzero(table >= 0) if value != ignore_label]
+    if allowed == list(range(len(allowed))):
+        text = f"0..{len(allowed) - 1}"
+    elif len(allowed) <= 12:
+        text = ", ".join(map(str, allowed))
+    else:
+        text = f"the {len(allowed)} values of label_map"
+    return f"{text} and {ignore_label}"
+
+
+def apply_label_table(label, path, table, ignore_label):
+    """Label file values uint8 [H, W] to classes uint8 [H, W], checked.
+
+    Fails, naming the file, the first wrong value and its count, where the table says -1.
+    """
+    classes = tf.gather(tf.constant(table), tf.cast(label, tf.int32))
+
+    def explain():
+        wrong = tf.boolean_mask(label, classes < 0)[0]
+        count = tf.math.count_nonzero(label == wrong)
+        return tf.strings.join(
+            [
+                *("label map ", path, " has the value ", tf.strings.as_string(wrong), " in "),
+                *(tf.strings.as_string(count), " pixels; allowed are "),
+                describe_values(table, ignore_label),
+            ]
+        )
+
+    valid = tf.reduce_all(classes >= 0)
+    message = tf.cond(valid, lambda: tf.constant(""), explain)
+    with tf.control_dependencies([require(valid, message)]):
+        return tf.cast(classes, tf.uint8)

@@ -1,0 +1,125 @@
+"""Files in, pixels out: the pipelines' loading of pairs, and what to say when it fails."""
+
+import contextlib
+import re
+from concurrent import futures
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data.images import MARK, decode_image, decode_label, require
+from tfseg.data.labels import apply_label_table
+from tfseg.errors import TfsegError
+
+
+def labelled_loader(image_list, table, ignore_label):
+    """A graph function that reads a pair of files.
+
+    Args:
+        image_list: `ImageList` with labels.
+        table: what `label_table` gives.
+        ignore_label: the label of pixels that do not count.
+
+    Returns:
+        Function of a file index, int64, to image uint8 [H, W, 3] and classes uint8 [H, W]. It
+        fails, naming the file, on label maps that are no index PNG, hold wrong values or are of
+        another size than their image.
+    """
+    images = tf.constant(image_list.images, tf.string)
+    labels = tf.constant(image_list.labels, tf.string)
+
+    def load(index):
+        image_path, label_path = tf.gather(images, index), tf.gather(labels, index)
+        image = decode_image(tf.io.read_file(image_path))
+        label = decode_label(tf.io.read_file(label_path), label_path)
+        a, b = tf.shape(image), tf.shape(label)
+        check = require(
+            tf.reduce_all(a[:2] == b),
+            *("image ", image_path, " is ", a[1], "x", a[0]),
+            *(", but its label map ", label_path, " is ", b[1], "x", b[0]),
+        )
+        with tf.control_dependencies([check]):
+            return image, apply_label_table(label, label_path, table, ignore_label)
+
+    return load
+
+
+def keep_in_memory(load, count):
+    """Decodes everything once.
+
+    Args:
+        load: what `labelled_loader` gives.
+        count: how many files there are.
+
+    Returns:
+        A function with the results of `load`, from two flat arrays of all pixels.
+    """
+    dataset = tf.data.Dataset.range(count).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    # The files may differ in size, so their pixels are laid out one after the other.
+    images, labels, sizes = [], [], []
+    for image, label in dataset.as_numpy_iterator():
+        images.append(image.ravel())
+        labels.append(label.ravel())
+        sizes.append(label.shape)
+    ends = tf.constant(np.cumsum([label.size for label in labels]), tf.int64)
+    sizes = tf.constant(sizes, tf.int64)
+    with tf.device("CPU"):
+        flat_labels = tf.constant(np.concatenate(labels))
+        del labels
+        flat_images = tf.constant(np.concatenate(images))
+        del images
+
+    def recall(index):
+        size = tf.gather(sizes, index)
+        end = tf.gather(ends, index)
+        start = end - size[0] * size[1]
+        image = tf.reshape(flat_images[start * 3 : end * 3], tf.concat([size, [3]], 0))
+        return image, tf.reshape(flat_labels[start:end], size)
+
+    return recall
+
+
+@contextlib.contextmanager
+def pipeline_errors(image_list):
+    """Turns errors of a pipeline over `image_list` into a `TfsegError` that names the file.
+
+    Use it around whatever pulls elements. An error that has nothing to do with the files passes
+    unchanged. A decoder doesn't know which file it is at, so after a failure to decode, the
+    list's files are tried one by one.
+    """
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        mark = re.escape(MARK)
+        found = re.search(f"{mark}(.*?){mark}", str(error), re.DOTALL)
+        message = _unescape(found.group(1)) if found else _find_damaged(image_list)
+        if message is None:
+            raise
+        raise TfsegError(message) from error
+
+
+def _unescape(text):
+    # TensorFlow prints strings with C escapes for what isn't ASCII.
+    def decode(match):
+        codes = match.group()[1:].split("\\")
+        return bytes(int(code, 8) for code in codes).decode("utf-8", "replace")
+
+    return re.sub(r"(?:\\[0-7]{3})+", decode, text).replace("\\'", "'").replace('\\"', '"')
+
+
+def _find_damaged(image_list):
+    """What is wrong with the first file that can't be read or decoded, or None."""
+    jobs = [("image", path, lambda bytes_, _: decode_image(bytes_)) for path in image_list.images]
+    jobs += [("label map", path, decode_label) for path in image_list.labels or []]
+
+    def attempt(job):
+        kind, path, decode = job
+        try:
+            decode(tf.io.read_file(path), tf.constant(path))
+        except tf.errors.NotFoundError:
+            return f"{kind} {path} does not exist"
+        except tf.errors.OpError as error:
+            return f"{kind} {path} can't be decoded: {error.message.splitlines()[0]}"
+
+    with tf.device("CPU"), futures.ThreadPoolExecutor() as pool:
+        return next(filter(None, pool.map(attempt, jobs)), None)

@@ -1,0 +1,218 @@
+"""tf.data pipelines whose every sample is a function of its number alone.
+
+The training samples are numbered n = 0, 1, 2, … for ever. Number n belongs to epoch n // size; a
+permutation keyed by (seed, epoch) says which file it is, and a key of (seed, epoch, file) decides
+its augmentation. Threads, replicas, workers and interruptions don't enter, so none of them changes
+a run.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data.images import decode_image
+from tfseg.data.labels import label_table
+from tfseg.data.loading import keep_in_memory, labelled_loader
+from tfseg.data.transforms import random_matrix, warp
+from tfseg.errors import TfsegError
+
+
+def train_dataset(
+    image_list,
+    augmentation,
+    preprocessing,
+    *,
+    num_classes,
+    batch_size,
+    seed,
+    first_sample=0,
+    block=None,
+    label_map=None,
+    ignore_label=255,
+    cache=False,
+):
+    """Augmented, shuffled samples without end.
+
+    Args:
+        image_list: `ImageList` with labels.
+        augmentation: `Augmentation`.
+        preprocessing: `tfseg.models.Preprocessing`.
+        num_classes: labels must be below it, or `ignore_label`.
+        batch_size: samples per element, which is one replica's share of a micro-batch.
+        seed: integer that the order and the augmentation depend on.
+        first_sample: the number of the first sample, to continue a run.
+        block: (worker, workers, global_batch): of each `global_batch` samples, counted from
+            `first_sample`, this worker gets the worker-th of `workers` equal runs. Default: all.
+        label_map: {value in the label files: class or `ignore_label`}; None: values are classes.
+        ignore_label: the label of pixels that do not count, also outside of the image.
+        cache: keep all decoded files in memory: 4 bytes per pixel, one decoding of everything
+            before the first sample.
+
+    Returns:
+        Dataset of (images float32 [batch_size, h, w, 3], normalised, labels int32
+        [batch_size, h, w]).
+
+    Raises:
+        TfsegError: the list has no labels, or the blocks don't come out even. Errors in the files
+            come while iterating; see `pipeline_errors`.
+    """
+    _require_labels(image_list)
+    worker, workers, global_batch = block or (0, 1, batch_size)
+    share, odd = divmod(global_batch, workers)
+    if odd or share % batch_size or not share:
+        raise TfsegError(
+            f"a global batch of {global_batch} can't be dealt to {workers} workers in parts of "
+            f"{batch_size}"
+        )
+    load = labelled_loader(
+        image_list, label_table(num_classes, label_map, ignore_label), ignore_label
+    )
+    if cache:
+        load = keep_in_memory(load, len(image_list))
+
+    seed_bits = int(seed) % 2**31
+
+    def number(position):
+        return first_sample + position // share * global_batch + worker * share + position % share
+
+    def sample(position):
+        epoch, index = file_of_sample(number(position), len(image_list), seed)
+        image, label = load(index)
+        key = tf.random.experimental.stateless_fold_in([seed_bits, 0], epoch, alg="philox")
+        key = tf.random.experimental.stateless_fold_in(key, index, alg="philox")
+        matrix = random_matrix(tf.shape(label), augmentation, key)
+        return warp(
+            image, label, matrix, augmentation.crop_size, preprocessing.normalize, ignore_label
+        )
+
+    dataset = tf.data.Dataset.counter(dtype=tf.int64)
+    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    return _finish(dataset)
+
+
+def eval_dataset(
+    image_list,
+    preprocessing,
+    *,
+    num_classes,
+    label_map=None,
+    ignore_label=255,
+    shard=(0, 1),
+    pad_to=None,
+):
+    """Whole images at their own size, in the list's order.
+
+    Args:
+        image_list: `ImageList` with labels.
+        preprocessing: `tfseg.models.Preprocessing`.
+        num_classes: labels must be below it, or `ignore_label`.
+        label_map: as in `train_dataset`.
+        ignore_label: the label of pixels that do not count.
+        shard: (k, K): files k, k + K, k + 2K, … only.
+        pad_to: repeat the first file with all labels ignored until there are so many elements,
+            so that replicas with shards of unequal length stay in step.
+
+    Returns:
+        Dataset of (images float32 [1, H, W, 3], normalised, labels int32 [1, H, W], index int64
+        [1], the position in the list).
+
+    Raises:
+        TfsegError: the list has no labels. Errors in the files come while iterating.
+    """
+    _require_labels(image_list)
+    indices = np.arange(shard[0], len(image_list), shard[1], dtype=np.int64)
+    counts = np.ones(len(indices), bool)
+    if pad_to is not None and pad_to > len(indices):
+        surplus = pad_to - len(indices)
+        indices = np.concatenate([indices, np.zeros(surplus, np.int64)])
+        counts = np.concatenate([counts, np.zeros(surplus, bool)])
+    load = labelled_loader(
+        image_list, label_table(num_classes, label_map, ignore_label), ignore_label
+    )
+
+    def sample(index, counted):
+        image, label = load(index)
+        label = tf.where(counted, tf.cast(label, tf.int32), ignore_label)
+        return preprocessing.normalize(tf.cast(image, tf.float32)), label, index
+
+    dataset = tf.data.Dataset.from_tensor_slices((indices, counts))
+    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _finish(dataset.batch(1))
+
+
+def predict_dataset(image_list, preprocessing):
+    """Whole images at their own size, in the list's order, without labels.
+
+    Args:
+        image_list: `ImageList`, with or without labels.
+        preprocessing: `tfseg.models.Preprocessing`.
+
+    Returns:
+        Dataset of (images float32 [1, H, W, 3], normalised, index int64 [1]).
+    """
+    paths = tf.constant(image_list.images, tf.string)
+
+    def sample(index):
+        image = decode_image(tf.io.read_file(tf.gather(paths, index)))
+        return preprocessing.normalize(tf.cast(image, tf.float32)), index
+
+    dataset = tf.data.Dataset.range(len(image_list))
+    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _finish(dataset.batch(1))
+
+
+def sample_files(image_list, seed, first_sample, count):
+    """The names of the files that `train_dataset` shows as samples first_sample, …, for messages.
+
+    Args:
+        image_list: `ImageList`.
+        seed: as in `train_dataset`.
+        first_sample: number of the first sample.
+        count: how many.
+
+    Returns:
+        List of `count` names.
+    """
+    if not count:
+        return []
+    with tf.device("CPU"):
+        numbers = tf.range(first_sample, first_sample + count, dtype=tf.int64)
+        _, indices = file_of_sample(numbers, len(image_list), seed)
+    return [image_list.names[index] for index in indices.numpy()]
+
+
+def file_of_sample(number, size, seed):
+    """Epoch and file index of training samples.
+
+    Args:
+        number: int64 sample numbers, a scalar or [k].
+        size: how many files there are.
+        seed: integer.
+
+    Returns:
+        epoch and index, int64 like `number`. Over an epoch, index takes every value once.
+    """
+    epoch = number // size
+    low_high = tf.constant([int(seed) % 2**32, (int(seed) >> 32) % 2**32], tf.int64)
+    low_high = tf.broadcast_to(low_high, tf.concat([tf.shape(epoch), [2]], 0))
+    # The raw op: the public function can't take a vector of keys.
+    index = tf.raw_ops.RandomIndexShuffle(
+        index=number % size,
+        seed=tf.concat([low_high, epoch[..., None]], -1),
+        max_index=tf.constant(size - 1, tf.int64),
+        rounds=4,
+    )
+    return epoch, index
+
+
+def _require_labels(image_list):
+    if image_list.labels is None:
+        raise TfsegError(f"the list of images in {image_list.root} was read without label maps")
+
+
+def _finish(dataset):
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers and replicas are dealt their samples here, by number; tf.data must not deal again.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

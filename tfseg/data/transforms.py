@@ -1,0 +1,147 @@
+"""Augmentation: scale, rotation, crop and mirror as one projective transform.
+
+Image and label go through the same matrix, so that they can't come apart, and only the crop's
+pixels are ever computed. All randomness is stateless: a function of a key alone.
+"""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+from tfseg.errors import TfsegError
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """What training does to its samples.
+
+    The image is scaled by a factor drawn uniformly from `scale_range`, rotated about its centre
+    by an angle drawn uniformly from [-rotate, rotate], and mirrored with probability 1/2 if
+    `mirror`. The crop lies uniformly at any whole-pixel offset within the scaled image; along an
+    axis where that is smaller than the crop, the whole of it lies uniformly within the crop.
+    What lies outside of the image is filled: with the mean colour, which normalises to zero, and
+    with the ignore label. Reduction does not smooth: factors well below 1/2 alias.
+
+    Attributes:
+        crop_size: (height, width) of the samples; one number means a square.
+        scale_range: (smallest, largest) factor, positive.
+        rotate: largest angle in degrees, 0..180.
+        mirror: whether to mirror left and right.
+
+    Raises:
+        TfsegError: on values outside these ranges.
+    """
+
+    crop_size: tuple
+    scale_range: tuple = (1.0, 1.0)
+    rotate: float = 0.0
+    mirror: bool = True
+
+    def __post_init__(self):
+        size = self.crop_size
+        size = (size, size) if isinstance(size, int) else tuple(size)
+        if len(size) != 2 or not all(isinstance(x, int) and x > 0 for x in size):
+            raise TfsegError(f"crop_size must be positive (height, width), not {self.crop_size}")
+        object.__setattr__(self, "crop_size", size)
+        scales = tuple(float(x) for x in self.scale_range)
+        if len(scales) != 2 or not 0 < scales[0] <= scales[1] < math.inf:
+            raise TfsegError(
+                f"scale_range must be two factors, 0 < smallest <= largest, not {self.scale_range}"
+            )
+        object.__setattr__(self, "scale_range", scales)
+        if not 0 <= self.rotate <= 180:
+            raise TfsegError(f"rotate must be an angle of 0..180 degrees, not {self.rotate}")
+
+
+def random_matrix(size, augmentation, key):
+    """The affine map from a crop's pixels to the pixels of its image.
+
+    Pixel centres are whole numbers, so that pixel 0 reaches from -0.5 to 0.5. A pixel (x, y) of
+    the crop shows the image at (a*x + b*y + c, d*x + e*y + f).
+
+    Args:
+        size: [height, width] of the image, a tensor.
+        augmentation: `Augmentation`.
+        key: int [2]: the randomness is a function of it alone.
+
+    Returns:
+        float64 [[a, b, c], [d, e, f]]. With scale 1 and angle 0, whole numbers exactly.
+    """
+    u = tf.random.stateless_uniform([5], key, dtype=tf.float64, alg="philox")
+    size = tf.cast(size, tf.float64)
+    crop = tf.constant(augmentation.crop_size, tf.float64)
+    smallest, largest = augmentation.scale_range
+    scaled = tf.maximum(tf.round(size * (smallest + (largest - smallest) * u[0])), 1.0)
+    angle = math.radians(augmentation.rotate) * (2 * u[1] - 1)
+    # Whole offsets 0..room, or room..0 where the crop is larger than the image.
+    room = scaled - crop
+    offset = tf.math.floor(u[2:4] * (tf.abs(room) + 1)) * tf.sign(room)
+    mirrored = (u[4] < 0.5) if augmentation.mirror else tf.constant(False)
+
+    # Crop to scaled image, from its centre: (flip*x + left, y + top); then rotated; then scaled.
+    flip = tf.where(mirrored, tf.constant(-1.0, tf.float64), 1.0)
+    left = offset[1] + tf.where(mirrored, crop[1] - 1, 0.0) - (scaled[1] - 1) / 2
+    top = offset[0] - (scaled[0] - 1) / 2
+    ratio = size / scaled
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    right = tf.stack([cos * flip, -sin, cos * left - sin * top]) * ratio[1]
+    down = tf.stack([sin * flip, cos, sin * left + cos * top]) * ratio[0]
+    centre = tf.reshape((size - 1) / 2, [2, 1])
+    return tf.stack([right, down]) + tf.pad(centre[::-1], [[0, 0], [2, 0]])
+
+
+def warp(image, label, matrix, crop_size, normalize, ignore_label):
+    """Shows an image and its label map through an affine map.
+
+    Args:
+        image: uint8 [H, W, 3].
+        label: uint8 [H, W].
+        matrix: float64 [2, 3], as `random_matrix` gives it.
+        crop_size: (height, width) of the result.
+        normalize: function of float32 RGB 0..255 images to float32 normalised images, in which
+            padding is zero.
+        ignore_label: what pads the label map.
+
+    Returns:
+        float32 [height, width, 3], bilinear, and int32 [height, width], nearest.
+    """
+    image, label, matrix = _needed_window(image, label, matrix, crop_size)
+    transform = tf.concat([tf.reshape(matrix, [6]), [0.0, 0.0]], 0)
+    transform = tf.cast(transform, tf.float32)[None]
+
+    def project(pixels, interpolation, fill):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=pixels[None],
+            transforms=transform,
+            output_shape=crop_size,
+            interpolation=interpolation,
+            fill_mode="CONSTANT",
+            fill_value=float(fill),
+        )[0]
+
+    image = project(normalize(tf.cast(image, tf.float32)), "BILINEAR", 0)
+    label = project(label[..., None], "NEAREST", ignore_label)[..., 0]
+    image = tf.ensure_shape(image, [*crop_size, 3])
+    return image, tf.cast(tf.ensure_shape(label, crop_size), tf.int32)
+
+
+def _needed_window(image, label, matrix, crop_size):
+    """The part of image and label that the crop shows, and the map to it.
+
+    The rest need not be normalised; of a large image that is most.
+    """
+    size = tf.shape(label)
+    reach = matrix[:, :2] * tf.constant([[crop_size[1] - 1, crop_size[0] - 1]], tf.float64)
+    lowest = matrix[:, 2] + tf.reduce_sum(tf.minimum(reach, 0), 1)
+    highest = matrix[:, 2] + tf.reduce_sum(tf.maximum(reach, 0), 1)
+    # From (x, y) to (row, column); one pixel more on each side for interpolation and rounding.
+    start = tf.cast(tf.math.floor(lowest), tf.int32)[::-1] - 1
+    stop = tf.cast(tf.math.ceil(highest), tf.int32)[::-1] + 2
+    start = tf.clip_by_value(start, 0, size - 1)
+    stop = tf.clip_by_value(stop, start + 1, size)
+    moved = matrix[:, 2:] - tf.cast(start[::-1], tf.float64)[:, None]
+    matrix = tf.concat([matrix[:, :2], moved], 1)
+    image = image[start[0] : stop[0], start[1] : stop[1]]
+    label = label[start[0] : stop[0], start[1] : stop[1]]
+    return image, label, matrix
