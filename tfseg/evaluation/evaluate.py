@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data import eval_dataset
+from tfseg.data import eval_dataset, pipeline_errors
 from tfseg.evaluation.confusion import confusion_matrix
 from tfseg.evaluation.inference import Inference
 
@@ -53,13 +53,16 @@ class Evaluator:
         if self._step is None:
             signature = [dataset.element_spec]
             self._step = tf.function(self._matrices, input_signature=signature)
-        totals = 0
-        for step, element in enumerate(dataset):
-            # Each replica's sum stays on its own device until the end.
-            matrices = self._step(element)
-            totals = [a + b for a, b in zip(totals, matrices, strict=True)] if step else matrices
-            if progress:
-                progress(min((step + 1) * replicas, len(image_list)), len(image_list))
+        totals = None
+        with pipeline_errors(image_list):
+            for step, element in enumerate(dataset, start=1):
+                # Each replica's sum stays on its own device until the end.
+                matrices = self._step(element)
+                if totals:
+                    matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
+                totals = matrices
+                if progress:
+                    progress(min(step * replicas, len(image_list)), len(image_list))
         return self._sum(totals)
 
     def _shard(self, image_list, context):

@@ -1,0 +1,117 @@
+"""Measures the speed of inference, training step and input pipeline, and their memory.
+
+    python tools/benchmark.py --model=drn_d_22 --num_classes=19 --image_size=256 --batch_size=2
+    python tools/benchmark.py … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
+
+Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
+in the same run.
+"""
+
+import common
+import keras
+import tensorflow as tf
+from absl import flags
+
+from tfseg import benchmark, create_model
+from tfseg.data import Augmentation, DataInfo, read_split, train_dataset
+from tfseg.evaluation import Inference
+from tfseg.files import write_json
+from tfseg.models import Preprocessing
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("model", "drn_d_22", "Name of the model.")
+flags.DEFINE_integer("num_classes", 0, "Classes; 0 for as many as info.json names, or 19.", 0)
+common.define_model_option()
+flags.DEFINE_integer("image_size", 256, "Height and width of images and training crops.", 1)
+flags.DEFINE_integer("batch_size", 2, "Images per step.", 1)
+flags.DEFINE_enum(
+    "precision", "float32", ["float32", "bfloat16", "float16"], "Arithmetic of the network."
+)
+common.define_data(split="train")
+flags.DEFINE_list("random_scale", ["1", "1"], "Range of the random scale: smallest,largest.")
+flags.DEFINE_float("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
+flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
+flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
+flags.DEFINE_integer("repeats", 20, "Timed calls of each part.", 1)
+flags.DEFINE_string("output", None, "JSON file for the figures.")
+
+
+def network_parts(num_classes):
+    """{name: measurement} of the forward pass, inference and training step; and that step."""
+    model = create_model(FLAGS.model, num_classes, **common.parse_options(FLAGS.model_option))
+    shape = (FLAGS.batch_size, FLAGS.image_size, FLAGS.image_size)
+    specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
+    images = tf.random.stateless_normal((*shape, 3), [0, 1])
+    labels = tf.random.stateless_uniform(shape, [0, 2], maxval=num_classes, dtype=tf.int32)
+    forward = tf.function(lambda x: model(x, training=False)["logits"], input_signature=specs[:1])
+    inference = tf.function(Inference(model).labels, input_signature=specs[:1])
+    step = benchmark.create_train_step(model, specs, FLAGS.precision)
+    gflop = benchmark.count_flops(forward, specs[0]) / 1e9
+
+    def part(call, work):
+        return lambda: benchmark.measure(call, FLAGS.batch_size, work, FLAGS.repeats)
+
+    parts = {
+        "forward": part(lambda: forward(images), gflop),
+        "inference": part(lambda: inference(images), gflop),
+        "training": part(lambda: step(images, labels), benchmark.TRAINING_FACTOR * gflop),
+    }
+    return parts, step
+
+
+def data_parts(info, num_classes, step):
+    """{name: measurement} of the input pipeline, alone and feeding the training step."""
+    dataset = train_dataset(
+        read_split(FLAGS.data_dir, FLAGS.split),
+        Augmentation(
+            crop_size=(FLAGS.image_size, FLAGS.image_size),
+            scale_range=tuple(float(x) for x in FLAGS.random_scale),
+            rotate=FLAGS.random_rotate,
+            mirror=FLAGS.mirror,
+        ),
+        Preprocessing(mean=info.mean, std=info.std),
+        num_classes=num_classes,
+        batch_size=FLAGS.batch_size,
+        seed=0,
+        block=(0, 1, FLAGS.batch_size),
+        label_map=info.label_map,
+        ignore_label=info.ignore_label,
+        cache=FLAGS.cache,
+    )
+    batches = max(FLAGS.repeats, 500 // FLAGS.batch_size)
+    return {
+        "input": lambda: benchmark.measure_input(dataset, FLAGS.batch_size, batches),
+        "training with input": lambda: benchmark.measure_waiting(step, dataset, FLAGS.repeats),
+    }
+
+
+def main():
+    if FLAGS.precision != "float32":
+        keras.config.set_dtype_policy(f"mixed_{FLAGS.precision}")
+    info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
+    num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
+    parts, step = network_parts(num_classes)
+    if info:
+        parts.update(data_parts(info, num_classes, step))
+    results, peaks = benchmark.run(parts, FLAGS.precision)
+    machine = benchmark.machine()
+    print(f"{machine['processor']}, {machine['cores']} cores, TensorFlow {machine['tensorflow']}")
+    for name in machine["accelerators"]:
+        print(name)
+    print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
+    print(
+        f"{FLAGS.model}, {num_classes} classes, {FLAGS.precision}, "
+        f"batch {FLAGS.batch_size} of {FLAGS.image_size}x{FLAGS.image_size}\n"
+    )
+    print(benchmark.table(results))
+    if FLAGS.output:
+        names = ("model", "model_option", "image_size", "batch_size", "precision", "data_dir")
+        settings = {**{name: FLAGS[name].value for name in names}, "num_classes": num_classes}
+        values = {"machine": machine, "peak_gflop_per_second": peaks, "settings": settings}
+        write_json(FLAGS.output, {**values, "parts": results})
+        print(f"\nwritten to {FLAGS.output}")
+
+
+if __name__ == "__main__":
+    common.run(main)
