@@ -1,0 +1,220 @@
+"""Everything that a training run is told, with defaults, checks and explanations."""
+
+import dataclasses
+import math
+
+from tfseg.errors import TfsegError, unknown
+
+# Options that decide what a step computes from which samples: a resumed run can't change them.
+FIXED_ON_RESUME = (
+    *("model", "num_classes", "model_options", "batch_size", "accumulation_steps", "seed"),
+    *("param_groups", "precision", "freeze_batch_norm"),
+)
+
+
+def _option(default, help, choices=None):
+    """A field whose `help` and `choices` also make its command-line flag."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The settings of a run; each field is a flag of tools/train.py, explained by its `help`.
+
+    Raises:
+        TfsegError: a value that is out of range; the message names the flag.
+    """
+
+    data_dir: str = _option("", "Folder with the image lists and info.json.")
+    run_dir: str = _option("", "Folder of the run; training continues if it has a checkpoint.")
+    model: str = _option("", "Name of the model, such as drn_d_22.")
+    num_classes: int = _option(0, "Number of classes; 0 takes them from info.json.")
+    model_options: dict = dataclasses.field(
+        default_factory=dict, metadata={"help": "Options of the model.", "choices": None}
+    )
+    train_split: str = _option("train", "Split to train on.")
+    val_split: str = _option("val", "Split to validate on; empty for no validation.")
+    crop_size: tuple = _option((321, 321), "Training crop: height,width or one number.")
+    batch_size: int = _option(8, "Samples in a (micro-)batch, over all replicas and workers.")
+    accumulation_steps: int = _option(1, "Micro-batches per update.")
+    steps: int = _option(0, "Updates in the whole run; give this or --epochs.")
+    epochs: float = _option(0.0, "Passes over the training images; give this or --steps.")
+    learning_rate: float = _option(0.01, "Initial learning rate.")
+    lr_schedule: str = _option("poly", "How the learning rate falls.", ("poly", "step", "constant"))
+    lr_power: float = _option(0.9, "Exponent of the poly schedule.")
+    lr_step_size: float = _option(
+        100.0,
+        "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
+        "otherwise in updates.",
+    )
+    lr_decay_rate: float = _option(0.1, "Factor at each step of the step schedule.")
+    lr_update_every: str = _option(
+        "step", "When the learning rate changes: step, epoch, or a number of updates."
+    )
+    momentum: float = _option(0.9, "Momentum of stochastic gradient descent.")
+    weight_decay: float = _option(1e-4, "L2 weight decay, added to the gradient.")
+    param_groups: str = _option(
+        "all", "Table of learning-rate and decay groups: all, conv_kernels, deeplab."
+    )
+    clip_norm: float = _option(0.0, "Largest global norm of the gradient; 0 for no limit.")
+    precision: str = _option(
+        "float32", "Arithmetic of the network.", ("float32", "bfloat16", "float16")
+    )
+    xla: bool = _option(False, "Compile the step with XLA (one replica only).")
+    ema_decay: float = _option(
+        0.0, "Decay of the weights' moving average, which is then validated; 0 for none."
+    )
+    freeze_batch_norm: str = _option(
+        "none", "What of batch norm stays fixed.", ("none", "statistics", "all")
+    )
+    mirror: bool = _option(True, "Mirror half of the training images.")
+    random_scale: tuple = _option((1.0, 1.0), "Range of the random scale: smallest,largest.")
+    random_rotate: float = _option(0.0, "Largest random rotation in degrees.")
+    seed: int = _option(0, "Seed of weights, order and augmentation.")
+    strategy: str = _option(
+        "auto", "Distribution.", ("auto", "one_device", "mirrored", "multi_worker")
+    )
+    replicas: int = _option(
+        0, "Replicas of --strategy=mirrored: 0 for all GPUs; without GPUs, so many on the CPU."
+    )
+    validate_every: str = _option(
+        "epoch", "Validation: epoch, a number of updates, or 0 for the end only."
+    )
+    checkpoint_every: str = _option(
+        "epoch", "Checkpoints: epoch, a number of updates, or 0 for the end only."
+    )
+    keep_checkpoints: int = _option(2, "How many of the last checkpoints are kept.")
+    log_every: int = _option(20, "Updates between lines of the log.")
+    cache: bool = _option(False, "Keep the decoded training images in memory.")
+    init_weights: str = _option("", "Weights to start from: a file or a run folder.")
+    new_head: bool = _option(False, "Leave the head fresh where --init_weights doesn't fit it.")
+    class_weights: tuple = _option((), "Weight of each class in the loss, comma-separated.")
+    ohem_fraction: float = _option(
+        0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
+    )
+    loss_average: str = _option(
+        "batch",
+        "Mean over the valid pixels of the whole update, or of each micro-batch and then over "
+        "micro-batches.",
+        ("batch", "micro_batch"),
+    )
+
+    def __post_init__(self):
+        for name in ("data_dir", "run_dir", "model"):
+            if not getattr(self, name):
+                raise TfsegError(f"--{name} is missing")
+        for field in dataclasses.fields(self):
+            choices, value = field.metadata["choices"], getattr(self, field.name)
+            if choices and value not in choices:
+                raise unknown(field.name, value, choices)
+        self._normalise()
+        self._check_numbers()
+        if (self.steps > 0) == (self.epochs > 0):
+            raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
+        if self.class_weights and self.ohem_fraction:
+            raise TfsegError("--class_weights and --ohem_fraction exclude each other")
+
+    def _normalise(self):
+        size = _numbers("crop_size", self.crop_size, int)
+        size = size * 2 if len(size) == 1 else size
+        if len(size) != 2 or min(size) < 1:
+            raise TfsegError(f"--crop_size must be height,width, not {_text(self.crop_size)}")
+        scale = _numbers("random_scale", self.random_scale, float)
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
+            raise TfsegError(
+                f"--random_scale must be smallest,largest, not {_text(self.random_scale)}"
+            )
+        weights = _numbers("class_weights", self.class_weights, float)
+        if weights and (min(weights) < 0 or max(weights) == 0):
+            raise TfsegError("--class_weights must be at least 0, and not all 0")
+        for name, value in (
+            ("crop_size", size),
+            ("random_scale", scale),
+            ("class_weights", weights),
+        ):
+            object.__setattr__(self, name, value)
+        for name in ("lr_update_every", "validate_every", "checkpoint_every"):
+            interval(name, getattr(self, name), 1)
+
+    def _check_numbers(self):
+        limits = {
+            **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
+            **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
+            **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
+            **dict.fromkeys(("momentum", "ema_decay"), (0, 1)),
+            **dict.fromkeys(("learning_rate", "lr_step_size", "lr_decay_rate"), (0, math.inf)),
+            "keep_checkpoints": (1, math.inf),
+            "random_rotate": (0, 180),
+            "ohem_fraction": (0, 1),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high or not math.isfinite(value):
+                end = f"at least {low}" if high == math.inf else f"in {low}..{high}"
+                raise TfsegError(f"--{name} must be {end}, not {value}")
+        for name in ("momentum", "ema_decay"):
+            if getattr(self, name) == 1:
+                raise TfsegError(f"--{name} must be less than 1")
+        for name in ("learning_rate", "lr_step_size", "lr_decay_rate"):
+            if getattr(self, name) == 0:
+                raise TfsegError(f"--{name} must be above 0")
+
+    @property
+    def effective_batch(self):
+        """Samples per update."""
+        return self.batch_size * self.accumulation_steps
+
+    def fixed(self):
+        """{name: plain value} of the options that a resumed run must share."""
+        values = {name: getattr(self, name) for name in FIXED_ON_RESUME}
+        return {**values, "ema": self.ema_decay > 0}
+
+    def to_flags(self):
+        """The lines of a flag file that repeats the run."""
+        lines = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool):
+                lines.append(f"--{'' if value else 'no'}{field.name}")
+            elif isinstance(value, dict):
+                lines.extend(f"--model_option={key}={_text(v)}" for key, v in value.items())
+            else:
+                lines.append(f"--{field.name}={_text(value)}")
+        return "\n".join(lines) + "\n"
+
+
+def interval(name, value, steps_per_epoch):
+    """Updates between two events: `value` is "epoch", "step" (with lr_update_every) or a number.
+
+    Returns:
+        An int; 0 for "at the end only".
+    """
+    if value == "epoch":
+        return steps_per_epoch
+    if value == "step" and name == "lr_update_every":
+        return 1
+    lowest = 1 if name == "lr_update_every" else 0
+    if not str(value).isdigit() or int(value) < lowest:
+        words = "step, epoch" if name == "lr_update_every" else "epoch"
+        raise TfsegError(f"--{name} must be {words} or a number of updates, not '{value}'")
+    return int(value)
+
+
+def _numbers(name, value, kind):
+    """A tuple of numbers from a number, a sequence, or comma-separated text."""
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    try:
+        return tuple(kind(x) for x in (value if isinstance(value, list | tuple) else [value]))
+    except (TypeError, ValueError) as error:
+        raise TfsegError(f"--{name} must be numbers, not '{_text(value)}'") from error
+
+
+def _text(value):
+    """A value as it is written on the command line."""
+    if isinstance(value, list | tuple):
+        text = ",".join(_text(part) for part in value)
+        return text + "," if len(value) == 1 else text
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,85 @@
+"""Tables of parameter groups: which variables learn how fast, and which decay."""
+
+import dataclasses
+import re
+
+from tfseg.errors import TfsegError, unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """A row of a table.
+
+    Attributes:
+        name: for the log.
+        pattern: regular expression that has to match a variable's whole path.
+        learning_rate: factor of the run's learning rate.
+        weight_decay: factor of the run's weight decay.
+    """
+
+    name: str
+    pattern: str
+    learning_rate: float = 1.0
+    weight_decay: float = 1.0
+
+
+TABLES = {
+    # DRN: one group, batch norm and biases included.
+    "all": (Group("all", ".*"),),
+    # ADE20K code: only convolution kernels decay.
+    "conv_kernels": (
+        Group("encoder_kernels", r"encoder/.*/kernel"),
+        Group("encoder_rest", r"encoder/(?!.*/kernel$).*", weight_decay=0.0),
+        Group("decoder_kernels", r"decoder/.*/kernel"),
+        Group("decoder_rest", r"decoder/(?!.*/kernel$).*", weight_decay=0.0),
+    ),
+    # DeepLab (Chen et al. 2017, section 4.1.2, and its Caffe solver): the head learns 10 times as
+    # fast, its biases 20 times. Published settings freeze batch norm; where it is trained, the
+    # head's gammas and betas learn as fast as its kernels and don't decay.
+    "deeplab": (
+        Group("encoder", r"encoder/.*"),
+        Group("decoder_kernels", r"decoder/.*/kernel", 10.0),
+        Group("decoder_biases", r"decoder/.*/bias", 20.0, 0.0),
+        Group("decoder_rest", r"decoder/(?!.*/(kernel|bias)$).*", 10.0, 0.0),
+    ),
+}
+
+
+def find_table(name):
+    """The rows of a named table.
+
+    Raises:
+        TfsegError: unknown name.
+    """
+    if name not in TABLES:
+        raise unknown("param_groups", name, TABLES)
+    return TABLES[name]
+
+
+def assign_groups(paths, rows):
+    """The row of each variable.
+
+    Args:
+        paths: the variables' paths, such as "encoder/stage1_conv/kernel".
+        rows: a table.
+
+    Returns:
+        A list of `Group`, one per path.
+
+    Raises:
+        TfsegError: a path that no row, or more than one, matches.
+    """
+    found = {path: [row for row in rows if re.fullmatch(row.pattern, path)] for path in paths}
+    missing = [path for path, matches in found.items() if not matches]
+    if missing:
+        raise TfsegError(f"no parameter group covers {_listed(missing)}")
+    for path, matches in found.items():
+        if len(matches) > 1:
+            names = " and ".join(row.name for row in matches)
+            raise TfsegError(f"parameter groups {names} both cover {path}")
+    return [found[path][0] for path in paths]
+
+
+def _listed(names, limit=5):
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

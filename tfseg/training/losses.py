@@ -1,0 +1,133 @@
+"""The training loss: cross-entropy over valid pixels, whatever way samples fall on replicas."""
+
+import tensorflow as tf
+
+from tfseg.errors import TfsegError
+
+
+class SegmentationLoss:
+    """Weighted sum over a model's output maps of their mean cross-entropy over valid pixels.
+
+    A mean is a sum divided by a normaliser that all replicas and micro-batches share, so a replica
+    computes `counts` of its labels before the forward pass, the trainer adds them up, and the
+    sums of all replicas' losses is the loss. A map without any valid pixel contributes zero.
+
+    The labels' resolution is the model's choice (`loss_resolution`): "labels" upsamples the logits
+    (DRN); "logits" resizes the labels to each map (DeepLab, ADE20K).
+
+    Args:
+        model: has `loss_weights` {output: weight}, `loss_resolution`, `upsample`, `num_classes`.
+        ignore_label: the label value of pixels that don't count.
+        class_weights: one factor per class; the normaliser is then the sum of the valid pixels'
+            factors, as in PyTorch. Empty for none.
+        ohem_fraction: online hard example mining: of each image's valid pixels only this share,
+            those of the highest loss, rounded up, enters sum and normaliser (Shrivastava et al.,
+            "Training Region-based Object Detectors with OHEM", CVPR 2016; per pixel as in Wu et
+            al., "High-performance Semantic Segmentation", 2016, section 3.2). The choice is made
+            per image so that it doesn't depend on the batch. 0 counts all.
+
+    Raises:
+        TfsegError: the number of class weights isn't the number of classes.
+    """
+
+    def __init__(self, model, ignore_label=255, class_weights=(), ohem_fraction=0.0):
+        if class_weights and len(class_weights) != model.num_classes:
+            raise TfsegError(
+                f"--class_weights has {len(class_weights)} numbers for {model.num_classes} classes"
+            )
+        self.model = model
+        self.ignore_label = ignore_label
+        self.class_weights = tuple(class_weights)
+        self.ohem_fraction = ohem_fraction
+
+    def counts(self, labels, image_shape):
+        """This batch's part of each map's normaliser.
+
+        Args:
+            labels: int32 [N, H, W], classes or the ignore label.
+            image_shape: static shape of the images, (N, H, W, 3).
+
+        Returns:
+            float32 [maps], in the order of `loss_weights`.
+        """
+        if self.model.loss_resolution == "labels":
+            return tf.repeat(self._count(labels)[None], len(self.model.loss_weights))
+        shapes = self.model.compute_output_shape(tuple(image_shape))
+        sizes = [tuple(shapes[name][1:3]) for name in self.model.loss_weights]
+        by_size = {size: self._count(resize_labels(labels, size)) for size in set(sizes)}
+        return tf.stack([by_size[size] for size in sizes])
+
+    def __call__(self, outputs, labels, normalisers):
+        """This batch's part of the loss, a float32 scalar.
+
+        Args:
+            outputs: the model's dict of maps, float32 [N, h, w, C].
+            labels: int32 [N, H, W].
+            normalisers: float32 [maps].
+        """
+        total = 0.0
+        for index, (name, weight) in enumerate(self.model.loss_weights.items()):
+            logits, targets = outputs[name], labels
+            if self.model.loss_resolution == "labels":
+                logits = self.model.upsample(logits, _size(labels))
+            else:
+                targets = resize_labels(labels, _size(logits))
+            mean = tf.math.divide_no_nan(self._sum(logits, targets), normalisers[index])
+            total += weight * mean
+        return total
+
+    def _pixel_weights(self, labels):
+        """float32 like `labels`: each pixel's weight, 0 where it is ignored."""
+        valid = labels != self.ignore_label
+        if not self.class_weights:
+            return tf.cast(valid, tf.float32)
+        weights = tf.gather(tf.constant(self.class_weights), tf.where(valid, labels, 0))
+        return tf.where(valid, weights, 0.0)
+
+    def _kept(self, labels):
+        """int32 [N]: how many pixels of each image hard example mining keeps."""
+        valid = tf.reduce_sum(tf.cast(labels != self.ignore_label, tf.int32), (1, 2))
+        return tf.cast(tf.math.ceil(tf.cast(valid, tf.float32) * self.ohem_fraction), tf.int32)
+
+    def _count(self, labels):
+        if self.ohem_fraction:
+            return tf.cast(tf.reduce_sum(self._kept(labels)), tf.float32)
+        return tf.reduce_sum(self._pixel_weights(labels))
+
+    def _sum(self, logits, labels):
+        # The sparse form: a one-hot map would take as much memory as the full-size logits.
+        targets = tf.where(labels == self.ignore_label, 0, labels)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        losses *= self._pixel_weights(labels)
+        if self.ohem_fraction:
+            losses = tf.reshape(losses, [tf.shape(losses)[0], -1])
+            losses = tf.sort(losses, axis=1, direction="DESCENDING")
+            losses *= tf.sequence_mask(self._kept(labels), tf.shape(losses)[1], losses.dtype)
+        return tf.reduce_sum(losses)
+
+
+def resize_labels(labels, size):
+    """Labels at another resolution: each output cell takes the label at its centre.
+
+    The source row of row i is floor((i + 0.5) * H / h), computed in integers; it is Pillow's
+    nearest-neighbour rule, in which DeepLab's and the ADE20K code resize labels.
+
+    Args:
+        labels: integers [N, H, W].
+        size: (h, w), ints or scalar tensors.
+
+    Returns:
+        Integers [N, h, w].
+    """
+    for axis, target in enumerate(size, start=1):
+        source = _size(labels)[axis - 1]
+        rows = (2 * tf.range(target) + 1) * source // (2 * target)
+        labels = tf.gather(labels, rows, axis=axis)
+    return labels
+
+
+def _size(maps):
+    """(H, W) of [N, H, W, ...]: ints where they are known, otherwise scalar tensors."""
+    shape = tf.shape(maps)
+    static = maps.shape
+    return tuple(shape[axis] if static[axis] is None else static[axis] for axis in (1, 2))

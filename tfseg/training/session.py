@@ -1,0 +1,138 @@
+"""The state of a run: model, optimizer and the rest of what its checkpoints hold."""
+
+import contextlib
+import os
+
+from absl import logging
+
+from tfseg.errors import TfsegError
+from tfseg.files import replacing
+from tfseg.training.checkpoints import Checkpoints, RunState, read_state
+from tfseg.training.groups import assign_groups, find_table
+from tfseg.training.losses import SegmentationLoss
+from tfseg.training.optimizer import SGD, LossScale, WeightAverage
+from tfseg.training.setup import build_model, check_resume, prepare_run_dir
+from tfseg.training.step import TrainStep
+from tfseg.training.strategy import is_chief
+from tfseg.weights import load_weights
+
+BEST_WEIGHTS = "best.weights.h5"
+
+
+class Session:
+    """Everything that training changes, new or as the run directory's last checkpoint has it.
+
+    Args:
+        config: `TrainConfig`.
+        plan: `Plan`.
+        strategy: a `tf.distribute.Strategy`.
+
+    Attributes:
+        model: the `Segmenter`.
+        groups: the rows of the table of parameter groups.
+        average: `WeightAverage` or None.
+        loss_scale: `LossScale` or None.
+        values: `RunState.values`.
+
+    Raises:
+        TfsegError: the model can't be built, the run can't be continued with these settings, its
+            checkpoint is damaged, or the run directory can't be written.
+    """
+
+    def __init__(self, config, plan, strategy):
+        self.config, self.plan, self.strategy = config, plan, strategy
+        self.chief = is_chief(strategy)
+        saved = read_state(config.run_dir)
+        if saved:
+            check_resume(config, saved)
+        with strategy.scope():
+            self.model = build_model(config, plan)
+            objects = self._create_variables()
+        if self.chief:
+            prepare_run_dir(config, plan)
+        state = RunState(step=0, best=None, losses=[], row=None)
+        worker = None if self.chief else strategy.cluster_resolver.task_id
+        self.checkpoints = Checkpoints(
+            config.run_dir, objects, state, config.keep_checkpoints, worker
+        )
+        if saved:
+            self.checkpoints.restore()
+        else:
+            self._initialise()
+        self.values = {**state.values, "settings": config.fixed()}
+        self.checkpoints.clean()
+
+    def _create_variables(self):
+        config = self.config
+        every = {v.path: v.value for v in self.model.variables}
+        trained = {v.path: v.value for v in self.model.trainable_variables}
+        self.groups = find_table(config.param_groups)
+        rows = assign_groups(list(trained), self.groups)
+        self.optimizer = SGD(trained, rows, config.momentum, config.weight_decay)
+        objects = {"model": every, "velocity": self.optimizer.state()}
+        self.average = self.loss_scale = None
+        if config.ema_decay:
+            self.average = WeightAverage(every, config.ema_decay)
+            objects["average"] = self.average.averages
+        if config.precision == "float16":
+            self.loss_scale = LossScale()
+            objects["loss_scale"] = self.loss_scale
+        return objects
+
+    def _initialise(self):
+        if self.config.init_weights:
+            report = load_weights(
+                self.model, self.config.init_weights, new_head=self.config.new_head
+            )
+            logging.info("%s", report)
+        if self.average:
+            self.average.reset()
+
+    def train_step(self, element_spec):
+        """The compiled `TrainStep` for batches of a distributed dataset."""
+        config = self.config
+        if config.xla and self.strategy.num_replicas_in_sync > 1:
+            raise TfsegError("--xla works with one replica only")
+        loss = SegmentationLoss(
+            self.model, self.plan.spec.ignore_label, config.class_weights, config.ohem_fraction
+        )
+        return TrainStep(
+            self.model,
+            loss,
+            self.optimizer,
+            self.strategy,
+            element_spec,
+            accumulation_steps=config.accumulation_steps,
+            average=config.loss_average,
+            clip_norm=config.clip_norm,
+            weight_average=self.average,
+            loss_scale=self.loss_scale,
+            xla=config.xla,
+        )
+
+    def evaluated_weights(self):
+        """A context in which the model has the weights that are validated and exported."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
+
+    def save_best(self):
+        """Writes the model's present weights as best.weights.h5.
+
+        Raises:
+            TfsegError: they can't be written; an earlier file is still whole.
+        """
+        if not self.chief:
+            return
+        path = os.path.join(self.config.run_dir, BEST_WEIGHTS)
+        with replacing(path) as temporary:
+            try:
+                self.model.save_weights(temporary)
+            except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
+                raise TfsegError(f"can't write {path}: {error}") from error
+
+    def save(self):
+        """Saves a checkpoint.
+
+        Raises:
+            TfsegError: it can't be written; earlier ones are still whole.
+        """
+        self.checkpoints.save(self.values)

@@ -1,0 +1,211 @@
+"""What a run needs before its first step: lists, sizes, checks, and the run directory."""
+
+import contextlib
+import dataclasses
+import math
+import os
+
+import keras
+
+from tfseg.data import (
+    Augmentation,
+    DataInfo,
+    ImageList,
+    check_dataset,
+    read_split,
+    train_dataset,
+)
+from tfseg.errors import TfsegError
+from tfseg.files import atomic_write
+from tfseg.models import ModelSpec, Preprocessing
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The facts of a run that follow from its settings and its data.
+
+    Attributes:
+        spec: `ModelSpec`, as written to model.json.
+        train, val: `ImageList`; val is None without validation.
+        classes: a name for each class.
+        steps_per_epoch: updates in an epoch: as many whole batches as the training list has
+            images for, at least 1. Samples are numbered on without a gap, so that the images left
+            over come first in the next.
+        total_steps: updates in the whole run.
+    """
+
+    spec: ModelSpec
+    train: ImageList
+    val: ImageList | None
+    classes: list
+    steps_per_epoch: int
+    total_steps: int
+
+
+def plan_run(config):
+    """Reads the data folder's lists and facts.
+
+    Returns:
+        `Plan`.
+
+    Raises:
+        TfsegError: a list or info.json is missing or wrong, or the classes aren't known.
+    """
+    info = DataInfo.load(config.data_dir)
+    num_classes = config.num_classes or len(info.classes or ())
+    if not num_classes:
+        raise TfsegError(
+            f"how many classes? {config.data_dir}/info.json has no class names: give --num_classes"
+        )
+    spec = ModelSpec(
+        config.model,
+        num_classes,
+        # JSON has no tuples: what is compared with model.json must not have them either.
+        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
+        Preprocessing(info.mean, info.std),
+        classes=info.classes,
+        palette=info.palette,
+        ignore_label=info.ignore_label,
+        label_map=info.label_map,
+    )
+    train = read_split(config.data_dir, config.train_split)
+    val = read_split(config.data_dir, config.val_split) if config.val_split else None
+    per_epoch = max(len(train) // config.effective_batch, 1)
+    names = info.classes or [f"class {index}" for index in range(num_classes)]
+    return Plan(
+        spec=spec,
+        train=train,
+        val=val,
+        classes=names[:num_classes],
+        steps_per_epoch=per_epoch,
+        total_steps=config.steps or math.ceil(config.epochs * per_epoch),
+    )
+
+
+def check_batch(config, strategy):
+    """Refuses a batch that can't be dealt to the replicas in equal parts.
+
+    Raises:
+        TfsegError: `batch_size` isn't a multiple of their number.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise TfsegError(
+            f"--batch_size={config.batch_size} can't be dealt to {replicas} replicas: it must be a "
+            f"multiple of {replicas}"
+        )
+
+
+def check_data(config, plan):
+    """The quick part of the dataset check.
+
+    Raises:
+        TfsegError: a file is missing, doesn't fit, or has an impossible label.
+    """
+    splits = [config.train_split] + ([config.val_split] if plan.val else [])
+    errors = check_dataset(config.data_dir, plan.spec.num_classes, splits, quick=True).errors
+    if errors:
+        more = f" (and {len(errors) - 1} more: run tools/check_data.py)" if len(errors) > 1 else ""
+        raise TfsegError(errors[0] + more)
+
+
+def check_resume(config, state):
+    """Refuses to continue a run under settings that would make it another one.
+
+    Length, schedule, learning rate, momentum, decay, loss options, augmentation and everything
+    about logs, validation and devices may change; what decides the model, its variables and the
+    numbering of samples may not.
+
+    Raises:
+        TfsegError: such a setting differs; the message names it and both values.
+    """
+    for name, value in config.fixed().items():
+        saved = state["settings"].get(name)
+        value = list(value) if isinstance(value, tuple) else value
+        if saved != value:
+            raise TfsegError(
+                f"{config.run_dir} was trained to step {state['step']} with {name} "
+                f"{_shown(saved)}, not {_shown(value)}: use the same, or another --run_dir"
+            )
+
+
+def _shown(value):
+    if isinstance(value, dict):
+        return " ".join(f"{key}={part}" for key, part in value.items()) or "(none)"
+    return value
+
+
+def prepare_run_dir(config, plan):
+    """Makes the run directory and writes config.flags and model.json.
+
+    Raises:
+        TfsegError: it can't be written.
+    """
+    if os.path.exists(config.run_dir) and not os.path.isdir(config.run_dir):
+        raise TfsegError(f"--run_dir={config.run_dir} is a file, not a folder")
+    try:
+        os.makedirs(config.run_dir, exist_ok=True)
+    except OSError as error:
+        raise TfsegError(f"can't make --run_dir={config.run_dir}: {error.strerror}") from error
+    with atomic_write(os.path.join(config.run_dir, "config.flags"), "w") as file:
+        file.write(config.to_flags())
+    plan.spec.save(os.path.join(config.run_dir, "model.json"))
+
+
+def build_model(config, plan):
+    """The model, with fresh weights from the run's seed; call it in the strategy's scope.
+
+    Raises:
+        TfsegError: unknown model or option, or a crop smaller than the output stride.
+    """
+    keras.utils.set_random_seed(config.seed)
+    options = {}
+    if config.freeze_batch_norm != "none":
+        options["freeze_batch_norm"] = config.freeze_batch_norm
+    with _policy(config.precision):
+        model = plan.spec.build(**options)
+    if min(config.crop_size) < model.output_stride:
+        raise TfsegError(
+            f"--crop_size={','.join(map(str, config.crop_size))} is smaller than the output "
+            f"stride of {config.model}, {model.output_stride}"
+        )
+    return model
+
+
+@contextlib.contextmanager
+def _policy(precision):
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(_POLICIES[precision])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
+def distributed_dataset(config, plan, strategy, step):
+    """The training samples from update number `step` (counted from 0) on, dealt to replicas."""
+    augmentation = Augmentation(
+        crop_size=config.crop_size,
+        scale_range=config.random_scale,
+        rotate=config.random_rotate,
+        mirror=config.mirror,
+    )
+
+    def pipeline(context):
+        return train_dataset(
+            plan.train,
+            augmentation,
+            plan.spec.preprocessing,
+            num_classes=plan.spec.num_classes,
+            batch_size=config.batch_size // context.num_replicas_in_sync,
+            seed=config.seed,
+            first_sample=step * config.effective_batch,
+            block=(context.input_pipeline_id, context.num_input_pipelines, config.batch_size),
+            label_map=plan.spec.label_map,
+            ignore_label=plan.spec.ignore_label,
+            cache=config.cache,
+        )
+
+    return strategy.distribute_datasets_from_function(pipeline)

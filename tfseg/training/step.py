@@ -1,0 +1,128 @@
+"""One update of the weights, from micro-batches on all replicas."""
+
+import tensorflow as tf
+
+METRICS = ("loss", "gradient_norm", "finite", "stop", "loss_scale")
+
+
+class TrainStep:
+    """The compiled update: gradients of all micro-batches and replicas, one optimizer step.
+
+    It doesn't matter how samples are spread: normalisers are summed over replicas and micro-batches
+    before the first backward pass, gradients once after the last.
+
+    Args:
+        model: a `Segmenter`, made in the scope of `strategy`.
+        loss: a `SegmentationLoss`.
+        optimizer: an `SGD` over the model's trainable variables, in their order.
+        strategy: a `tf.distribute.Strategy`.
+        element_spec: the distributed dataset's.
+        accumulation_steps: micro-batches per update.
+        average: "batch" divides by the valid pixels of the whole update; "micro_batch" each
+            micro-batch by its own, and then by their number, as DeepLab's PyTorch code does.
+        clip_norm: limit of the gradient's global norm; 0 for none.
+        weight_average: a `WeightAverage` or None.
+        loss_scale: a `LossScale` or None.
+        xla: compile with XLA; one replica only.
+    """
+
+    def __init__(
+        self,
+        model,
+        loss,
+        optimizer,
+        strategy,
+        element_spec,
+        *,
+        accumulation_steps=1,
+        average="batch",
+        clip_norm=0.0,
+        weight_average=None,
+        loss_scale=None,
+        xla=False,
+    ):
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self.average = average
+        self.clip_norm = clip_norm
+        self.weight_average = weight_average
+        self.loss_scale = loss_scale
+        self._replica = tf.function(self._on_replica, jit_compile=True) if xla else self._on_replica
+        signature = [(element_spec,) * accumulation_steps, tf.TensorSpec([3], tf.float32)]
+        self._step = tf.function(self._on_all, input_signature=signature)
+
+    def __call__(self, batches, learning_rate, decay=0.0, stop=False):
+        """One update.
+
+        Args:
+            batches: a tuple of elements of the distributed dataset: (images, labels).
+            learning_rate: a float.
+            decay: of the weight average, a float.
+            stop: whether this worker has been asked to stop.
+
+        Returns:
+            float32 [len(METRICS)], the same on every worker; reading it waits for the update.
+            "stop" counts the replicas whose worker was asked to stop; "finite" is 0 where loss or
+            gradient isn't, and then nothing was changed but batch norm's running averages.
+        """
+        return self._step(batches, tf.constant([learning_rate, decay, float(stop)]))
+
+    def _on_all(self, batches, scalars):
+        metrics = self.strategy.run(self._replica, args=(batches, scalars))
+        return self.strategy.experimental_local_results(metrics)[0]
+
+    def _on_replica(self, batches, scalars):
+        context = tf.distribute.get_replica_context()
+        learning_rate, decay, stop = tf.unstack(scalars)
+        scale = self.loss_scale.scale.read_value() if self.loss_scale else tf.constant(1.0)
+        normalisers = self._normalisers(context, batches)
+        loss, gradients = self._gradients(batches, normalisers, scale)
+        summed = context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, stop, *gradients])
+        loss, stop, gradients = summed[0], summed[1], summed[2:]
+        # Norms first, then one factor for everything: nothing as large as the weights is copied.
+        norm = tf.linalg.global_norm(gradients) / scale
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        factor = 1.0 / scale
+        if self.clip_norm:
+            factor *= tf.minimum(1.0, tf.math.divide_no_nan(self.clip_norm, norm))
+        if self.clip_norm or self.loss_scale:
+            gradients = [gradient * factor for gradient in gradients]
+        context.merge_call(self._update, args=(gradients, learning_rate, decay, finite))
+        return tf.stack([loss, norm, tf.cast(finite, tf.float32), stop, scale])
+
+    def _normalisers(self, context, batches):
+        """float32 [micro-batches, maps], over all replicas."""
+        counts = tf.stack([self.loss.counts(labels, images.shape) for images, labels in batches])
+        counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
+        if self.average == "micro_batch":
+            return counts * len(batches)
+        return tf.repeat(tf.reduce_sum(counts, axis=0, keepdims=True), len(batches), axis=0)
+
+    def _gradients(self, batches, normalisers, scale):
+        """This replica's part of the loss and of its (scaled) gradients, over its micro-batches."""
+        total, sums = 0.0, None
+        for (images, labels), normaliser in zip(batches, tf.unstack(normalisers), strict=True):
+            # Otherwise all micro-batches would run at once, with all their activations in memory.
+            with tf.control_dependencies(sums):
+                images = tf.identity(images)
+            with tf.GradientTape() as tape:
+                outputs = self.model(images, training=True)
+                loss = self.loss(outputs, labels, normaliser)
+                scaled = loss * scale
+            gradients = tape.gradient(
+                scaled,
+                self.optimizer.variables_,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            total += loss
+            sums = [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
+        return total, sums
+
+    def _update(self, strategy, gradients, learning_rate, decay, finite):
+        self.optimizer.apply(strategy, gradients, learning_rate, finite)
+        if self.weight_average:
+            self.weight_average.apply(strategy, decay, finite)
+        if self.loss_scale:
+            self.loss_scale.apply(strategy, finite)

@@ -1,0 +1,290 @@
+"""The training loop."""
+
+import collections
+import dataclasses
+import math
+import signal
+import time
+
+import tensorflow as tf
+
+from tfseg.data import pipeline_errors, sample_files
+from tfseg.errors import TfsegError
+from tfseg.training.config import interval
+from tfseg.training.console import Console
+from tfseg.training.logs import RunLog
+from tfseg.training.recovery import StopSignals, non_finite
+from tfseg.training.schedules import Schedule
+from tfseg.training.session import Session
+from tfseg.training.setup import check_batch, check_data, distributed_dataset, plan_run
+from tfseg.training.step import METRICS
+from tfseg.training.strategy import create_strategy
+from tfseg.training.validation import Validator
+
+LOSS_WINDOW = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What a call of `train` has come to.
+
+    Attributes:
+        step: updates done in the whole run.
+        best: scores of the best validation and its "step", or None.
+        stopped_by: the signal that ended it early, saved and ready to be continued, or 0.
+    """
+
+    step: int
+    best: dict | None
+    stopped_by: int = 0
+
+
+def train(config, progress_bar=False):
+    """Trains a model, or continues where the run directory's last checkpoint stands.
+
+    The result depends on the settings alone: not on the number of replicas or workers, nor on
+    interruptions.
+
+    Args:
+        config: `TrainConfig`.
+        progress_bar: show a bar on stderr instead of logging lines.
+
+    Returns:
+        `TrainResult`.
+
+    Raises:
+        TfsegError: whatever the user can put right; checkpoints saved before are whole.
+    """
+    strategy = create_strategy(config.strategy, config.replicas)
+    several = strategy.extended._in_multi_worker_mode()
+    try:
+        check_batch(config, strategy)
+        plan = plan_run(config)
+        check_data(config, plan)
+        session = Session(config, plan, strategy)
+        return Trainer(session, several).run(progress_bar)
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if not several:
+            raise
+        raise TfsegError(
+            "lost contact with another worker: start all workers again to continue from the last "
+            "checkpoint"
+        ) from error
+
+
+class Trainer:
+    """Runs the updates of a session and what comes between them.
+
+    Args:
+        session: `Session`.
+        several_workers: whether other processes have to agree on when to stop.
+    """
+
+    def __init__(self, session, several_workers=False):
+        self.session = session
+        self.config, self.plan = session.config, session.plan
+        self.several_workers = several_workers
+        per_epoch = self.plan.steps_per_epoch
+        self.schedule = Schedule(self.config, self.plan.total_steps, per_epoch)
+        self.validate_every = interval("validate_every", self.config.validate_every, per_epoch)
+        self.checkpoint_every = interval(
+            "checkpoint_every", self.config.checkpoint_every, per_epoch
+        )
+        self.validator = None
+        if self.plan.val:
+            self.validator = Validator(session.model, self.plan, session.strategy)
+        self.losses = collections.deque(session.values["losses"], LOSS_WINDOW)
+        self.pending = collections.deque()
+        self.stop = False
+
+    def run(self, progress_bar=False):
+        """Trains to the end, or until a signal; returns a `TrainResult`."""
+        first, chief = self.session.values["step"], self.session.chief
+        self.console = Console(self.plan.total_steps, first, progress_bar, quiet=not chief)
+        self.log = None
+        if chief:
+            # A row that waits for its validation isn't in the log yet.
+            self.log = RunLog(self.config.run_dir, self.session.groups, self.plan.classes, first)
+            self.log.text("flags", self.config.to_flags())
+        try:
+            with StopSignals() as self.signals:
+                self._announce(first)
+                if self.session.values["row"]:
+                    self._finish_row(self.session.values["row"], {"log", "validate"})
+                if first < self.plan.total_steps and not self.stop:
+                    self._loop(first)
+                return self._result()
+        finally:
+            self.console.close()
+            if self.log:
+                self.log.close()
+
+    def _announce(self, first):
+        plan, replicas = self.plan, self.session.strategy.num_replicas_in_sync
+        weights = sum(math.prod(v.shape) for v in self.session.model.trainable_variables)
+        val = f", {len(plan.val)} for validation" if plan.val else ""
+        devices = f", {replicas} replicas" if replicas > 1 else ""
+        self.console.line(
+            f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
+            f"classes; {len(plan.train)} images{val}; {plan.total_steps} steps of "
+            f"{self.config.effective_batch}{devices}"
+        )
+        if first >= plan.total_steps:
+            self.console.line(f"{self.config.run_dir} is finished: it is at step {first}")
+        elif first:
+            self.console.line(f"continuing {self.config.run_dir} after step {first}")
+
+    def _loop(self, first):
+        config, average = self.config, self.session.average
+        with pipeline_errors(self.plan.train):
+            dataset = distributed_dataset(config, self.plan, self.session.strategy, first)
+        update = self.session.train_step(dataset.element_spec)
+        batches = iter(dataset)
+        self._start_timing(first)
+        for step in range(first + 1, self.plan.total_steps + 1):
+            start = time.monotonic()
+            with pipeline_errors(self.plan.train):
+                batch = tuple(next(batches) for _ in range(config.accumulation_steps))
+            self.waited += time.monotonic() - start
+            decay = average.decay_at(step - 1) if average else 0.0
+            rate, asked = self.schedule(step - 1), bool(self.signals.received)
+            self.pending.append((step, update(batch, rate, decay, asked)))
+            # One update late, so that an accelerator always has the next one in its queue.
+            self._settle(keep=1)
+            due = self._due(step)
+            if due or self._stopping():
+                self._settle(keep=0)
+                self._events(step, due)
+            elif step == first + 1:
+                self._settle(keep=0)
+                # The first update is traced and compiled, which would spoil the speed.
+                self._start_timing(step)
+            if self.stop:
+                break
+
+    def _stopping(self):
+        # Several workers have to stop after the same update: they agree in its metrics.
+        self.stop |= bool(self.signals.received) and not self.several_workers
+        return self.stop
+
+    def _due(self, step):
+        """Which events come after this update: a set of "log", "validate", "checkpoint"."""
+        if step == self.plan.total_steps:
+            return {"log", "validate", "checkpoint"}
+        periods = {
+            "log": self.config.log_every,
+            "validate": self.validate_every,
+            "checkpoint": self.checkpoint_every,
+        }
+        return {name for name, period in periods.items() if period and step % period == 0}
+
+    def _settle(self, keep):
+        """Reads the numbers of all updates but the last `keep`."""
+        while len(self.pending) > keep:
+            step, metrics = self.pending.popleft()
+            self.latest = dict(zip(METRICS, metrics.numpy().tolist(), strict=True))
+            self._check_finite(step)
+            self.stop |= self.latest["stop"] > 0
+            self.losses.append(self.latest["loss"])
+            self.console.step(step, self.latest["loss"])
+
+    def _check_finite(self, step):
+        values = self.latest
+        # float16 overflows in the gradient now and then; a smaller loss scale is the cure.
+        curable = values["loss_scale"] > 1 and math.isfinite(values["loss"])
+        if values["finite"] or (self.session.loss_scale and curable):
+            return
+        batch = self.config.effective_batch
+        raise non_finite(
+            step,
+            values["loss"],
+            values["gradient_norm"],
+            self.schedule(step - 1),
+            sample_files(self.plan.train, self.config.seed, (step - 1) * batch, batch),
+            self.session.checkpoints.latest_step,
+        )
+
+    def _events(self, step, due):
+        """Validation, log and checkpoint after an update, in the order that a resume relies on."""
+        self.session.values.update(step=step, losses=list(self.losses))
+        self._finish_row(self._row(step), due)
+        if "checkpoint" in due or self._stopping():
+            self.session.save()
+        self._start_timing(step)
+
+    def _finish_row(self, row, due):
+        """Validates if it is due, and writes the row; what a signal cuts short, a resume does."""
+        values = self.session.values
+        values["row"] = None
+        if "validate" in due:
+            try:
+                row = {**row, **self._validate(row["step"])}
+            except _Interrupted:
+                self.stop, values["row"] = True, row
+                return
+        if self.log and due & {"log", "validate"}:
+            self.log.row(row)
+        if "log" in due:
+            self.console.row(row)
+
+    def _start_timing(self, step):
+        self.waited, self.since, self.since_step = 0.0, time.monotonic(), step
+
+    def _row(self, step):
+        seconds = time.monotonic() - self.since
+        rate = self.schedule(step - 1)
+        return {
+            "step": step,
+            "epoch": step / self.plan.steps_per_epoch,
+            "loss": self.latest["loss"],
+            "loss_average": sum(self.losses) / len(self.losses),
+            **{f"learning_rate/{g.name}": rate * g.learning_rate for g in self.session.groups},
+            "gradient_norm": self.latest["gradient_norm"],
+            "images_per_second": (step - self.since_step) * self.config.effective_batch / seconds,
+            "data_wait": self.waited / seconds,
+        }
+
+    def _validate(self, step):
+        """The scores of a validation; the weights are kept if they are the best so far."""
+        with self.session.evaluated_weights():
+            if not self.validator:
+                self.session.save_best()
+                return {}
+            scores = self.validator.scores(self._progress)
+            best = self.session.values["best"]
+            score = scores["val_mean_iou"]
+            if best is None or (score or 0.0) > (best["val_mean_iou"] or 0.0):
+                self.session.save_best()
+                self.session.values["best"] = best = {"step": step, **scores}
+            if self.log:
+                for index, picture in enumerate(self.validator.panels()):
+                    self.log.image(f"validation/{index}", picture, step)
+        self.console.line(
+            f"step {step}: val mIoU {_number(score)}, pixel accuracy "
+            f"{_number(scores['val_pixel_accuracy'])}; best mIoU {_number(best['val_mean_iou'])} "
+            f"at step {best['step']}"
+        )
+        return scores
+
+    def _progress(self, *_):
+        if self._stopping():
+            raise _Interrupted
+
+    def _result(self):
+        values, number = self.session.values, 0
+        if self.stop:
+            # Another worker may have got the signal.
+            number = self.signals.received or int(signal.SIGTERM)
+            self.console.line(
+                f"stopped by {signal.Signals(number).name} and saved at step {values['step']}; "
+                "the same command continues"
+            )
+        return TrainResult(values["step"], values["best"], number)
+
+
+class _Interrupted(Exception):
+    """A signal came during a validation."""
+
+
+def _number(value):
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,65 @@
+"""Validation during training: scores of all validation images, and pictures of a few."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg import visualize
+from tfseg.data import eval_dataset, pipeline_errors
+from tfseg.evaluation import Evaluator, Inference, scores
+from tfseg.evaluation.inference import IMAGES
+
+PANELS = 3
+
+
+class Validator:
+    """Evaluates the model of a run.
+
+    Args:
+        model: a `Segmenter` made in the scope of `strategy`.
+        plan: `Plan`, whose val is not None.
+        strategy: a `tf.distribute.Strategy`.
+    """
+
+    def __init__(self, model, plan, strategy):
+        self.plan = plan
+        spec = plan.spec
+        self._labels = {"ignore_label": spec.ignore_label, "label_map": spec.label_map}
+        self._evaluator = Evaluator(model, spec.preprocessing, strategy=strategy, **self._labels)
+        self._predict = tf.function(Inference(model).labels, input_signature=[IMAGES])
+
+    def scores(self, progress=None):
+        """{"val_mean_iou", "val_pixel_accuracy", "val_iou/<class>"}: 0..1 or None.
+
+        Args:
+            progress: called as progress(done, total) with numbers of images.
+        """
+        with pipeline_errors(self.plan.val):
+            values = scores(self._evaluator(self.plan.val, progress))
+        return {
+            "val_mean_iou": values["mean_iou"],
+            "val_pixel_accuracy": values["pixel_accuracy"],
+            **{f"val_iou/{n}": x for n, x in zip(self.plan.classes, values["iou"], strict=True)},
+        }
+
+    def panels(self):
+        """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times."""
+        spec, val = self.plan.spec, self.plan.val
+        count = min(PANELS, len(val))
+        first = dataclasses.replace(
+            val, images=val.images[:count], labels=val.labels[:count], names=val.names[:count]
+        )
+        palette = spec.palette or visualize.default_palette(spec.num_classes)
+        dataset = eval_dataset(
+            first, spec.preprocessing, num_classes=spec.num_classes, **self._labels
+        )
+        for images, labels, _ in dataset:
+            yield visualize.panel(
+                [
+                    spec.preprocessing.denormalize(images[0]),
+                    visualize.colorize(np.minimum(labels[0], 255), palette),
+                    visualize.colorize(self._predict(images)[0], palette),
+                ],
+                ["image", "label", "prediction"],
+            )
