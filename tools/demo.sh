@@ -22,7 +22,8 @@ step "4/4 Predicting the validation images"
 step "Done. What there is now:"
 cat <<'END'
   demo/data                   images, label maps, lists and info.json: the format to bring your own in
-  demo/predictions            per image: class indices, colours, and an overlay to look at first
+  demo/predictions/overlay    the predicted classes laid over the images: look here first
+  demo/predictions/color      the same as plain colour maps; labels/ has the class indices
   demo/run/eval/val           metrics.json: the scores, and the protocol they were measured with
   demo/run/best.weights.h5    the best weights; model.json beside it rebuilds the model
   demo/run/log.csv            loss, learning rate and scores over the steps
