@@ -4,12 +4,33 @@ import logging as standard_logging
 import os
 import sys
 
-# Before TensorFlow is imported: its start-up notes would bury the tool's own lines.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app, flags, logging
 
-from tfseg.errors import TfsegError
+
+def _start_tensorflow():
+    """Imports TensorFlow without its notes on oneDNN and CUDA, which would bury the tool's lines.
+
+    They come from C++ before any setting is read. Whoever sets TF_CPP_MIN_LOG_LEVEL sees them.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+_start_tensorflow()
+
+from tfseg.errors import TfsegError  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -28,7 +49,9 @@ def run(main, paths=False):
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.INFO)
         logging.use_absl_handler()
-        logging.get_absl_handler().setFormatter(standard_logging.Formatter("%(message)s"))
+        handler = logging.get_absl_handler()
+        handler.setFormatter(standard_logging.Formatter("%(message)s"))
+        handler.addFilter(_is_ours)
         try:
             return main(argv[1:]) if paths else main()
         except TfsegError as error:
@@ -42,6 +65,11 @@ def run(main, paths=False):
             return 141
 
     app.run(guarded)
+
+
+def _is_ours(record):
+    # TensorFlow's Python side logs through absl too, on every checkpoint for example.
+    return record.levelno >= standard_logging.WARNING or "tensorflow" not in record.pathname
 
 
 def _fail(message, code=1):
