@@ -30,19 +30,19 @@ def _generator(name):
     return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
 
 
-def fill(name, shape):
-    """The tensor that the reference runs had under a PyTorch name.
+def fill(name, shape, fan_in):
+    """The tensor that the reference runs had under an original name.
 
     Each is a function of its name and shape alone, so no weights have to be kept with the tests.
     """
     generator = _generator(name)
-    if name.endswith("running_var"):
+    if name.endswith(("running_var", "moving_variance")):
         value = generator.uniform(0.5, 1.5, shape)
-    elif name.endswith("running_mean"):
+    elif name.endswith(("running_mean", "moving_mean")):
         value = 0.1 * generator.standard_normal(shape)
     elif len(shape) >= 2:
-        value = generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
-    elif name.endswith("weight"):
+        value = generator.standard_normal(shape) / np.sqrt(fan_in)
+    elif name.endswith(("weight", "gamma")):
         value = generator.uniform(0.5, 1.0, shape)
     else:
         value = 0.1 * generator.standard_normal(shape)
@@ -58,11 +58,14 @@ def original_weights():
         layout = next(one for one in layouts(model) if one.name == layout_name)
         weights = {}
         for variable in model.variables:
+            if "seed_generator" in variable.path:
+                continue
             name = layout.original(variable.path)
             shape = tuple(variable.shape)
-            if len(shape) == 4:
+            fan_in = np.prod(shape[:-1])
+            if len(shape) == 4 and layout.kernels == "OIHW":
                 shape = (shape[3], shape[2], shape[0], shape[1])
-            weights[name] = fill(name, shape)
+            weights[name] = fill(name, shape, fan_in)
         return weights
 
     return make

@@ -1,20 +1,31 @@
 """Every layer: its numbers, its shapes for known and unknown sizes, its config and saving."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfseg import TfsegError
-from tfseg.decoders import Linear
+from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
 from tfseg.encoders.blocks import BasicBlock, Bottleneck
-from tfseg.layers import BatchNorm, Conv2D, ConvBN, MaxPool2D, resize, upsample_zero_border
+from tfseg.layers import (
+    AdaptiveAveragePool2D,
+    BatchNorm,
+    Conv2D,
+    ConvBN,
+    MaxPool2D,
+    resize,
+    upsample_zero_border,
+)
 
 LAYERS = [
     Conv2D(6, 3, strides=2, use_bias=True),
     Conv2D(6, 3, dilation_rate=2, padding="same"),
     BatchNorm(momentum=0.5, epsilon=1e-3),
     ConvBN(6, 3, 2, batch_norm={"epsilon": 1e-3}),
+    AdaptiveAveragePool2D(3),
     MaxPool2D(),
     MaxPool2D("ceil"),
     MaxPool2D("same"),
@@ -33,21 +44,33 @@ def test_layer_contract(layer, size, tmp_path):
     model = keras.Model(inputs, layer(inputs))
     y = model(x)
     assert tuple(y.shape) == layer.compute_output_shape(x.shape)
-    assert layer.compute_output_shape((None, None, None, 4))[:3] == (None, None, None)
+    assert layer.compute_output_shape((None, None, None, 4))[-1] == y.shape[-1]
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(x), y)
 
 
-def test_linear_decoder_saves(tmp_path):
-    inputs = {
-        name: keras.Input((None, None, channels), name=name)
-        for name, channels in (("stage1", 2), ("stage2", 3))
-    }
-    model = keras.Model(inputs, Linear(5)(inputs))
-    x = {"stage1": np.ones((1, 4, 4, 2)), "stage2": np.ones((1, 2, 2, 3))}
+DECODERS = [
+    Linear,
+    DeepLabV2,
+    functools.partial(DeepLabV3, width=4),
+    functools.partial(DeepLabV3Plus, width=4, low_level_width=3),
+    functools.partial(C1, deep_supervision=True),
+    functools.partial(PPM, deep_supervision=True, width=4),
+    functools.partial(UPerNet, width=4, pyramid_width=4),
+]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_decoder_saves(decoder, tmp_path):
+    levels = {"stage1": (8, 4), "stage2": (4, 8), "stage3": (2, 8), "stage4": (2, 8)}
+    inputs = {name: keras.Input((None, None, c), name=name) for name, (_, c) in levels.items()}
+    layer = decoder(5, list(levels))
+    model = keras.Model(inputs, layer(inputs))
+    x = {name: np.ones((1, size, size, c), np.float32) for name, (size, c) in levels.items()}
     y = model(x)["logits"]
-    assert y.shape == (1, 2, 2, 5)
+    shapes = {name: value.shape for name, value in x.items()}
+    assert tuple(y.shape) == layer.compute_output_shape(shapes)["logits"]
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(x)["logits"], y)
@@ -93,6 +116,21 @@ def test_dilated_convolution_has_a_gradient():
         loss = tf.reduce_sum(layer(x) ** 2)
     for gradient in tape.gradient(loss, [x, layer.kernel.value]):
         assert float(tf.reduce_max(tf.abs(gradient))) > 0
+
+
+@pytest.mark.parametrize("size", [(6, 6), (7, 11), (3, 4), (1, 1)])
+@pytest.mark.parametrize("bins", [1, 2, 3, 6])
+def test_adaptive_pooling_cells(size, bins):
+    x = np.random.default_rng(0).standard_normal((2, *size, 3)).astype(np.float32)
+    y = np.asarray(AdaptiveAveragePool2D(bins)(x))
+
+    def cell(i, length):
+        return slice(i * length // bins, -(-(i + 1) * length // bins))
+
+    for i in range(bins):
+        for j in range(bins):
+            expected = x[:, cell(i, size[0]), cell(j, size[1])].mean((1, 2))
+            np.testing.assert_allclose(y[:, i, j], expected, atol=1e-5)
 
 
 def test_he_initialisation_counts_the_fan_out():

@@ -1,5 +1,6 @@
 """Strict loading: what fits is loaded, what doesn't is named, and failure changes nothing."""
 
+import pathlib
 import re
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_interrupted_save_leaves_the_old_file(tmp_path, model, monkeypatch):
     before = path.read_bytes()
 
     def full(self, filepath, overwrite=True):
-        open(filepath, "wb").write(b"half")
+        pathlib.Path(filepath).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(model), "save_weights", full)
