@@ -64,7 +64,18 @@ def run(main, paths=False):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
 
+    _show_in_help(("common", "trained_model"))
     app.run(guarded)
+
+
+def _show_in_help(modules):
+    """Lists the flags that these modules define in --help, which else shows the tool's own file's.
+
+    (absl's `adopt_module_key_flags` adopts for its caller alone, so each tool would need a call.)
+    """
+    for module in modules:
+        for flag in FLAGS.flags_by_module_dict().get(module, ()):
+            FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _is_ours(record):

@@ -23,7 +23,9 @@ FLAGS = flags.FLAGS
 trained_model.define()
 common.define_data(split="val")
 flags.DEFINE_string(
-    "output_dir", None, "Folder for metrics.json; default RUN_DIR/eval/SPLIT, required without one."
+    "output_dir",
+    None,
+    "Folder for metrics.json; default RUN_DIR/eval/SPLIT, required with --weights.",
 )
 flags.DEFINE_enum(
     "strategy", "auto", ["auto", "one_device", "mirrored", "multi_worker"], "Distribution."
@@ -35,7 +37,7 @@ flags.DEFINE_integer(
 
 def main():
     common.require("data_dir")
-    if not FLAGS.run_dir:
+    if FLAGS.weights:
         common.require("output_dir")
     info = DataInfo.load(FLAGS.data_dir)
     image_list = read_split(FLAGS.data_dir, FLAGS.split)
@@ -43,7 +45,7 @@ def main():
     with strategy.scope():
         predictor = trained_model.load_predictor()
     spec = predictor.spec
-    if info.classes and len(info.classes) != spec.num_classes:
+    if info.classes not in (None, spec.classes) and len(info.classes) != spec.num_classes:
         raise TfsegError(
             f"the model tells {spec.num_classes} classes apart, "
             f"{FLAGS.data_dir} has {len(info.classes)}"

@@ -23,9 +23,11 @@ from tfseg.evaluation.files import OUTPUTS, find_images, predict_files
 FLAGS = flags.FLAGS
 
 trained_model.define()
-common.define_data()
+flags.DEFINE_string(
+    "data_dir", None, "With --weights: the folder whose info.json has normalisation and palette."
+)
 flags.DEFINE_string("output_dir", None, "Folder for the results.")
-flags.DEFINE_multi_enum("outputs", list(OUTPUTS), OUTPUTS, "What to write; repeat for several.")
+flags.DEFINE_multi_enum("outputs", list(OUTPUTS), OUTPUTS, "What to write.")
 
 
 def main(inputs):

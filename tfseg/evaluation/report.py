@@ -1,5 +1,7 @@
 """What an evaluation leaves behind: metrics.json and a table."""
 
+import numpy as np
+
 from tfseg.evaluation.confusion import COUNTED_CLASSES, scores
 from tfseg.files import write_json
 
@@ -44,15 +46,22 @@ def write(path, values):
 
 
 def table(values):
-    """What `metrics` returned, as text for people: per-class scores, the summary, the protocol."""
-    total = sum(entry["pixels"] for entry in values["classes"]) or 1
-    width = max(len("class"), *(len(entry["name"]) for entry in values["classes"]))
-    lines = [f"{'class':<{width}}     IoU  accuracy   share of pixels"]
-    for entry in values["classes"]:
-        share = f"{100 * entry['pixels'] / total:.2f} %"
+    """What `metrics` returned, as text for people.
+
+    A line for each class with its scores, its share of the pixels, and the class that it is most
+    often taken for; then the four scores; then the protocol.
+    """
+    classes = values["classes"]
+    names = [entry["name"] for entry in classes]
+    matrix = np.array(values["confusion_matrix"])
+    total = max(matrix.sum(), 1)
+    width = max(map(len, ["class", *names]))
+    lines = [f"{'class':<{width}}     IoU  accuracy  of all pixels  mostly taken for"]
+    for index, entry in enumerate(classes):
+        share = f"{entry['pixels'] / total:.2%}"
+        scores_ = f"{_number(entry['iou'])}    {_number(entry['accuracy'])}  {share:>13}"
         lines.append(
-            f"{entry['name']:<{width}}  {_number(entry['iou'])}    {_number(entry['accuracy'])}"
-            f"   {share:>15}"
+            f"{entry['name']:<{width}}  {scores_}  {_mistake(matrix[index], index, names)}"
         )
     lines.append("")
     for key, name in SUMMARY:
@@ -60,7 +69,15 @@ def table(values):
     lines.append("")
     for key, value in values["protocol"].items():
         lines.append(f"{key.replace('_', ' '):<18}{_plain(value)}")
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _mistake(row, index, names):
+    """The wrong class that most pixels of class `index` got, and their share."""
+    wrong = row.copy()
+    wrong[index] = 0
+    other = wrong.argmax()
+    return f"{names[other]} ({wrong[other] / row.sum():.0%})" if wrong[other] else ""
 
 
 def _number(value):
@@ -72,4 +89,4 @@ def _plain(value):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(x) for x in value)
-    return "none" if value is None else str(value)
+    return "none" if value in (None, {}) else str(value)

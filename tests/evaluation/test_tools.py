@@ -1,0 +1,108 @@
+"""The tools as people call them: their output, exit codes and files."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfseg
+from tfseg.models import ModelSpec
+from tfseg.weights import save_weights
+
+TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+
+
+def call(tool, *arguments):
+    command = [sys.executable, str(TOOLS / tool), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def errors(result):
+    return [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    ModelSpec("drn_d_22", 3, classes=["sky", "road", "car"]).save(folder / "model.json")
+    save_weights(tfseg.create_model("drn_d_22", 3), folder / "best.weights.h5")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    for name in ("images/a/1", "images/2"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (20, 30, 3), np.uint8)).save(
+            folder / f"{name}.png"
+        )
+    labels = generator.integers(0, 3, (20, 30)).astype(np.uint8)
+    labels[0] = 255
+    Image.fromarray(labels).save(folder / "label.png")
+    (folder / "val_images.txt").write_text("images/a/1.png\nimages/2.png\n")
+    (folder / "val_labels.txt").write_text("label.png\nlabel.png\n")
+    info = {"mean": [0.5] * 3, "std": [0.2] * 3, "classes": ["sky", "road", "car"]}
+    (folder / "info.json").write_text(json.dumps(info))
+    return folder
+
+
+def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir, tmp_path):
+    result = call("evaluate.py", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
+    assert result.returncode == 0, result.stderr
+    path = run_dir / "eval" / "val" / "metrics.json"
+    assert "mean IoU" in result.stdout and str(path) in result.stdout
+    metrics = json.loads(path.read_text())
+    assert np.sum(metrics["confusion_matrix"]) == 2 * 19 * 30
+    protocol = metrics["protocol"]
+    assert protocol["images"] == 2 and protocol["ignore_label"] == 255
+    assert protocol["scales"] == [1.0] and protocol["flip"] is False
+    assert protocol["weights"] == str(run_dir / "best.weights.h5")
+
+    # Two replicas, and the weights without their run directory, whose normalisation differs.
+    result = call(
+        "evaluate.py",
+        *("--model=drn_d_22", f"--weights={run_dir}/best.weights.h5", f"--data_dir={data_dir}"),
+        *("--strategy=mirrored", "--replicas=2", f"--output_dir={tmp_path}"),
+    )
+    assert result.returncode == 0, result.stderr
+    again = json.loads((tmp_path / "metrics.json").read_text())
+    assert np.sum(again["confusion_matrix"]) == 2 * 19 * 30
+
+
+def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    good = (data_dir / "images" / "2.png").read_bytes()
+    (folder / "deep" / "good.png").write_bytes(good)
+    (folder / "bad.png").write_bytes(good[: len(good) // 2])
+    out = tmp_path / "out"
+    result = call("predict.py", f"--run_dir={run_dir}", f"--output_dir={out}", folder)
+    assert result.returncode == 1
+    assert len(errors(result)) == 1 and "bad.png" in errors(result)[0]
+    assert "predicted 1 of 2 images" in result.stdout
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == {f"{kind}/deep/good.png" for kind in ("labels", "color", "overlay")}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message"),
+    [
+        ("evaluate.py", ["--data_dir={data}"], "give --run_dir, or --weights"),
+        ("evaluate.py", ["--run_dir={data}", "--data_dir={data}"], "model.json"),
+        ("evaluate.py", ["--run_dir={run}", "--data_dir={data}", "--split=test"], "test_images"),
+        ("predict.py", ["--run_dir={run}", "--output_dir=out"], "no image given"),
+        ("predict.py", ["--output_dir=out", "{data}"], "give --run_dir, or --weights"),
+    ],
+)
+def test_user_errors_are_one_line(tool, arguments, message, run_dir, data_dir):
+    result = call(tool, *(a.format(run=run_dir, data=data_dir) for a in arguments))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert len(errors(result)) == 1
+    assert message in errors(result)[0]
