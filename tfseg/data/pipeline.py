@@ -69,16 +69,13 @@ def train_dataset(
     if cache:
         load = keep_in_memory(load, len(image_list))
 
-    seed_bits = int(seed) % 2**31
-
     def number(position):
         return first_sample + position // share * global_batch + worker * share + position % share
 
     def sample(position):
         epoch, index = file_of_sample(number(position), len(image_list), seed)
         image, label = load(index)
-        key = tf.random.experimental.stateless_fold_in([seed_bits, 0], epoch, alg="philox")
-        key = tf.random.experimental.stateless_fold_in(key, index, alg="philox")
+        key = tf.random.experimental.stateless_fold_in(epoch_key(seed, epoch), index, alg="philox")
         matrix = random_matrix(tf.shape(label), augmentation, key)
         return warp(
             image, label, matrix, augmentation.crop_size, preprocessing.normalize, ignore_label
@@ -173,34 +170,38 @@ def sample_files(image_list, seed, first_sample, count):
     Returns:
         List of `count` names.
     """
-    if not count:
-        return []
     with tf.device("CPU"):
         numbers = tf.range(first_sample, first_sample + count, dtype=tf.int64)
-        _, indices = file_of_sample(numbers, len(image_list), seed)
-    return [image_list.names[index] for index in indices.numpy()]
+        indices = [file_of_sample(number, len(image_list), seed)[1] for number in numbers]
+    return [image_list.names[int(index)] for index in indices]
+
+
+def epoch_key(seed, epoch):
+    """int64 [2]: what all randomness of an epoch derives from."""
+    seed = tf.constant([int(seed) % 2**32, (int(seed) >> 32) % 2**32], tf.int64)
+    return tf.random.experimental.stateless_fold_in(seed, epoch, alg="philox")
 
 
 def file_of_sample(number, size, seed):
-    """Epoch and file index of training samples.
+    """Epoch and file index of a training sample.
 
     Args:
-        number: int64 sample numbers, a scalar or [k].
+        number: int64 scalar, the sample's number.
         size: how many files there are.
         seed: integer.
 
     Returns:
-        epoch and index, int64 like `number`. Over an epoch, index takes every value once.
+        epoch and index, int64. Over an epoch, index takes every value once.
     """
     epoch = number // size
-    low_high = tf.constant([int(seed) % 2**32, (int(seed) >> 32) % 2**32], tf.int64)
-    low_high = tf.broadcast_to(low_high, tf.concat([tf.shape(epoch), [2]], 0))
-    # The raw op: the public function can't take a vector of keys.
+    # `tf.random.experimental.index_shuffle` is this op with 4 rounds and the key as it comes. Then
+    # orders with long runs of neighbours are common, and the low bits of seed and epoch are all
+    # that counts: 256 epochs and they repeat. A hashed key and 16 rounds pass for random.
+    key = tf.random.stateless_uniform(
+        [3], epoch_key(seed, epoch), minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
     index = tf.raw_ops.RandomIndexShuffle(
-        index=number % size,
-        seed=tf.concat([low_high, epoch[..., None]], -1),
-        max_index=tf.constant(size - 1, tf.int64),
-        rounds=4,
+        index=number % size, seed=key, max_index=tf.constant(size - 1, tf.int64), rounds=16
     )
     return epoch, index
 

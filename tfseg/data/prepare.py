@@ -165,7 +165,8 @@ def convert_label(source, target, dataset, size):
 def save_png(image, path):
     """Writes a PIL image as PNG, atomically."""
     with atomic_write(path) as file:
-        image.save(file, "PNG")
+        # Three times as fast as the default level, for files 8% larger.
+        image.save(file, "PNG", compress_level=3)
 
 
 def _open_image(path):
