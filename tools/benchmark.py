@@ -14,6 +14,7 @@ from absl import flags
 
 from tfseg import benchmark, create_model
 from tfseg.data import Augmentation, DataInfo, read_split, train_dataset
+from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference
 from tfseg.files import write_json
 from tfseg.models import Preprocessing
@@ -66,7 +67,7 @@ def data_parts(info, num_classes, step):
         read_split(FLAGS.data_dir, FLAGS.split),
         Augmentation(
             crop_size=(FLAGS.image_size, FLAGS.image_size),
-            scale_range=tuple(float(x) for x in FLAGS.random_scale),
+            scale_range=_numbers("random_scale"),
             rotate=FLAGS.random_rotate,
             mirror=FLAGS.mirror,
         ),
@@ -84,6 +85,13 @@ def data_parts(info, num_classes, step):
         "input": lambda: benchmark.measure_input(dataset, FLAGS.batch_size, batches),
         "training with input": lambda: benchmark.measure_waiting(step, dataset, FLAGS.repeats),
     }
+
+
+def _numbers(name):
+    try:
+        return tuple(float(x) for x in FLAGS[name].value)
+    except ValueError as error:
+        raise TfsegError(f"--{name} must be numbers: {error}") from error
 
 
 def main():
