@@ -184,7 +184,7 @@ def _check_label(path, whole):
         width, height, depth, kind = struct.unpack(">IIBB", header[16:])
         if kind != 3 and (kind, depth) != (0, 8):
             raise TfsegError(
-                f"label map {path} is a {depth}-bit {_PNG_KINDS.get(kind, 'unknown')} PNG; "
+                f"label map {path} has {depth}-bit {_PNG_KINDS.get(kind, 'unknown')} pixels; "
                 "label maps must be 8-bit grey or palette PNG"
             )
         if whole:

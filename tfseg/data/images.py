@@ -61,8 +61,8 @@ def decode_label(contents, path):
     found = tf.gather(names, tf.minimum(tf.cast(colour_type, tf.int32), _RGBA))
     check = require(
         valid,
-        *("label map ", path, " is a ", tf.strings.as_string(depth), "-bit ", found),
-        " PNG; label maps must be 8-bit grey or palette PNG",
+        *("label map ", path, " has ", tf.strings.as_string(depth), "-bit ", found),
+        " pixels; label maps must be 8-bit grey or palette PNG",
     )
     with tf.control_dependencies([check]):
         label = tf.cond(

@@ -1,0 +1,96 @@
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, PngImagePlugin
+
+from tfseg.data.images import decode_image, decode_label
+
+
+def encode(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def decode(contents):
+    eager = decode_label(tf.constant(contents), tf.constant("some/label.png")).numpy()
+    graph = tf.function(decode_label)(tf.constant(contents), tf.constant("some/label.png"))
+    np.testing.assert_array_equal(eager, graph)
+    return eager
+
+
+@pytest.fixture
+def rgb():
+    return np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+
+
+def test_kinds_of_images(rgb):
+    alpha = np.full((5, 7, 1), 100, np.uint8)
+    rgba = Image.fromarray(np.concatenate([rgb, alpha], -1))
+    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(rgb))), rgb)
+    np.testing.assert_array_equal(decode_image(encode(rgba)), rgb)
+    grey = decode_image(encode(Image.fromarray(rgb[..., 0])))
+    np.testing.assert_array_equal(grey, rgb[..., :1].repeat(3, -1))
+    palette = Image.fromarray(rgb).quantize(16)
+    np.testing.assert_array_equal(decode_image(encode(palette)), palette.convert("RGB"))
+
+
+def test_jpeg():
+    flat = Image.new("RGB", (16, 8), (200, 100, 50))
+    image = decode_image(encode(flat, "JPEG", quality=95)).numpy()
+    assert image.shape == (8, 16, 3)
+    np.testing.assert_allclose(image, np.asarray(flat), atol=4)
+    grey = decode_image(encode(flat.convert("L"), "JPEG")).numpy()
+    assert grey.shape == (8, 16, 3)
+
+
+def test_grey_labels():
+    values = np.random.default_rng(0).integers(0, 256, (9, 11), np.uint8)
+    np.testing.assert_array_equal(decode(encode(Image.fromarray(values))), values)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palette_labels_are_indices(bits):
+    rng = np.random.default_rng(bits)
+    values = rng.integers(0, 2**bits, (13, 21), np.uint8)
+    image = Image.fromarray(values, "P")
+    image.putpalette(rng.integers(0, 256, 768, np.uint8).tobytes())
+    # Other chunks before the pixels, of which transparency would make the decoder complain.
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "IDAT and PLTE in words")
+    contents = encode(image, bits=bits, transparency=0, pnginfo=text, dpi=(72, 72))
+    assert contents[24] == bits and contents[25] == 3
+    np.testing.assert_array_equal(decode(contents), values)
+
+
+@pytest.mark.parametrize(
+    ("mode", "found"),
+    [
+        ("RGB", "8-bit RGB"),
+        ("RGBA", "8-bit RGBA"),
+        ("LA", "8-bit grey with alpha"),
+        ("1", "1-bit grey"),
+        ("I;16", "16-bit grey"),
+    ],
+)
+def test_colours_are_no_labels(mode, found):
+    contents = encode(Image.new(mode, (4, 3)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"some/label.png has {found} pixels"):
+        decode(contents)
+
+
+@pytest.mark.parametrize("contents", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff" + bytes(50)])
+def test_other_files_are_no_labels(contents):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"some/label\.png is not a PNG"):
+        decode(contents)
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_truncated_labels_fail(mode):
+    values = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+    contents = encode(Image.fromarray(values, mode))
+    for size in (40, 60, len(contents) // 2):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decode(contents[:size])

@@ -1,0 +1,215 @@
+import hashlib
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfseg.data import (
+    DataInfo,
+    check_dataset,
+    measure_folder,
+    prepare_dataset,
+    read_split,
+    write_sample_dataset,
+)
+from tfseg.data.catalog import DATASETS
+from tfseg.data.prepare import image_statistics
+from tfseg.errors import TfsegError
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture
+def camvid(tmp_path):
+    """A source folder in CamVid's layout: 3 training and 2 validation images of 8x6."""
+    source = tmp_path / "source"
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 3), ("val", 2)):
+        lines = []
+        for number in range(count):
+            image, label = f"{split}/{number}.png", f"{split}annot/{number}.png"
+            for name, array in (
+                (image, rng.integers(0, 256, (6, 8, 3), np.uint8)),
+                (label, rng.integers(0, 12, (6, 8), np.uint8)),
+            ):
+                (source / name).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(source / name)
+            lines.append(f"/SegNet/CamVid/{image} /SegNet/CamVid/{label}\n")
+        (source / f"{split}.txt").write_text("".join(lines))
+    return source
+
+
+def digest(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def test_camvid_as_it_is(camvid, tmp_path):
+    before = digest(camvid)
+    steps = []
+    counts, info = prepare_dataset(
+        "camvid", camvid, tmp_path / "out", progress=lambda *step: steps.append(step)
+    )
+    assert digest(camvid) == before
+    assert counts == {"train": 3, "val": 2}
+    assert steps == [(done, 5) for done in range(1, 6)]
+    assert DataInfo.load(tmp_path / "out") == info
+    assert info.classes[3] == "Road" and info.palette[3] == [128, 64, 128]
+    assert len(info.classes) == len(info.palette) == 11
+    for split in counts:
+        found = read_split(tmp_path / "out", split)
+        for number, (image, label) in enumerate(zip(found.images, found.labels, strict=True)):
+            np.testing.assert_array_equal(read(image), read(camvid / f"{split}/{number}.png"))
+            original = read(camvid / f"{split}annot/{number}.png")
+            np.testing.assert_array_equal(read(label), np.where(original == 11, 255, original))
+    assert check_dataset(tmp_path / "out").errors == []
+
+
+def test_camvid_resized(camvid, tmp_path):
+    prepare_dataset("camvid", camvid, tmp_path / "out", size=(4, 3))
+    found = read_split(tmp_path / "out", "train")
+    for number, (image, label) in enumerate(zip(found.images, found.labels, strict=True)):
+        original = read(camvid / f"train/{number}.png").astype(float)
+        assert read(image).shape == (3, 4, 3)
+        # Reduction smooths: the result keeps the mean, which picking every other pixel does not.
+        assert abs(read(image).mean() - original.mean()) < 8
+        values = read(camvid / f"trainannot/{number}.png")[1::2, 1::2]
+        np.testing.assert_array_equal(read(label), np.where(values == 11, 255, values))
+
+
+def test_preparing_again_gives_the_same_bytes(camvid, tmp_path):
+    prepare_dataset("camvid", camvid, tmp_path / "out", size=(4, 3))
+    before = digest(tmp_path / "out")
+    prepare_dataset("camvid", camvid, tmp_path / "out", size=(4, 3))
+    assert digest(tmp_path / "out") == before
+
+
+def test_statistics_are_over_all_pixels(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(0, 256, (*size, 3), np.uint8) for size in ((5, 7), (50, 20))]
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for array, path in zip(arrays, paths, strict=True):
+        Image.fromarray(array).save(path)
+    pixels = np.concatenate([array.reshape(-1, 3) for array in arrays]) / 255
+    mean, std = image_statistics(paths)
+    np.testing.assert_allclose(mean, pixels.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(std, pixels.std(0), rtol=1e-12)
+
+
+def test_measure_folder_keeps_the_other_entries(make_folder):
+    folder = make_folder([(8, 8), (12, 8)])
+    before = DataInfo.load(folder)
+    counts, info = measure_folder(folder)
+    assert counts == {"train": 2} and DataInfo.load(folder) == info
+    assert info.classes == before.classes and info.mean != before.mean
+    (folder / "info.json").unlink()
+    assert measure_folder(folder)[1].mean == info.mean
+
+
+def test_unknown_labels(camvid, tmp_path):
+    path = camvid / "valannot/1.png"
+    Image.new("L", (8, 6), 12).save(path)
+    with pytest.raises(TfsegError, match=r"valannot/1\.png has the value 12 in 48 pixels"):
+        prepare_dataset("camvid", camvid, tmp_path / "out")
+    # What is not finished has no info.json.
+    assert not (tmp_path / "out/info.json").exists()
+
+
+def test_bad_sources(camvid, tmp_path):
+    with pytest.raises(TfsegError, match="no source folder"):
+        prepare_dataset("camvid", tmp_path / "nowhere", tmp_path / "out")
+    with pytest.raises(TfsegError, match="source must stay as it is"):
+        prepare_dataset("camvid", camvid, camvid)
+    with pytest.raises(TfsegError, match="unknown data set 'camvit'; did you mean camvid"):
+        prepare_dataset("camvit", camvid, tmp_path / "out")
+    (camvid / "train/1.png").write_bytes(b"no image")
+    with pytest.raises(TfsegError, match=r"can't read .*train/1\.png"):
+        prepare_dataset("camvid", camvid, tmp_path / "out")
+    (camvid / "train.txt").unlink()
+    with pytest.raises(TfsegError, match="no list of the split 'train'"):
+        prepare_dataset("camvid", camvid, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_catalog_rows_are_consistent(name):
+    dataset = DATASETS[name]
+    assert len(dataset.classes) == len(set(dataset.classes)) == len(dataset.palette)
+    assert len(set(dataset.palette)) == len(dataset.palette)
+    allowed = {*range(len(dataset.classes)), dataset.ignore_label}
+    assert set(dataset.label_map.values()) <= allowed
+
+
+def test_sample_set_is_valid_and_repeats(tmp_path):
+    counts, info = write_sample_dataset(tmp_path / "a", train=6, val=3)
+    write_sample_dataset(tmp_path / "b", train=6, val=3)
+    assert counts == {"train": 6, "val": 3}
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    report = check_dataset(tmp_path / "a")
+    assert report.errors == []
+    assert DataInfo.load(tmp_path / "a") == info
+    for split in counts:
+        assert (report.frequencies[split] > 0.002).all(), report.table()
+        assert report.splits[split].sizes == {(192, 128): counts[split]}
+        assert report.splits[split].ignored > 0
+
+
+def test_sample_scenes_differ(tmp_path):
+    write_sample_dataset(tmp_path / "a", train=3, val=2, size=(32, 48))
+    write_sample_dataset(tmp_path / "b", train=3, val=2, size=(32, 48), seed=1)
+    pictures = [
+        value
+        for folder in "ab"
+        for name, value in digest(tmp_path / folder).items()
+        if name.startswith("images/")
+    ]
+    assert len(set(pictures)) == 10
+
+
+def run_tool(*arguments):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=REPOSITORY,
+        env={"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_tools(camvid, tmp_path):
+    out = tmp_path / "out"
+    done = run_tool(
+        *("tools/prepare_data.py", "--dataset=camvid", f"--source={camvid}"),
+        *(f"--data_dir={out}", "--size=4x3"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 train, 2 val" in done.stdout and "Bicyclist" in done.stdout
+    path = out / "labels/train/1.png"
+    Image.new("L", (4, 3), 99).save(path)
+    done = run_tool("tools/check_data.py", f"--data_dir={out}")
+    assert done.returncode == 1
+    assert "Sky" in done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert errors == [
+        f"error: label map {path} has the value 99 in 12 pixels; allowed are 0..10 and 255"
+    ]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_flag_ends_in_one_line():
+    done = run_tool(
+        "tools/prepare_data.py", "--dataset=camvid", "--data_dir=x", "--source=y", "--size=9"
+    )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert line.startswith("error: --size=9 is not of the form WIDTHxHEIGHT")
