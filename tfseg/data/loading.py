@@ -61,9 +61,11 @@ def keep_in_memory(load, count):
         images.append(image.ravel())
         labels.append(label.ravel())
         sizes.append(label.shape)
-    ends = tf.constant(np.cumsum([label.size for label in labels]), tf.int64)
-    sizes = tf.constant(sizes, tf.int64)
+    counts = [label.size for label in labels]
+    # A tf.data function can't take tensors from an accelerator.
     with tf.device("CPU"):
+        ends = tf.constant(np.cumsum(counts), tf.int64)
+        sizes = tf.constant(sizes, tf.int64)
         flat_labels = tf.constant(np.concatenate(labels))
         del labels
         flat_images = tf.constant(np.concatenate(images))
