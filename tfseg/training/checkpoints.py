@@ -1,6 +1,7 @@
 """Checkpoints that a kill or a full disk can't damage, and what they say about the run."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -112,7 +113,7 @@ class Checkpoints:
             earlier = self._manager.latest_checkpoint
             self.clean()
             raise TfsegError(
-                f"can't save the checkpoint of step {step} in {self.folder}: {_reason(error)}; "
+                f"can't save the checkpoint of step {step} in {self.folder}: {reason(error)}; "
                 + (f"{earlier} is still whole" if earlier else "there is no earlier one")
             ) from error
         if self._scratch:
@@ -135,10 +136,9 @@ def _first_line(error):
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _reason(error):
-    """The system's words, which TensorFlow puts behind the name of a temporary file."""
-    text = _first_line(error)
-    for words in ("No space left on device", "File too large", "Permission denied"):
-        if words in text:
-            return words
-    return text
+def reason(error):
+    """Why a file couldn't be written, in the system's words if TensorFlow's or HDF5's have them."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO):
+        if os.strerror(number) in str(error):
+            return os.strerror(number)
+    return _first_line(error)

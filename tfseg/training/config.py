@@ -202,10 +202,11 @@ def interval(name, value, steps_per_epoch):
 
 def _numbers(name, value, kind):
     """A tuple of numbers from a number, a sequence, or comma-separated text."""
+    parts = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
+        parts = [part for part in value.split(",") if part.strip()]
     try:
-        return tuple(kind(x) for x in (value if isinstance(value, list | tuple) else [value]))
+        return tuple(kind(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise TfsegError(f"--{name} must be numbers, not '{_text(value)}'") from error
 

@@ -81,7 +81,7 @@ class SegmentationLoss:
         valid = labels != self.ignore_label
         if not self.class_weights:
             return tf.cast(valid, tf.float32)
-        weights = tf.gather(tf.constant(self.class_weights), tf.where(valid, labels, 0))
+        weights = tf.gather(tf.constant(self.class_weights, tf.float32), tf.where(valid, labels, 0))
         return tf.where(valid, weights, 0.0)
 
     def _kept(self, labels):

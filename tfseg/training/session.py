@@ -7,7 +7,7 @@ from absl import logging
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
-from tfseg.training.checkpoints import Checkpoints, RunState, read_state
+from tfseg.training.checkpoints import Checkpoints, RunState, read_state, reason
 from tfseg.training.groups import assign_groups, find_table
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale, WeightAverage
@@ -126,8 +126,8 @@ class Session:
         with replacing(path) as temporary:
             try:
                 self.model.save_weights(temporary)
-            except RuntimeError as error:  # what HDF5 makes of a full disk when it closes a file
-                raise TfsegError(f"can't write {path}: {error}") from error
+            except (OSError, RuntimeError) as error:  # HDF5 fails in one or the other
+                raise TfsegError(f"can't write {path}: {reason(error)}") from error
 
     def save(self):
         """Saves a checkpoint.

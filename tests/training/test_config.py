@@ -1,0 +1,56 @@
+import shlex
+
+import pytest
+from absl import flags
+
+from tfseg.errors import TfsegError
+from tfseg.training.config import interval
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "either --steps or --epochs"),
+        ({"steps": 4, "epochs": 1.0}, "either --steps or --epochs"),
+        ({"batch_size": 0}, "--batch_size must be at least 1, not 0"),
+        ({"crop_size": "3,4,5"}, "--crop_size must be height,width, not 3,4,5"),
+        ({"crop_size": "big"}, "--crop_size must be numbers, not 'big'"),
+        ({"random_scale": "2,1"}, "--random_scale must be smallest,largest, not 2,1"),
+        ({"momentum": 1.0}, "--momentum must be less than 1"),
+        ({"learning_rate": float("nan")}, "--learning_rate must be"),
+        ({"lr_schedule": "polly"}, "did you mean poly"),
+        ({"lr_update_every": "0"}, "--lr_update_every must be step, epoch or a number"),
+        ({"validate_every": "step"}, "--validate_every must be epoch or a number"),
+        ({"class_weights": "1,-1"}, "--class_weights must be at least 0"),
+        ({"class_weights": "1,1", "ohem_fraction": 0.5}, "exclude each other"),
+        ({"model": ""}, "--model is missing"),
+    ],
+)
+def test_impossible_settings_end_in_one_line(make_config, settings, message):
+    with pytest.raises(TfsegError, match=message) as error:
+        make_config(**settings)
+    assert "\n" not in str(error.value)
+
+
+def test_one_number_is_a_square_crop(make_config):
+    assert make_config(crop_size="48").crop_size == (48, 48)
+
+
+def test_intervals():
+    assert interval("validate_every", "epoch", 7) == 7
+    assert interval("validate_every", "30", 7) == 30
+    assert interval("validate_every", "0", 7) == 0
+    assert interval("lr_update_every", "step", 7) == 1
+
+
+def test_written_flags_say_everything(make_config):
+    config = make_config(mirror=False, class_weights=(1.0, 0.5), random_scale=(0.5, 2.0))
+    lines = shlex.split(config.to_flags())
+    assert "--nomirror" in lines
+    assert "--model_option=blocks=1,1,1,1,0,0,0,0" in lines
+    holder = flags.FlagValues()
+    flags.DEFINE_string("class_weights", "", "", flag_values=holder)
+    flags.DEFINE_string("random_scale", "", "", flag_values=holder)
+    holder(["tool", *(line for line in lines if "class_w" in line or "_scale" in line)])
+    again = make_config(class_weights=holder.class_weights, random_scale=holder.random_scale)
+    assert again.class_weights == (1.0, 0.5) and again.random_scale == (0.5, 2.0)

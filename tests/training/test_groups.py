@@ -1,0 +1,54 @@
+import keras
+import pytest
+
+import tfseg
+from tfseg.errors import TfsegError
+from tfseg.training.groups import TABLES, Group, assign_groups, find_table
+
+PATHS = [
+    "encoder/stage1/conv/kernel",
+    "encoder/stage1/bn/gamma",
+    "decoder/classifier/kernel",
+    "decoder/classifier/bias",
+]
+
+
+def test_a_variable_that_no_row_covers():
+    with pytest.raises(
+        TfsegError, match="no parameter group covers decoder/classifier/kernel, dec"
+    ):
+        assign_groups(PATHS, (Group("encoder", "encoder/.*"),))
+
+
+def test_a_variable_that_two_rows_cover():
+    rows = (Group("everything", ".*"), Group("biases", ".*/bias"))
+    with pytest.raises(
+        TfsegError, match="everything and biases both cover decoder/classifier/bias"
+    ):
+        assign_groups(PATHS, rows)
+
+
+def test_a_row_has_to_match_the_whole_path():
+    with pytest.raises(TfsegError):
+        assign_groups(PATHS, (Group("part", "(en|de)coder/"),))
+
+
+def test_unknown_table():
+    with pytest.raises(TfsegError, match="did you mean deeplab"):
+        find_table("deeplap")
+
+
+def test_published_tables():
+    found = assign_groups(PATHS, find_table("deeplab"))
+    assert [(g.learning_rate, g.weight_decay) for g in found] == [(1, 1), (1, 1), (10, 1), (20, 0)]
+    found = assign_groups(PATHS, find_table("conv_kernels"))
+    assert [g.weight_decay for g in found] == [1, 0, 1, 0]
+    found = assign_groups(PATHS, find_table("all"))
+    assert [(g.learning_rate, g.weight_decay) for g in found] == [(1, 1)] * 4
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_cover_a_model(table):
+    model = tfseg.create_model("drn_c_26", 2, blocks=(1,) * 8)
+    assert isinstance(model, keras.Model)
+    assign_groups([v.path for v in model.trainable_variables], TABLES[table])

@@ -1,0 +1,92 @@
+"""Runs in processes of their own: killed, asked to stop, and spread over workers."""
+
+import json
+import os
+import pathlib
+import socket
+
+import pytest
+
+
+def wait_for(process, text):
+    """Reads the process's output up to a line with `text`."""
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if text in line:
+            return
+    pytest.fail(f"no '{text}' in:\n{''.join(seen)}")
+
+
+def finish(process, code=0):
+    """Waits for the end of the process; returns the rest of its output."""
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == code, output
+    return output
+
+
+def test_killed_and_stopped_runs_end_as_an_undisturbed_one(make_config, start, assert_same_run):
+    settings = {"steps": 12, "checkpoint_every": "3", "validate_every": "6", "ema_decay": 0.9}
+    whole, parts = make_config("whole", **settings), make_config("parts", **settings)
+    undisturbed = start(whole)
+
+    process = start(parts)
+    wait_for(process, "step 4/12")
+    process.kill()  # SIGKILL, while the next step is running
+    finish(process, -9)
+    assert not (pathlib.Path(parts.run_dir) / "checkpoints" / "step-6.index").exists()
+
+    process = start(parts)
+    wait_for(process, "step 5/12")
+    process.terminate()
+    output = finish(process, 143)
+    assert "stopped by SIGTERM and saved at step" in output and "Traceback" not in output
+
+    process = start(parts)
+    wait_for(process, "step 10/12")
+    process.kill()
+    finish(process, -9)
+
+    assert "continuing" in finish(start(parts))
+    finish(undisturbed)
+    assert_same_run(parts, whole)
+
+
+def cluster():
+    """TF_CONFIG of two workers on free ports of this machine."""
+    sockets = [socket.socket() for _ in range(2)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+        for index in range(2)
+    ]
+
+
+def test_two_workers_give_the_result_of_one_device(make_config, start, assert_same_run):
+    """Also where one of them is asked to stop: both save and continue at the same step."""
+    settings = {"steps": 6, "validate_every": "3", "learning_rate": 1e-4}
+    one = make_config("one", **settings)
+    two = make_config("two", strategy="auto", **settings)
+    alone = start(one)
+    workers = [start(two, TF_CONFIG=config) for config in cluster()]
+    wait_for(workers[0], "step 2/6")
+    workers[1].terminate()
+    for worker in workers:
+        assert "Traceback" not in finish(worker, 143)
+    for worker in [start(two, TF_CONFIG=config) for config in cluster()]:
+        finish(worker)
+    finish(alone)
+    assert_same_run(two, one, 1e-5)
+    files = os.listdir(os.path.join(two.run_dir, "checkpoints"))
+    assert not [name for name in files if "worker" in name]
+
+
+def test_a_user_error_is_one_line(make_config, start):
+    config = make_config(val_split="nowhere")
+    lines = finish(start(config), 1).splitlines()
+    assert len([line for line in lines if line.startswith("error: ")]) == 1
+    assert "Traceback" not in lines and "nowhere" in lines[-1]

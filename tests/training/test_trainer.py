@@ -1,0 +1,255 @@
+import dataclasses
+import json
+import os
+import pathlib
+import resource
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfseg
+from tfseg.data import read_split, write_sample_dataset
+from tfseg.errors import TfsegError
+from tfseg.models import ModelSpec
+from tfseg.training import train, trainer
+
+
+def test_a_run_leaves_what_the_other_tools_need(make_config, run_of):
+    config = make_config(epochs=2, validate_every="epoch")
+    result = train(config)
+    assert result.step == 6 and result.stopped_by == 0
+    rows = run_of(config)[0]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in rows if row["val_mean_iou"] is not None] == [3, 6]
+    assert rows[0]["learning_rate/all"] == pytest.approx(1e-3)
+    assert rows[-1]["loss_average"] == pytest.approx(np.mean([row["loss"] for row in rows]))
+    run = pathlib.Path(config.run_dir)
+    assert "--model=drn_d_22" in (run / "config.flags").read_text().splitlines()
+    assert list((run / "tensorboard").iterdir())
+    model = ModelSpec.load(run / "model.json").build()
+    tfseg.load_weights(model, run / "best.weights.h5")
+    best = max((row for row in rows if row["val_mean_iou"]), key=lambda row: row["val_mean_iou"])
+    assert result.best["step"] == best["step"]
+
+
+def test_best_weights_are_those_of_the_best_validation(make_config, monkeypatch):
+    kept = {}
+    script = iter([0.3, 0.2, None, 0.4, 0.1])
+
+    def scores(self, progress):
+        return {"val_mean_iou": next(script), "val_pixel_accuracy": 0.5}
+
+    monkeypatch.setattr(trainer.Validator, "scores", scores)
+    monkeypatch.setattr(trainer.Validator, "panels", lambda self: [])
+    original = trainer.Session.save_best
+
+    def save_best(self):
+        original(self)
+        kept[len(kept)] = self.values["step"]
+
+    monkeypatch.setattr(trainer.Session, "save_best", save_best)
+    result = train(make_config(steps=5, validate_every="1"))
+    assert list(kept.values()) == [1, 4]
+    assert result.best["step"] == 4 and result.best["val_mean_iou"] == 0.4
+
+
+def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run):
+    """With momentum, moving average, loss window and a changing learning rate."""
+    whole = make_config("whole", steps=6, ema_decay=0.9, validate_every="2")
+    train(whole)
+    # The schedule looks at the whole length, so the interruption has to come from outside.
+    parts = make_config("parts", steps=6, ema_decay=0.9, validate_every="2", checkpoint_every="2")
+    original = trainer.Trainer._events
+
+    def interrupted(self, step, due):
+        original(self, step, due)
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_events", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts)
+    assert run_of(parts)[0][-1]["step"] == 3
+    result = train(parts)
+    assert result.step == 6
+    assert_same_run(parts, whole)
+
+
+def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of, assert_same_run):
+    whole = make_config("whole", steps=3, validate_every="2")
+    train(whole)
+    parts = make_config("parts", steps=3, validate_every="2")
+    original = trainer.Validator.scores
+
+    def kill(self, progress):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, progress)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.Validator, "scores", kill)
+        result = train(parts)
+    assert result.step == 2 and result.stopped_by == signal.SIGTERM
+    assert run_of(parts)[0][-1]["step"] == 1
+    train(parts)
+    assert_same_run(parts, whole)
+
+
+def test_a_run_is_not_continued_under_other_settings(make_config):
+    train(make_config(steps=1, val_split=""))
+    others = {"model": "drn_c_26", "batch_size": 2, "seed": 1, "precision": "bfloat16"}
+    for name, value in {**others, "ema_decay": 0.9}.items():
+        told = name.removesuffix("_decay")
+        with pytest.raises(TfsegError, match=f"was trained to step 1 with {told} .*, not"):
+            train(make_config(steps=2, val_split="", **{name: value}))
+
+
+def test_a_finished_run_can_be_made_longer(make_config):
+    train(make_config(steps=1))
+    assert train(make_config(steps=1)).step == 1
+    assert train(make_config(steps=2)).step == 2
+
+
+def test_replicas_give_the_result_of_one_device(make_config, assert_same_run):
+    """Synchronised batch norm, ignored pixels spread unevenly, several steps."""
+    settings = {"steps": 3, "validate_every": "0", "learning_rate": 1e-4}
+    one, two = make_config("one", **settings), make_config("two", **settings)
+    two = dataclasses.replace(two, strategy="mirrored", replicas=2)
+    train(one)
+    train(two)
+    assert_same_run(two, one, 1e-5)
+
+
+def test_accumulation_gives_the_result_of_the_whole_batch(make_config, assert_same_run):
+    settings = {"steps": 3, "freeze_batch_norm": "statistics", "val_split": ""}
+    whole = make_config("whole", batch_size=8, **settings)
+    parts = make_config("parts", batch_size=2, accumulation_steps=4, **settings)
+    train(whole)
+    train(parts)
+    assert_same_run(parts, whole, 1e-5)
+
+
+def test_micro_batch_average_differs_with_uneven_labels(make_config, run_of):
+    settings = {"steps": 1, "batch_size": 2, "accumulation_steps": 2, "val_split": ""}
+    whole, each = make_config("a", **settings), make_config("b", **settings)
+    each = dataclasses.replace(each, loss_average="micro_batch")
+    train(whole)
+    train(each)
+    assert abs(run_of(whole)[0][0]["loss"] - run_of(each)[0][0]["loss"]) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"precision": "bfloat16", "clip_norm": 1.0},
+        {"precision": "float16"},
+        {"param_groups": "conv_kernels", "ohem_fraction": 0.5},
+    ],
+)
+def test_options_train(make_config, settings, run_of):
+    config = make_config(steps=2, val_split="", **settings)
+    train(config)
+    assert all(np.isfinite(row["loss"]) for row in run_of(config)[0])
+    assert (pathlib.Path(config.run_dir) / "best.weights.h5").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
+    make_config, monkeypatch, run_of
+):
+    config = make_config(steps=4, checkpoint_every="1", validate_every="0")
+    original = trainer.Schedule.__call__
+    # The second update throws the weights so far off that the third has no finite loss.
+    monkeypatch.setattr(
+        trainer.Schedule, "__call__", lambda s, step: 1e30 if step == 1 else original(s, step)
+    )
+    with pytest.raises(TfsegError, match="at step 3 with learning rate") as error:
+        train(config)
+    names = read_split(config.data_dir, "train").names
+    assert sum(name in str(error.value) for name in names) == 4
+    assert "--learning_rate" in str(error.value) and "step 2 is saved" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert run_of(config)[1]
+
+
+def test_batch_that_replicas_cannot_share(make_config):
+    with pytest.raises(TfsegError, match="--batch_size=3 can't be dealt to 2 replicas"):
+        train(make_config(batch_size=3, strategy="mirrored", replicas=2))
+
+
+def test_crop_smaller_than_the_stride(make_config):
+    with pytest.raises(TfsegError, match="--crop_size=7,7 is smaller than the output stride"):
+        train(make_config(crop_size=7))
+
+
+def test_run_directory_that_is_a_file(make_config, tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(TfsegError, match="is a file, not a folder"):
+        train(make_config())
+
+
+def test_run_directory_that_cannot_be_made(make_config, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TfsegError, match=r"can't make --run_dir=.*file/run: Not a directory"):
+        train(make_config("file/run"))
+
+
+def test_labels_out_of_range_are_found_before_training(make_config, tmp_path):
+    write_sample_dataset(tmp_path / "bad", train=2, val=1, size=(32, 32))
+    path = read_split(tmp_path / "bad", "train").labels[0]
+    labels = np.array(Image.open(path))
+    labels[:] = 77
+    Image.fromarray(labels).save(path)
+    with pytest.raises(TfsegError, match="77"):
+        train(make_config(data_dir=str(tmp_path / "bad")))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("checkpoint_every", ["1", "0"])
+def test_full_disk_leaves_the_earlier_checkpoint(make_config, checkpoint_every, run_of):
+    """While a checkpoint is written, and while the best weights are."""
+    config = make_config(steps=2, val_split="")
+    train(config)
+    before = run_of(config)[1]
+    # Larger than the text files of a run, smaller than its weights.
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(TfsegError, match="File too large") as error:
+            train(dataclasses.replace(config, steps=4, checkpoint_every=checkpoint_every))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(error.value)
+    after = run_of(config)[1]
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    folder = pathlib.Path(config.run_dir)
+    assert {path.name.split(".")[0] for path in (folder / "checkpoints").iterdir()} == {
+        "checkpoint",
+        "step-2",
+    }
+    tfseg.load_weights(ModelSpec.load(folder / "model.json").build(), folder / "best.weights.h5")
+    assert train(dataclasses.replace(config, steps=4)).step == 4
+
+
+def test_damaged_checkpoint_is_one_clear_line(make_config):
+    config = make_config(steps=1, val_split="")
+    train(config)
+    path = pathlib.Path(config.run_dir) / "checkpoints" / "step-1.index"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(TfsegError, match="can't read the checkpoint"):
+        train(config)
+
+
+def test_state_in_a_checkpoint_is_plain(make_config):
+    config = make_config(steps=1, val_split="")
+    train(config)
+    state = trainer_state(config)
+    assert state["step"] == 1 and state["settings"]["model"] == "drn_d_22"
+    json.dumps(state)
+
+
+def trainer_state(config):
+    from tfseg.training.checkpoints import read_state
+
+    return read_state(config.run_dir)
