@@ -183,8 +183,15 @@ def test_damaged_caffe_models(tmp_path, write_caffe):
     path = write_caffe(tmp_path / "f", [("layer", "Scale", [one])])
     path.write_bytes(path.read_bytes().replace(b"\x3a\3\x0a\1\4", b"\x3a\3\x0a\1\5"))
     assert "shape and data differ" in _refusal(path)
-    path.write_bytes(b"\x08\1" * 1_100_000)
+    path.write_bytes(b"\x08\1" * 300_000)
     assert "too many fields" in _refusal(path)
+
+
+def test_a_safetensors_header_that_is_too_long(tmp_path):
+    pytest.importorskip("safetensors")
+    header = b"{" + b" " * (5 << 20) + b"}"
+    (tmp_path / "f").write_bytes(struct.pack("<Q", len(header)) + header)
+    assert "header is too long" in _refusal(tmp_path / "f")
 
 
 def _mutate(data, rng):

@@ -17,8 +17,8 @@ _SHAPE, _DATA, _DOUBLE_DATA = 7, 5, 8
 _OLD_SHAPE = (1, 2, 3, 4)
 # The types of V1 layers that hold weights.
 _V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}
-# ResNet-101 has 350 layers with a few dozen fields each.
-_MAX_FIELDS = 1_000_000
+# ResNet-101 in three scales is 1,000 layers with 20 fields each.
+_MAX_FIELDS = 200_000
 
 
 class _Blob(NamedTuple):

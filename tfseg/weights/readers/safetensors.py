@@ -22,6 +22,8 @@ _DTYPES = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+# 1,000 tensors take 100 kB; the library itself allows headers that take gigabytes in memory.
+_MAX_HEADER = 1 << 22
 
 
 def read(file):
@@ -40,6 +42,8 @@ def read(file):
         raise ReadError(
             f"can't read {file.path}: safetensors isn't installed; run pip install safetensors"
         ) from error
+    if int.from_bytes(file.bytes(0, 8), "little") > _MAX_HEADER:
+        raise file.error("its header is too long")
     try:
         with safe_open(file.path, "numpy") as opened:
             slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
