@@ -3,6 +3,7 @@
 from tfseg.encoders import create_encoder
 from tfseg.errors import TfsegError
 from tfseg.models import create_classifier, create_model, list_models
+from tfseg.predictor import load
 from tfseg.weights import load_weights
 
 __version__ = "0.1.0"
@@ -13,5 +14,6 @@ __all__ = [
     "create_encoder",
     "create_model",
     "list_models",
+    "load",
     "load_weights",
 ]

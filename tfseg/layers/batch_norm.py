@@ -15,7 +15,7 @@ class BatchNorm(keras.layers.Layer):
     Ioffe and Szegedy, "Batch Normalization", ICML 2015, section 3. It differs from Keras' own in
     three ways. The running variance is the unbiased one, as in PyTorch, from which the published
     weights come. Replicas exchange one small tensor per layer instead of three, and the count of
-    pixels comes from the shapes. Statistics are float32 under every dtype policy.
+    pixels comes from the shapes. Statistics are float32 under half-precision policies.
 
     Args:
         momentum: share of the old running average that is kept (PyTorch's is one minus this).
@@ -40,6 +40,7 @@ class BatchNorm(keras.layers.Layer):
         self.freeze = freeze
 
     def build(self, input_shape):
+        self.statistics_dtype = keras.backend.result_type(self.compute_dtype, "float32")
         affine = self.freeze != "all"
 
         # Synchronised replicas compute the same averages, so any one of them may write.
@@ -51,7 +52,7 @@ class BatchNorm(keras.layers.Layer):
                 shape=(input_shape[-1],),
                 initializer=initializer,
                 trainable=trainable,
-                dtype="float32",
+                dtype=self.statistics_dtype,
                 autocast=False,
                 aggregation=aggregation,
             )
@@ -66,17 +67,20 @@ class BatchNorm(keras.layers.Layer):
             return self._normalize(inputs, self.moving_mean, self.moving_variance)
         if keras.backend.backend() == "tensorflow":
             return self._train_tensorflow(inputs)
-        mean, variance = ops.moments(ops.cast(inputs, "float32"), (0, 1, 2))
-        count = ops.cast(ops.size(inputs[..., 0]), "float32")
+        mean, variance = ops.moments(ops.cast(inputs, self.statistics_dtype), (0, 1, 2))
+        count = ops.cast(ops.size(inputs[..., 0]), self.statistics_dtype)
         self._update(mean, variance * count / ops.maximum(count - 1, 1))
         return self._normalize(inputs, mean, variance)
 
     def _normalize(self, inputs, mean, variance):
-        if keras.backend.backend() == "tensorflow" and mean is self.moving_mean:
+        if self._has_fused_kernel() and mean is self.moving_mean:
             return self._fused(inputs, mean, variance)[0]
         gain = ops.rsqrt(variance + self.epsilon) * self.gamma
         shift = self.beta - mean * gain
-        return ops.cast(ops.cast(inputs, "float32") * gain + shift, inputs.dtype)
+        return ops.cast(ops.cast(inputs, self.statistics_dtype) * gain + shift, inputs.dtype)
+
+    def _has_fused_kernel(self):
+        return keras.backend.backend() == "tensorflow" and self.statistics_dtype == "float32"
 
     def _fused(self, inputs, mean=None, variance=None):
         # The fused kernel is two to three times faster than its parts, forward and backward.
@@ -96,20 +100,22 @@ class BatchNorm(keras.layers.Layer):
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1 or not self.synchronized:
+        alone = context is None or context.num_replicas_in_sync == 1 or not self.synchronized
+        if alone and self._has_fused_kernel():
             # The fused kernel's second output is the unbiased variance already.
             outputs, mean, variance = self._fused(inputs)
             self._update(mean, variance)
             return outputs
-        values = tf.cast(inputs, tf.float32)
-        count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], tf.float32)
+        values = tf.cast(inputs, self.statistics_dtype)
+        count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], self.statistics_dtype)
         mean, variance = tf.nn.moments(values, (0, 1, 2))
         # Sums about a point that all replicas know: their means lie near the running average,
         # so that little is lost where E[x^2] - E[x]^2 would cancel.
         centre = tf.convert_to_tensor(self.moving_mean)
         offset = mean - centre
         sums = tf.concat([[count], count * offset, count * (variance + tf.square(offset))], axis=0)
-        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        if not alone:
+            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
         total = sums[0]
         offset, square = tf.split(sums[1:] / total, 2)
         mean = centre + offset

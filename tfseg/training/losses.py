@@ -72,7 +72,8 @@ class SegmentationLoss:
                 logits = self.model.upsample(logits, _size(labels))
             else:
                 targets = resize_labels(labels, _size(logits))
-            mean = tf.math.divide_no_nan(self._sum(logits, targets), normalisers[index])
+            losses = self._sum(logits, targets)
+            mean = tf.math.divide_no_nan(losses, tf.cast(normalisers[index], losses.dtype))
             total += weight * mean
         return total
 
@@ -98,7 +99,7 @@ class SegmentationLoss:
         # The sparse form: a one-hot map would take as much memory as the full-size logits.
         targets = tf.where(labels == self.ignore_label, 0, labels)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        losses *= self._pixel_weights(labels)
+        losses *= tf.cast(self._pixel_weights(labels), losses.dtype)
         if self.ohem_fraction:
             losses = tf.reshape(losses, [tf.shape(losses)[0], -1])
             losses = tf.sort(losses, axis=1, direction="DESCENDING")

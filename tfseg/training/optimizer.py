@@ -51,7 +51,8 @@ class SGD(tf.Module):
         if decay:
             gradient += decay * variable
         velocity_now = self.momentum * velocity + gradient
-        step = learning_rate * group_.learning_rate * velocity_now
+        rate = tf.cast(learning_rate, velocity_now.dtype) * group_.learning_rate
+        step = rate * velocity_now
         # A selection, as a product with zero would keep NaN.
         velocity.assign(tf.where(finite, velocity_now, velocity))
         variable.assign_sub(tf.where(finite, step, tf.zeros_like(step)))
