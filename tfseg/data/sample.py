@@ -93,9 +93,9 @@ def draw_scene(rng, size):
         scene.draw_buildings(side)
     objects = []
     for side in (-1, 1):
-        for depth in rng.uniform(0.12, 0.9, rng.integers(1, 4)):
+        for depth in rng.uniform(0.25, 0.9, rng.integers(1, 4)):
             objects.append((depth, scene.draw_tree, side))
-        for depth in rng.uniform(0.25, 1.0, rng.integers(1, 4)):
+        for depth in rng.uniform(0.4, 1.0, rng.integers(1, 3)):
             objects.append((depth, scene.draw_pole, side))
         for depth in rng.uniform(0.2, 0.8, rng.integers(1, 3)):
             objects.append((depth, scene.draw_car, side))
@@ -229,8 +229,8 @@ class _Scene:
         """A trunk and a crown of several round parts."""
         edge = self.kerb[side] + side * self.width * self.rng.uniform(0.12, 0.35)
         x, y = self.column(edge, depth), self.row(depth)
-        size = self.height * depth * self.rng.uniform(0.65, 1.0)
-        trunk = 0.04 * size
+        size = self.height * depth * self.rng.uniform(0.75, 1.15)
+        trunk = 0.06 * size
         box = [(x - trunk, y - 0.5 * size), (x + trunk, y)]
         self.fill("rectangle", box, self.shade((92, 70, 52)), TREE)
         colour = self.shade((64, 112, 48))
@@ -249,7 +249,7 @@ class _Scene:
         edge = self.kerb[side] + side * self.width * self.rng.uniform(0.04, 0.1)
         x, y = self.column(edge, depth), self.row(depth)
         size = self.height * depth * self.rng.uniform(0.8, 1.15)
-        half = max(0.012 * self.width * depth, 1.0 * _SCALE)
+        half = 0.018 * self.width * depth
         colour = self.shade((66, 70, 72))
         self.fill("rectangle", [(x - half, y - size), (x + half, y)], colour, POLE)
         if self.rng.uniform() < 0.5:
@@ -260,7 +260,7 @@ class _Scene:
             box = [(x + arm - 3 * half, y - size - half), (x + arm + 3 * half, y - size + 2 * half)]
             self.fill("rectangle", box, self.shade((226, 216, 170)), POLE)
         else:
-            radius = 4.5 * half
+            radius = 3 * half
             box = [(x - radius, y - size - radius), (x + radius, y - size + radius)]
             self.fill("ellipse", box, self.shade((196, 48, 44)), POLE)
             inner = [(x - 0.6 * radius, y - size - 0.2 * radius)]
