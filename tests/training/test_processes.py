@@ -68,7 +68,7 @@ def cluster():
 
 def test_two_workers_give_the_result_of_one_device(make_config, start, assert_same_run):
     """Also where one of them is asked to stop: both save and continue at the same step."""
-    settings = {"steps": 6, "validate_every": "3", "learning_rate": 1e-4}
+    settings = {"steps": 6, "validate_every": "3", "learning_rate": 1e-5}
     one = make_config("one", **settings)
     two = make_config("two", strategy="auto", **settings)
     alone = start(one)

@@ -114,7 +114,7 @@ def test_a_finished_run_can_be_made_longer(make_config):
 
 def test_replicas_give_the_result_of_one_device(make_config, assert_same_run):
     """Synchronised batch norm, ignored pixels spread unevenly, several steps."""
-    settings = {"steps": 3, "validate_every": "0", "learning_rate": 1e-4}
+    settings = {"steps": 3, "validate_every": "0", "learning_rate": 1e-5}
     one, two = make_config("one", **settings), make_config("two", **settings)
     two = dataclasses.replace(two, strategy="mirrored", replicas=2)
     train(one)

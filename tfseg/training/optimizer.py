@@ -100,7 +100,7 @@ class WeightAverage(tf.Module):
 
     @staticmethod
     def _update(average, variable, decay, finite):
-        change = (1.0 - decay) * (variable - average)
+        change = tf.cast(1.0 - decay, average.dtype) * (variable - average)
         average.assign_add(tf.where(finite, change, tf.zeros_like(change)))
 
     @contextlib.contextmanager

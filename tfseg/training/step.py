@@ -76,21 +76,20 @@ class TrainStep:
     def _on_replica(self, batches, scalars):
         context = tf.distribute.get_replica_context()
         learning_rate, decay, stop = tf.unstack(scalars)
-        scale = self.loss_scale.scale.read_value() if self.loss_scale else tf.constant(1.0)
-        normalisers = self._normalisers(context, batches)
-        loss, gradients = self._gradients(batches, normalisers, scale)
-        summed = context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, stop, *gradients])
-        loss, stop, gradients = summed[0], summed[1], summed[2:]
-        # Norms first, then one factor for everything: nothing as large as the weights is copied.
-        norm = tf.linalg.global_norm(gradients) / scale
+        scale = self.loss_scale.scale.read_value() if self.loss_scale else None
+        loss, gradients = self._gradients(batches, self._normalisers(context, batches), scale)
+        parts = [loss, tf.cast(stop, loss.dtype), *gradients]
+        loss, stop, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        if scale is not None:
+            gradients = [gradient / scale for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
         finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-        factor = 1.0 / scale
         if self.clip_norm:
-            factor *= tf.minimum(1.0, tf.math.divide_no_nan(self.clip_norm, norm))
-        if self.clip_norm or self.loss_scale:
+            factor = tf.minimum(tf.math.divide_no_nan(tf.cast(self.clip_norm, norm.dtype), norm), 1)
             gradients = [gradient * factor for gradient in gradients]
         context.merge_call(self._update, args=(gradients, learning_rate, decay, finite))
-        return tf.stack([loss, norm, tf.cast(finite, tf.float32), stop, scale])
+        metrics = [loss, norm, finite, stop, 1.0 if scale is None else scale]
+        return tf.stack([tf.cast(value, tf.float32) for value in metrics])
 
     def _normalisers(self, context, batches):
         """float32 [micro-batches, maps], over all replicas."""
@@ -102,7 +101,7 @@ class TrainStep:
 
     def _gradients(self, batches, normalisers, scale):
         """This replica's part of the loss and of its (scaled) gradients, over its micro-batches."""
-        total, sums = 0.0, None
+        losses, sums = [], None
         for (images, labels), normaliser in zip(batches, tf.unstack(normalisers), strict=True):
             # Otherwise all micro-batches would run at once, with all their activations in memory.
             with tf.control_dependencies(sums):
@@ -110,15 +109,15 @@ class TrainStep:
             with tf.GradientTape() as tape:
                 outputs = self.model(images, training=True)
                 loss = self.loss(outputs, labels, normaliser)
-                scaled = loss * scale
+                scaled = loss if scale is None else loss * scale
             gradients = tape.gradient(
                 scaled,
                 self.optimizer.variables_,
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
-            total += loss
+            losses.append(loss)
             sums = [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
-        return total, sums
+        return tf.add_n(losses), sums
 
     def _update(self, strategy, gradients, learning_rate, decay, finite):
         self.optimizer.apply(strategy, gradients, learning_rate, finite)

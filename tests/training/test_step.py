@@ -1,0 +1,98 @@
+"""Updates are the same however samples fall on replicas and micro-batches.
+
+In float64, where a difference would be a mistake: in float32 a random network multiplies rounding
+errors by some hundred in every update.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg.training import SGD, SegmentationLoss, WeightAverage, create_strategy
+from tfseg.training.groups import assign_groups, find_table
+from tfseg.training.step import TrainStep
+
+TINY = {
+    "drn_d_22": {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]},
+    "resnet18_dilated8+c1_bilinear_deepsup": {"blocks": [1, 1, 1, 1]},
+}
+STEPS, BATCH = 3, 4
+
+
+def updates(name, replicas=1, micro_batches=1, loss=None, average="batch", **options):
+    """Metrics of each update, and the variables and their averages after the last."""
+    keras.config.set_dtype_policy("float64")
+    keras.utils.set_random_seed(0)
+    strategy = create_strategy("mirrored" if replicas > 1 else "one_device", replicas)
+    with strategy.scope():
+        model = tfseg.create_model(name, 3, **TINY[name], **options)
+        trained = {v.path: v.value for v in model.trainable_variables}
+        every = {v.path: v.value for v in model.variables}
+        groups = assign_groups(trained, find_table("conv_kernels"))
+        optimizer = SGD(trained, groups, momentum=0.9, weight_decay=1e-2)
+        weights = WeightAverage(every, 0.9)
+        weights.reset()
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(STEPS, BATCH, 40, 32, 3))
+    labels = rng.integers(0, 3, (STEPS, BATCH, 40, 32)).astype(np.int32)
+    # The first samples, which fall on one replica, have few valid pixels or none.
+    labels[:, 0], labels[:, 1, :30] = 255, 255
+    share = BATCH // replicas // micro_batches
+    data = tf.data.Dataset.from_tensor_slices(
+        (images.reshape(-1, share, 40, 32, 3), labels.reshape(-1, share, 40, 32))
+    )
+    data = strategy.distribute_datasets_from_function(lambda _: data.repeat())
+    step = TrainStep(
+        model,
+        SegmentationLoss(model, **(loss or {})),
+        optimizer,
+        strategy,
+        data.element_spec,
+        accumulation_steps=micro_batches,
+        average=average,
+        clip_norm=30.0,
+        weight_average=weights,
+    )
+    elements = iter(data)
+    metrics = [
+        step(tuple(next(elements) for _ in range(micro_batches)), 0.02 / (i + 1), 0.5).numpy()
+        for i in range(STEPS)
+    ]
+    values = {**every, **{f"average/{k}": v for k, v in weights.averages.items()}}
+    return metrics, {path: value.numpy() for path, value in values.items()}
+
+
+def assert_same(one, other):
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-6)
+    for path, value in one[1].items():
+        np.testing.assert_allclose(value, other[1][path], rtol=0, atol=1e-9, err_msg=path)
+
+
+def test_replicas_with_synchronised_batch_norm():
+    assert_same(updates("drn_d_22", replicas=2), updates("drn_d_22"))
+
+
+@pytest.mark.parametrize("loss", [{"ohem_fraction": 0.4}, {"class_weights": (1.0, 0.25, 3.0)}])
+def test_replicas_and_micro_batches_with_frozen_batch_norm(loss):
+    settings = {"loss": loss, "freeze_batch_norm": "statistics"}
+    expected = updates("drn_d_22", **settings)
+    assert_same(updates("drn_d_22", replicas=2, micro_batches=2, **settings), expected)
+    assert_same(updates("drn_d_22", micro_batches=4, **settings), expected)
+
+
+def test_labels_resized_to_the_logits():
+    """Replicas agree on each map's own count of valid cells."""
+    name = "resnet18_dilated8+c1_bilinear_deepsup"
+    settings = {"freeze_batch_norm": "statistics"}
+    assert_same(updates(name, replicas=2, **settings), updates(name, **settings))
+
+
+def test_mean_of_each_micro_batch():
+    """The loss is the mean over micro-batches of means over their own valid pixels."""
+    settings = {"micro_batches": 2, "freeze_batch_norm": "statistics", "average": "micro_batch"}
+    whole = updates("drn_d_22", **settings)
+    assert_same(updates("drn_d_22", replicas=2, **settings), whole)
+    together = updates("drn_d_22", micro_batches=2, freeze_batch_norm="statistics")
+    assert abs(whole[0][0][0] - together[0][0][0]) > 1e-3
