@@ -9,8 +9,8 @@ it. SIGTERM and Ctrl-C save a checkpoint and end with exit code 143 or 130.
 import dataclasses
 import sys
 
-from absl import flags
-from common import FLAGS, define_model_option, parse_options, run
+from absl import flags, logging
+from common import FLAGS, define_model_option, fetch, parse_options, run
 
 from tfseg.training import TrainConfig, train
 
@@ -43,8 +43,12 @@ def main():
         if field.name != "model_options"
     }
     config = TrainConfig(**values, model_options=parse_options(FLAGS.model_option))
+    fetch(config.init_weights)
     result = train(config, progress_bar=sys.stderr.isatty())
-    return 128 + result.stopped_by if result.stopped_by else 0
+    if result.stopped_by:
+        return 128 + result.stopped_by
+    logging.info("next: python tools/evaluate.py --run_dir=%s", config.run_dir)
+    return 0
 
 
 if __name__ == "__main__":
