@@ -3,6 +3,7 @@
 import keras
 
 from tfseg.decoders.decoder import Decoder, build_chain
+from tfseg.layers import ChannelDropout
 
 
 class Supervised(Decoder):
@@ -24,17 +25,19 @@ class Supervised(Decoder):
         self.deep_supervision = deep_supervision
         self.rate = dropout
         self.classifier = self._classifier()
-        self.dropout = keras.layers.SpatialDropout2D(dropout, name="dropout")
+        self.dropout = ChannelDropout(dropout, name="dropout")
         if deep_supervision:
             self.aux_classifier = self._classifier("aux_classifier")
-            self.aux_dropout = keras.layers.SpatialDropout2D(dropout, name="aux_dropout")
+            self.aux_dropout = ChannelDropout(dropout, name="aux_dropout")
 
     @property
     def output_levels(self):
         return {"logits": -1, "aux_logits": -2} if self.deep_supervision else {"logits": -1}
 
     def build(self, input_shape):
+        self.dropout.build()
         if self.deep_supervision:
+            self.aux_dropout.build()
             self.aux_conv = self._unit(self.channels(input_shape) // 4, 3, "aux_conv")
             build_chain([self.aux_conv, self.aux_classifier], self.channels(input_shape, -2))
 

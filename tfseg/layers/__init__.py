@@ -4,12 +4,14 @@ from tfseg.layers.adaptive_pool import AdaptiveAveragePool2D
 from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.conv_bn import ConvBN
+from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
 from tfseg.layers.resize import resize, upsample_zero_border
 
 __all__ = [
     "AdaptiveAveragePool2D",
     "BatchNorm",
+    "ChannelDropout",
     "Conv2D",
     "ConvBN",
     "MaxPool2D",
