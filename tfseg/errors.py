@@ -12,7 +12,7 @@ class TfsegError(Exception):
 
 
 def unknown(kind, name, choices):
-    """A `TfsegError` for a `name` that is not among `choices`, with the nearest ones.
+    """A `TfsegError` for a `name` that is not among `choices`: the nearest ones, all if few.
 
     Args:
         kind: what was looked up, in words: "model", "dilated_type".
@@ -20,11 +20,11 @@ def unknown(kind, name, choices):
         choices: the valid names.
     """
     choices = [str(choice) for choice in choices]
-    near = difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    elif len(choices) <= 20:
-        hint = f"choose one of {', '.join(choices)}"
-    else:
-        hint = f"there are {len(choices)}, among them {', '.join(choices[:5])}"
-    return TfsegError(f"unknown {kind} '{name}'; {hint}")
+    hints = []
+    if near := difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5):
+        hints.append(f"did you mean {' or '.join(near)}?")
+    if len(choices) <= 20 and len(near) < len(choices):
+        hints.append(f"choose one of {', '.join(choices)}")
+    if not hints:
+        hints.append(f"there are {len(choices)}, among them {', '.join(choices[:5])}")
+    return TfsegError(f"unknown {kind} '{name}'; {' '.join(hints)}")

@@ -94,6 +94,65 @@ def test_published_parameter_counts():
         assert count / 1e6 == pytest.approx(millions, abs=0.06), name
 
 
+SMOOTHED = [
+    "decompose",
+    "smooth_GI",
+    "smooth_SSC",
+    "average_filter",
+    "gaussian_filter",
+    "aggregation",
+]
+
+
+@pytest.mark.parametrize("dilated_type", SMOOTHED)
+@pytest.mark.parametrize("name", ["drn_c_26", "drn_d_54", "resnet18_dilated8", "resnet50_caffe"])
+def test_smoothing_reaches_every_dilated_convolution(name, dilated_type):
+    options = {} if "caffe" not in name else {"output_stride": 8}
+    encoder = tfseg.create_encoder(
+        name, blocks=_one_block_each(name), dilated_type=dilated_type, **options
+    )
+    again = type(encoder).from_config(encoder.get_config())
+    assert [v.path for v in again.variables] == [v.path for v in encoder.variables]
+    layers = [layer for layer in encoder._flatten_layers() if hasattr(layer, "dilation_rate")]
+    dilated = [layer for layer in layers if layer.dilation_rate > 1]
+    assert dilated and all(layer.dilated_type == dilated_type for layer in dilated)
+    # What belongs to the network is one object.
+    assert len({id(layer.smoothing) for layer in dilated}) == 1
+    assert encoder(np.zeros((1, 17, 24, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    "options, extra",
+    [
+        ({"dilated_type": "decompose"}, 0),
+        ({"dilated_type": "smooth_GI"}, 1136),
+        ({"dilated_type": "smooth_SSC"}, 354),
+        ({"dilated_type": "gaussian_filter"}, 0),
+        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "network"}, 1),
+        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "layer"}, 3),
+        ({"dilated_type": "average_filter"}, 0),
+        ({"dilated_type": "average_filter", "trainable_average": True}, 19712),
+        ({"dilated_type": "aggregation"}, 354 + 4),
+        ({"dilated_type": "aggregation", "trainable_average": True}, 354 + 19712 + 4),
+    ],
+)
+def test_smoothing_parameters_of_resnet101(options, extra, plain_resnet101):
+    encoder = tfseg.create_encoder("resnet101_caffe", output_stride=8, **options)
+    assert encoder.count_params() - plain_resnet101 == extra
+    assert all(v.trainable for v in encoder.variables if "kernel" in v.path or "smooth" in v.path)
+
+
+@pytest.fixture(scope="module")
+def plain_resnet101():
+    return tfseg.create_encoder("resnet101_caffe", output_stride=8).count_params()
+
+
+def test_smoothing_needs_dilation():
+    for name, blocks in (("resnet50", None), ("drn_d_22", [1, 1, 1, 1, 0, 0, 0, 1])):
+        with pytest.raises(tfseg.TfsegError, match="would do nothing"):
+            tfseg.create_encoder(name, blocks=blocks, dilated_type="smooth_SSC")
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -102,6 +161,7 @@ def test_published_parameter_counts():
         ({"output_stride": 16}, "output_stride of drn_d_22 must be 8"),
         ({"depth": 3}, "unknown encoder option 'depth'"),
         ({"freeze_batch_norm": "yes"}, "freeze_batch_norm"),
+        ({"dilated_type": "smooth"}, "choose one of regular, .*aggregation"),
     ],
 )
 def test_bad_options(options, words):

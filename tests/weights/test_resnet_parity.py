@@ -48,6 +48,27 @@ def test_tensorflow_1(golden, original_weights, assert_close):
     assert_close(logits, golden("tf1_res50_regular")["logits"], 1e-3)
 
 
+def test_tensorflow_1_with_average_filters(golden, original_weights, assert_close):
+    model = tfseg.create_model(
+        "deeplab_v2_resnet50",
+        21,
+        padding="same",
+        batch_norm_epsilon=1e-3,
+        dilated_type="average_filter",
+        trainable_average=True,
+    )
+    source = original_weights(model, "TF-slim")
+    assert "resnet_v1_50/block3/w_avg" in source and "resnet_v1_50/block4/w_avg_2" in source
+    # In the reference run the filters had their initial value.
+    for name in [name for name in source if "w_avg" in name]:
+        shape = source[name].shape
+        source[name] = np.full((*shape, 1), 1 / shape[0] ** 2, np.float32)
+    tfseg.load_weights(model, source)
+    generator = np.random.Generator(np.random.PCG64(7))
+    logits = model(generator.standard_normal((1, 97, 113, 3)).astype(np.float32))["logits"]
+    assert_close(logits, golden("tf1_res50_average_filter")["logits"], 1e-3)
+
+
 @pytest.mark.parametrize(
     "name, layout, reference",
     [

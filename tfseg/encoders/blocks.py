@@ -6,7 +6,7 @@ Yu, Koltun, Funkhouser, "Dilated Residual Networks", CVPR 2017, sections 2 and 4
 
 import keras
 
-from tfseg.layers import ConvBN
+from tfseg.layers import ConvBN, Smoothing
 from tfseg.layers.conv import strided_size
 
 
@@ -21,6 +21,7 @@ class _Residual(keras.layers.Layer):
             paper: the sum would carry gridding past them).
         stride_on: "3x3" (torchvision) or "1x1" (Caffe, TF-slim), for bottlenecks.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
+        smoothing: of the dilated convolutions, as for `DilatedConv2D`.
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters * expansion].
     """
@@ -35,6 +36,7 @@ class _Residual(keras.layers.Layer):
         residual=True,
         stride_on="3x3",
         conv=None,
+        smoothing=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -44,19 +46,26 @@ class _Residual(keras.layers.Layer):
         self.residual = residual
         self.stride_on = stride_on
         self.conv = dict(conv or {})
-        self.units = self._main_path()
+        smoothing = Smoothing.of(smoothing)
+        self.smoothing = smoothing.options()
+        self.units = self._main_path(smoothing)
         self.projection = None
 
-    def _unit(self, filters, kernel_size, name, strides=1, dilation=1, activation="relu"):
+    def _main_path(self, smoothing):
+        """The list of units before the sum."""
+        raise NotImplementedError
+
+    def _unit(self, filters, kernel_size, name, strides=1, dilation=1, smoothing=None, **kwargs):
         return ConvBN(
             filters,
             kernel_size,
             strides,
             dilation,
-            activation=activation,
             name=name,
+            smoothing=smoothing,
             dtype=self.dtype_policy,
             **self.conv,
+            **kwargs,
         )
 
     def build(self, input_shape):
@@ -82,7 +91,7 @@ class _Residual(keras.layers.Layer):
         return (batch, *size, self.filters * self.expansion)
 
     def get_config(self):
-        names = ("filters", "strides", "dilations", "residual", "stride_on", "conv")
+        names = ("filters", "strides", "dilations", "residual", "stride_on", "conv", "smoothing")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -90,11 +99,11 @@ class _Residual(keras.layers.Layer):
 class BasicBlock(_Residual):
     """Two 3x3 convolutions; the first one strides."""
 
-    def _main_path(self):
+    def _main_path(self, smoothing):
         first, second = self.dilations
         return [
-            self._unit(self.filters, 3, "conv1", self.strides, first),
-            self._unit(self.filters, 3, "conv2", 1, second, activation=None),
+            self._unit(self.filters, 3, "conv1", self.strides, first, smoothing),
+            self._unit(self.filters, 3, "conv2", 1, second, smoothing, activation=None),
         ]
 
 
@@ -104,11 +113,11 @@ class Bottleneck(_Residual):
 
     expansion = 4
 
-    def _main_path(self):
+    def _main_path(self, smoothing):
         outer, inner = (self.strides, 1) if self.stride_on == "1x1" else (1, self.strides)
         return [
             self._unit(self.filters, 1, "conv1", outer),
-            self._unit(self.filters, 3, "conv2", inner, self.dilations[1]),
+            self._unit(self.filters, 3, "conv2", inner, self.dilations[1], smoothing),
             self._unit(self.filters * self.expansion, 1, "conv3", activation=None),
         ]
 

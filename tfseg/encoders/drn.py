@@ -65,6 +65,7 @@ class DRN(Encoder):
         output_stride: 8, the only one that DRNs have.
         multi_grid: None; DRNs have rates of their own.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
+        smoothing: dict of `Smoothing`'s arguments.
 
     Input [N, H, W, 3], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
     ceil(W / 8), C]}.
@@ -76,7 +77,15 @@ class DRN(Encoder):
         TfsegError: unknown variant, wrong number of `blocks`, other `output_stride`.
     """
 
-    def __init__(self, variant, blocks=None, output_stride=8, multi_grid=None, conv=None):
+    def __init__(
+        self,
+        variant,
+        blocks=None,
+        output_stride=8,
+        multi_grid=None,
+        conv=None,
+        smoothing=None,
+    ):
         if variant not in VARIANTS:
             raise unknown("DRN variant", variant, VARIANTS)
         if output_stride != 8:
@@ -104,6 +113,7 @@ class DRN(Encoder):
             "blocks": blocks,
             "output_stride": output_stride,
             "conv": dict(conv or {}),
+            "smoothing": smoothing,
         }
-        super().__init__(stem, stages, pyramid, conv=conv, config=config)
+        super().__init__(stem, stages, pyramid, conv=conv, smoothing=smoothing, config=config)
         self.architecture = architecture

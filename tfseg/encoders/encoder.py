@@ -6,7 +6,7 @@ import keras
 
 from tfseg.encoders.blocks import BLOCKS
 from tfseg.errors import TfsegError
-from tfseg.layers import ConvBN, MaxPool2D
+from tfseg.layers import ConvBN, MaxPool2D, Smoothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,25 +54,32 @@ class Encoder(keras.Model):
         pyramid: the four stages that stand for ResNet's conv2 to conv5 in a feature pyramid; a
             stage that isn't there is replaced by the last.
         stride_on, conv: passed to the blocks.
+        smoothing: dict of `Smoothing`'s arguments, for the dilated convolutions of all stages.
         config: what `get_config` returns, the subclass's own arguments.
 
     Attributes:
         strides: {stage: input pixels per feature}.
         pyramid: four stage names, fine to coarse; the last is the encoder's output.
         output_stride: stride of the output.
+
+    Raises:
+        TfsegError: `smoothing` where no convolution is dilated.
     """
 
-    def __init__(self, stem, stages, pyramid, *, stride_on="3x3", conv=None, config=None):
+    def __init__(
+        self, stem, stages, pyramid, *, stride_on="3x3", conv=None, smoothing=None, config=None
+    ):
         conv = dict(conv or {})
         images = keras.Input((None, None, 3), name="images")
         features, strides = {}, {}
         with keras.name_scope("encoder"):
+            smoothing = _shared_smoothing(smoothing, stages)
             outputs, stride = _apply_stem(images, stem, conv)
             for number, stage in enumerate(stages, 1):
                 if not stage.dilations:
                     continue
                 name = f"stage{number}"
-                outputs = _apply_stage(outputs, stage, name, stride_on, conv)
+                outputs = _apply_stage(outputs, stage, name, stride_on, conv, smoothing)
                 stride *= stage.strides
                 features[name], strides[name] = outputs, stride
         super().__init__(inputs=images, outputs=features, name="encoder")
@@ -90,6 +97,25 @@ class Encoder(keras.Model):
         return cls(**config)
 
 
+def _shared_smoothing(options, stages):
+    """The one `Smoothing` of all stages, with the weights that they share."""
+    smoothing = Smoothing.of(options)
+    # A bottleneck and a plain convolution have the second rate alone.
+    rates = [
+        rate
+        for stage in stages
+        for pair in stage.dilations
+        for rate in (pair if stage.unit == "basic" else pair[1:])
+    ]
+    if smoothing.dilated_type != "regular" and max(rates) == 1:
+        raise TfsegError(
+            f"dilated_type {smoothing.dilated_type} would do nothing: no convolution of this "
+            "encoder is dilated; ResNets dilate at output_stride 8 and 16"
+        )
+    smoothing.build()
+    return smoothing
+
+
 def _apply_stem(outputs, stem, conv):
     stride = 1
     for number, (filters, kernel_size, strides) in enumerate(stem.convs, 1):
@@ -102,12 +128,18 @@ def _apply_stem(outputs, stem, conv):
     return outputs, stride
 
 
-def _apply_stage(outputs, stage, name, stride_on, conv):
+def _apply_stage(outputs, stage, name, stride_on, conv, smoothing):
     for number, dilations in enumerate(stage.dilations, 1):
         strides = stage.strides if number == 1 else 1
         if stage.unit == "conv":
             unit = ConvBN(
-                stage.filters, 3, strides, dilations[1], name=f"{name}_conv{number}", **conv
+                stage.filters,
+                3,
+                strides,
+                dilations[1],
+                smoothing=smoothing,
+                name=f"{name}_conv{number}",
+                **conv,
             )
         else:
             unit = BLOCKS[stage.unit](
@@ -117,6 +149,7 @@ def _apply_stage(outputs, stage, name, stride_on, conv):
                 stage.residual,
                 stride_on,
                 conv,
+                smoothing,
                 name=f"{name}_block{number}",
             )
         outputs = unit(outputs)

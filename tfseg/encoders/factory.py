@@ -37,7 +37,8 @@ _BATCH_NORM = {
 }
 _CONV = ("padding",)
 _OWN = ("blocks", "output_stride", "multi_grid")
-OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM)
+_SMOOTHING = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
+OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
 
 
 def convolution_options(options):
@@ -56,6 +57,10 @@ def create_encoder(name, **options):
             `multi_grid` (ResNets: factors of the last stage's dilation rate, one per block),
             `padding` ("symmetric" or "same"), `batch_norm_epsilon` (1e-5), `batch_norm_momentum`
             (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all").
+            How dilated convolutions are smoothed, see `DilatedConv2D` and `Smoothing`:
+            `dilated_type` ("regular", "decompose", "smooth_GI", "smooth_SSC", "average_filter",
+            "gaussian_filter", "aggregation"), `trainable_average` (False), `gaussian_sigma`
+            ("fixed", "layer", "network"), `aggregation_weights` ("raw", "softmax").
 
     Returns:
         An `Encoder`. Input [N, H, W, 3] normalised floats, output {"stage1": [N, h, w, c], ...};
@@ -70,4 +75,5 @@ def create_encoder(name, **options):
         if option not in OPTIONS:
             raise unknown("encoder option", option, OPTIONS)
     own = {key: options[key] for key in _OWN if key in options}
-    return ENCODERS[name](**own, conv=convolution_options(options))
+    smoothing = {key: options[key] for key in _SMOOTHING if key in options}
+    return ENCODERS[name](**own, conv=convolution_options(options), smoothing=smoothing)

@@ -68,6 +68,7 @@ class ResNet(Encoder):
         blocks: blocks per stage in place of the published ones.
         conv: dict of further `ConvBN` arguments (padding, batch_norm). With "same" padding the
             stem's pooling is TensorFlow's, too.
+        smoothing: dict of `Smoothing`'s arguments.
 
     Input [N, H, W, 3], output {"stage1": [N, H / 4, W / 4, c], ..., "stage4": [N, H / s, W / s, c]}
     with s the output stride and sizes rounded up.
@@ -80,7 +81,14 @@ class ResNet(Encoder):
     """
 
     def __init__(
-        self, depth, style="torchvision", output_stride=32, multi_grid=None, blocks=None, conv=None
+        self,
+        depth,
+        style="torchvision",
+        output_stride=32,
+        multi_grid=None,
+        blocks=None,
+        conv=None,
+        smoothing=None,
     ):
         if depth not in DEPTHS:
             raise unknown("ResNet depth", depth, DEPTHS)
@@ -105,6 +113,7 @@ class ResNet(Encoder):
             "multi_grid": multi_grid,
             "blocks": blocks,
             "conv": conv,
+            "smoothing": smoothing,
         }
         super().__init__(
             Stem(row.stem, pool),
@@ -112,6 +121,7 @@ class ResNet(Encoder):
             ("stage1", "stage2", "stage3", "stage4"),
             stride_on=row.stride_on,
             conv=conv,
+            smoothing=smoothing,
             config=config,
         )
         self.depth = depth

@@ -4,6 +4,7 @@ from tfseg.layers.adaptive_pool import AdaptiveAveragePool2D
 from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.conv_bn import ConvBN
+from tfseg.layers.dilated import DilatedConv2D, Smoothing
 from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
 from tfseg.layers.resize import resize, upsample_zero_border
@@ -14,7 +15,9 @@ __all__ = [
     "ChannelDropout",
     "Conv2D",
     "ConvBN",
+    "DilatedConv2D",
     "MaxPool2D",
+    "Smoothing",
     "convolve",
     "resize",
     "upsample_zero_border",

@@ -103,7 +103,12 @@ class Conv2D(keras.layers.Layer):
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs):
-        outputs = convolve(inputs, self.kernel, self.strides, self.dilation_rate, self.padding)
+        return self._with_bias(self._convolve(inputs))
+
+    def _convolve(self, inputs):
+        return convolve(inputs, self.kernel, self.strides, self.dilation_rate, self.padding)
+
+    def _with_bias(self, outputs):
         return outputs if self.bias is None else outputs + ops.cast(self.bias, outputs.dtype)
 
     def compute_output_shape(self, input_shape):

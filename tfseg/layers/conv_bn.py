@@ -4,6 +4,7 @@ import keras
 
 from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D
+from tfseg.layers.dilated import DilatedConv2D
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -14,6 +15,7 @@ class ConvBN(keras.layers.Layer):
         filters, kernel_size, strides, dilation_rate, padding: as for `Conv2D`.
         activation: a Keras activation, or None.
         batch_norm: dict of `BatchNorm`'s arguments.
+        smoothing: of a dilated convolution, as for `DilatedConv2D`.
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
     """
@@ -27,20 +29,18 @@ class ConvBN(keras.layers.Layer):
         padding="symmetric",
         activation="relu",
         batch_norm=None,
+        smoothing=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.batch_norm = dict(batch_norm or {})
         self.activation = keras.activations.get(activation)
-        self.conv = Conv2D(
-            filters,
-            kernel_size,
-            strides,
-            dilation_rate,
-            padding,
-            dtype=self.dtype_policy,
-            name="conv",
-        )
+        arguments = (filters, kernel_size, strides, dilation_rate, padding)
+        common = {"dtype": self.dtype_policy, "name": "conv"}
+        if dilation_rate > 1:
+            self.conv = DilatedConv2D(*arguments, smoothing=smoothing, **common)
+        else:
+            self.conv = Conv2D(*arguments, **common)
         self.bn = BatchNorm(**self.batch_norm, dtype=self.dtype_policy, name="bn")
 
     def build(self, input_shape):
@@ -61,4 +61,5 @@ class ConvBN(keras.layers.Layer):
             **{name: conv[name] for name in names},
             "activation": keras.activations.serialize(self.activation),
             "batch_norm": self.batch_norm,
+            "smoothing": conv.get("smoothing"),
         }

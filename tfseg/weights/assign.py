@@ -106,7 +106,7 @@ def _match(layout, variables, source):
     unused = [name for name, reason in skipped.items() if reason is None]
     values, wrong = {}, {}
     for name, path in taken.items():
-        value = _convert(source[name], tuple(variables[path].shape), layout)
+        value = _convert(source[name], path, tuple(variables[path].shape), layout)
         if value.shape == tuple(variables[path].shape):
             values[path] = value
         else:
@@ -122,7 +122,7 @@ def _match(layout, variables, source):
     )
 
 
-def _convert(value, shape, layout):
+def _convert(value, path, shape, layout):
     """A foreign array in our axes; linear layers become 1x1 convolutions."""
     value = np.asarray(value)
     if layout.kernels == "OIHW" and len(shape) == 4:
@@ -130,7 +130,8 @@ def _convert(value, shape, layout):
             value = value[:, :, None, None]
         if value.ndim == 4:
             value = value.transpose(2, 3, 1, 0)
-    return value
+    convert = layout.arrays.get(path.rpartition("/")[2])
+    return convert(value) if convert else value
 
 
 def _forgive_head(match):

@@ -1,9 +1,9 @@
 """The layouts of the original code bases, one function per family."""
 
 from tfseg.encoders import DRN
+from tfseg.weights import tensorflow1
+from tfseg.weights.layouts import BLOCK as _BLOCK
 from tfseg.weights.layouts import PYTORCH_COUNTERS, Layout, OwnLayout
-
-_BLOCK = r"encoder/stage(?P<stage>\d+)_block(?P<block>\d+)"
 
 
 def _residual_rules(stage):
@@ -166,38 +166,6 @@ def _deeplab(prefix):
     ]
 
 
-_SLIM_LEAVES = {
-    "kernel": "weights",
-    "bias": "biases",
-    **{name: f"BatchNorm/{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")},
-}
-
-
-def _slim(depth):
-    """TF-slim's ResNet v1, and the DeepLab v2 in TensorFlow 1 that is built on it."""
-    network = f"resnet_v1_{depth}"
-    unit = f"{network}/block{{stage}}/unit_{{block}}/bottleneck_v1"
-    rules = (
-        ("encoder/stem/(conv|bn)", f"{network}/conv1"),
-        (rf"{_BLOCK}/(?P<conv>conv\d)/(conv|bn)", f"{unit}/{{conv}}"),
-        (rf"{_BLOCK}/projection/(conv|bn)", f"{unit}/shortcut"),
-        (r"decoder/branch(?P<n>\d)", "decoder/aspp/conv{n}"),
-        ("classifier", f"{network}/logits"),
-    )
-    skip = ((r"/Momentum$|^global_step$", "state of the original optimizer"),)
-    return [
-        Layout(
-            "TF-slim",
-            rules,
-            skip,
-            _SLIM_LEAVES,
-            kernels="HWIO",
-            head=rf"^(decoder|{network}/logits)/",
-            separator="/",
-        )
-    ]
-
-
 def layouts(model):
     """The layouts that may fit `model`, the own one first."""
     encoder = getattr(model, "encoder", model)
@@ -206,6 +174,6 @@ def layouts(model):
     families = {
         "ade20k": _ade20k,
         "torchvision": _torchvision,
-        "caffe": lambda: [*_deeplab(""), *_deeplab("base."), *_slim(encoder.depth)],
+        "caffe": lambda: [*_deeplab(""), *_deeplab("base."), *tensorflow1.layouts(encoder.depth, encoder.get_config()["blocks"])],
     }
     return [OwnLayout(), *families[encoder.style]()]

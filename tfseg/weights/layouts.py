@@ -8,6 +8,8 @@ expression over the path without its last part, and a template of the original l
 import dataclasses
 import re
 
+BLOCK = r"encoder/stage(?P<stage>\d+)_block(?P<block>\d+)"
+
 PYTORCH_LEAVES = {
     "kernel": "weight",
     "bias": "bias",
@@ -29,6 +31,9 @@ class Layout:
         skip: (expression over original names, reason) pairs for entries we have no use for.
         leaves: {last part of our path: last part of the original name}.
         separator: what stands between the parts of an original name.
+        variables: (expression over our variable's whole path, template of its original name) pairs
+            for variables that are not named after their layer.
+        arrays: {last part of our path: function from the original array to ours}.
         kernels: axis order of convolution kernels, "OIHW" (PyTorch, Caffe) or "HWIO".
         head: expression over the original names of the head, which a new head may replace.
     """
@@ -40,9 +45,14 @@ class Layout:
     kernels: str = "OIHW"
     head: str = r"^$"
     separator: str = "."
+    variables: tuple = ()
+    arrays: dict = dataclasses.field(default_factory=dict)
 
     def original(self, path):
         """The original name of the variable at `path`, or None where the layout has none."""
+        for expression, template in self.variables:
+            if match := re.fullmatch(expression, path):
+                return _fill(template, match.groupdict())
         layer, _, leaf = path.rpartition("/")
         for expression, template in self.rules:
             match = re.fullmatch(expression, layer)
