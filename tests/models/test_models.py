@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import tfseg
+from tfseg.layers import resize
 from tfseg.models import ModelSpec, Preprocessing
+from tfseg.models.multi_scale import Rescale
 
 # Small representatives; every new family adds its own line and gets all tests of this file.
 MODELS = [
@@ -22,6 +24,13 @@ MODELS = [
     ("resnet18_dilated8+ppm_bilinear_deepsup", {"blocks": [1, 1, 1, 1], "dropout": 0.0}),
     ("resnet18+upernet", {"blocks": [1, 1, 1, 1], "padding": "same"}),
     ("drn_d_22+linear", {"blocks": [1, 1, 1, 1, 0, 0, 0, 1], "batch_norm_momentum": 0.5}),
+    ("drn_d_22", {"blocks": [1, 1, 1, 1, 1, 1, 1, 1], "dilated_type": "smooth_GI"}),
+    ("resnet18_v1+deeplab_v2", {"blocks": [1, 1, 1, 1], "dilated_type": "aggregation"}),
+    ("deeplab_v2_resnet50", {"blocks": [1, 1, 1, 1], "multi_scale": [1, 0.75, 0.5]}),
+    (
+        "resnet18_dilated8+c1_bilinear_deepsup",
+        {"blocks": [1, 1, 1, 1], "multi_scale": [1.5, 1], "dropout": 0.0},
+    ),
 ]
 
 
@@ -104,6 +113,47 @@ def test_half_precision_gives_float32_scores():
     assert all(variable.dtype == "float32" for variable in model.variables)
 
 
+def test_multi_scale_is_the_maximum_of_one_network_at_each_scale():
+    options = {"blocks": [1, 1, 1, 1]}
+    model = tfseg.create_model("deeplab_v2_resnet50", 5, multi_scale=(1, 0.75, 0.5), **options)
+    plain = tfseg.create_model("deeplab_v2_resnet50", 5, **options)
+    for source, target in zip(model.variables, plain.variables, strict=True):
+        assert source.path == target.path
+        target.assign(source)
+    images = np.random.default_rng(0).standard_normal((2, 96, 112, 3)).astype(np.float32)
+    outputs = model(images)
+    largest = plain(images)["logits"]
+    np.testing.assert_allclose(outputs["logits_1"], largest, atol=1e-4)
+    for scale, size in ((0.75, (72, 84)), (0.5, (48, 56))):
+        logits = plain(resize(images, size))["logits"]
+        np.testing.assert_allclose(outputs[f"logits_{scale}"], logits, atol=1e-4)
+        largest = np.maximum(largest, resize(logits, largest.shape[1:3]))
+    np.testing.assert_allclose(outputs["logits"], largest, atol=1e-4)
+    assert model.loss_weights == dict.fromkeys(outputs, 1.0)
+    shapes = model.compute_output_shape(images.shape)
+    assert shapes == {name: tuple(value.shape) for name, value in outputs.items()}
+
+
+def test_rescaling_keeps_the_scale_where_the_size_is_rounded():
+    images = np.random.default_rng(0).standard_normal((2, 97, 115, 3)).astype(np.float32)
+    layer = Rescale(0.75)
+    rescaled = layer(images)
+    assert rescaled.shape == (2, 72, 86, 3) == layer.compute_output_shape(images.shape)
+    np.testing.assert_allclose(
+        rescaled[:, :, :84], resize(images[:, :96, :112], (72, 84)), atol=1e-4
+    )
+    assert Rescale(0.7)(np.zeros((1, 1, 10, 3))).shape == (1, 1, 7, 3)
+    np.testing.assert_allclose(Rescale(2)(images), resize(images, (194, 230)), atol=1e-4)
+
+
+def test_multi_scale_weighs_auxiliary_outputs_like_their_own():
+    name, scales = "resnet18_dilated8+c1_bilinear_deepsup", (1, 0.5)
+    model = tfseg.create_model(name, 5, multi_scale=scales, blocks=[1, 1, 1, 1])
+    weights = {"logits": 1.0, "aux_logits": 0.4}
+    expected = {f"{key}{end}": w for key, w in weights.items() for end in ("", "_1", "_0.5")}
+    assert model.loss_weights == expected
+
+
 @pytest.mark.parametrize("name", ["drn_a_18", "drn_d_22"])
 def test_classifier(name, tmp_path):
     blocks = [1] * (4 if "_a_" in name else 8)
@@ -138,6 +188,11 @@ def test_every_listed_name_resolves():
         ("deeplab_v2_resnet50", {"atrous_rates": "6"}, "positive whole numbers"),
         ("deeplab_v3_resnet50", {"multi_grid": (1, 2)}, "must have 3 factors"),
         ("drn_d_22", {"multi_grid": (1, 2)}, "is for ResNets"),
+        ("drn_d_22", {"dilated_type": "smooth_SCC"}, "did you mean .*smooth_SSC"),
+        ("drn_d_22", {"multi_scale": (0.75, 0.5)}, "one of them 1"),
+        ("drn_d_22", {"multi_scale": (1, -0.5)}, "positive"),
+        ("drn_d_22", {"multi_scale": (1, 0.5, 0.5)}, "different"),
+        ("drn_d_22", {"multi_scale": 0.5}, "such as 1,0.75,0.5"),
     ],
 )
 def test_bad_names_and_options(name, options, words):

@@ -6,6 +6,7 @@ running averages.
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tfseg
@@ -45,6 +46,27 @@ def test_drn(golden, original_weights, reference_image, reference_labels, assert
     np.testing.assert_allclose(losses, expected["losses"], rtol=1e-3)
     logits = model(reference_image(3, (2, 3, 64, 64)))["logits"]
     assert_close(_nchw(logits), expected["logits_after"], 1e-2)
+
+
+@pytest.mark.slow
+def test_deeplab_at_three_scales(
+    golden, original_weights, reference_image, reference_labels, assert_close
+):
+    model = tfseg.create_model(
+        "deeplab_v2_resnet50", 21, multi_scale=(1, 0.75, 0.5), freeze_batch_norm="all"
+    )
+    tfseg.load_weights(model, original_weights(model, "DeepLab v1/v2 MSC"))
+    samples = [
+        (reference_image(100 + i, (1, 3, 97, 97)), reference_labels(200 + i, (1, 97, 97), 21))
+        for i in range(6)
+    ]
+    batches = [samples[i : i + 2] for i in range(0, 6, 2)]
+    options = {"accumulation_steps": 2, "average": "micro_batch"}
+    losses = _train(model, batches, [2.5e-4] * 3, "deeplab", 5e-4, **options)
+    expected = golden("train_deeplab_v2_resnet50_msc")
+    np.testing.assert_allclose(losses, expected["losses"], rtol=1e-5)
+    logits = model(reference_image(3, (1, 3, 97, 97)))["logits_1"]
+    assert_close(_nchw(logits), expected["logits_after"], 1e-3)
 
 
 def test_ade20k(golden, original_weights, reference_image, reference_labels, assert_close):

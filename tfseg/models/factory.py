@@ -8,6 +8,7 @@ from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
 from tfseg.encoders.factory import STRIDED, convolution_options
 from tfseg.errors import TfsegError, unknown
 from tfseg.models.classifier import Classifier
+from tfseg.models.multi_scale import check_scales
 from tfseg.models.segmenter import Segmenter
 
 
@@ -95,7 +96,8 @@ def create_model(name, num_classes, **options):
     Args:
         name: a published name such as "drn_d_22", or "encoder+decoder".
         num_classes: how many classes, at least 1.
-        **options: see `create_encoder`; decoders add their own.
+        **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
+            `multi_scale`: scales at which one network looks at the image, such as (1, 0.75, 0.5).
 
     Returns:
         A `Segmenter`.
@@ -108,7 +110,9 @@ def create_model(name, num_classes, **options):
     if row.output_stride and encoder in STRIDED:
         defaults = {"output_stride": row.output_stride, **defaults}
     _check_classes(num_classes)
-    _check_options(options, (*ENCODER_OPTIONS, *row.options), name)
+    _check_options(options, (*ENCODER_OPTIONS, *row.options, "multi_scale"), name)
+    scales = options.get("multi_scale")
+    scales = None if scales is None else check_scales(scales)
     values = {**defaults, **options}
     encoder = create_encoder(encoder, **{k: v for k, v in values.items() if k in ENCODER_OPTIONS})
     own = {key: values[key] for key in row.options if key in values}
@@ -122,7 +126,7 @@ def create_model(name, num_classes, **options):
     )
     config = {"model": name, "num_classes": int(num_classes), "options": options}
     return Segmenter(
-        encoder, decoder, config, row.upsampling, row.loss_resolution, row.loss_weights
+        encoder, decoder, config, row.upsampling, row.loss_resolution, row.loss_weights, scales
     )
 
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
+from tfseg.models.multi_scale import apply_at_scales, scaled_name
 
 UPSAMPLINGS = ("bilinear", "zero_border")
 
@@ -15,7 +16,8 @@ class Segmenter(keras.Model):
 
     ``model(images)`` takes normalised float images [N, H, W, 3] and returns a dict of float32 maps:
     "logits" [N, h, w, num_classes] at the decoder's own resolution, and whatever else the loss
-    looks at (the keys of `loss_weights`), such as "aux_logits".
+    looks at (the keys of `loss_weights`), such as "aux_logits". A multi-scale model's "logits" are
+    the maximum over the scales, and "logits_1", "logits_0.75", ... those of each scale.
 
     Made by `tfseg.create_model`, whose arguments are its config.
 
@@ -25,17 +27,28 @@ class Segmenter(keras.Model):
         config: the arguments of `create_model`: "model", "num_classes", "options".
         upsampling: how `upsample` works: "bilinear" or "zero_border".
         loss_resolution: where the loss is computed: "labels" or "logits".
-        loss_weights: {output: weight in the loss}.
+        loss_weights: {output of the decoder: weight in the loss}; a multi-scale model's maximum
+            and every one of its scales have that weight, each at its own resolution.
+        scales: of the images that the network looks at, or None for the images alone.
     """
 
-    def __init__(self, encoder, decoder, config, upsampling, loss_resolution, loss_weights):
+    def __init__(
+        self, encoder, decoder, config, upsampling, loss_resolution, loss_weights, scales=None
+    ):
         if upsampling not in UPSAMPLINGS:
             raise unknown("upsampling", upsampling, UPSAMPLINGS)
         images = keras.Input((None, None, 3), name="images")
-        outputs = decoder(encoder(images))
+        if scales is None:
+            outputs = decoder(encoder(images))
+        else:
+            outputs = apply_at_scales(lambda x: decoder(encoder(x)), images, scales)
+            names = {key: [key, *(scaled_name(key, s) for s in scales)] for key in loss_weights}
+            loss_weights = {name: loss_weights[key] for key in names for name in names[key]}
+            loss_resolution = "logits"
         # Half-precision scores would cost accuracy in the softmax and gain nothing.
-        to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32")
-        outputs = {name: to_float32(value) for name, value in outputs.items()}
+        dtype = keras.backend.result_type(encoder.compute_dtype, "float32")
+        widen = keras.layers.Activation("linear", dtype=dtype, name="widen")
+        outputs = {name: widen(value) for name, value in outputs.items()}
         # TensorFlow takes a model's name for a scope's, which can't have a plus.
         name = config["model"].replace("+", "-")
         super().__init__(inputs=images, outputs=outputs, name=name)

@@ -1,0 +1,120 @@
+"""The multi-scale wrapper: one network looks at an image in several sizes.
+
+Chen et al., "DeepLab", TPAMI 2018, section 4.1.2 ("multi-scale inputs"); the maximum over scales is
+Chen et al., "Attention to Scale", CVPR 2016, section 3.1.
+"""
+
+import fractions
+
+import keras
+from keras import ops
+
+from tfseg.errors import TfsegError
+from tfseg.layers import resize
+
+
+def check_scales(scales):
+    """The scales as a tuple.
+
+    Raises:
+        TfsegError: not a list of different positive numbers, one of them 1.
+    """
+    values = tuple(scales) if isinstance(scales, (list, tuple)) else ()
+    numbers = [
+        x for x in values if isinstance(x, (int, float)) and not isinstance(x, bool) and x > 0
+    ]
+    if len(numbers) != len(values) or len(set(values)) != len(values) or 1 not in values:
+        raise TfsegError(
+            f"multi_scale must be different positive scales, one of them 1, such as 1,0.75,0.5, "
+            f"not {scales}"
+        )
+    return values
+
+
+def scaled_name(name, scale):
+    """What the output `name` is called at one scale."""
+    return f"{name}_{scale:g}"
+
+
+def apply_at_scales(network, images, scales):
+    """The outputs of a network at each scale, and their element-wise maximum.
+
+    Args:
+        network: function from images [N, H, W, 3] to {name: [N, h, w, C]}.
+        images: symbolic images.
+        scales: see `check_scales`.
+
+    Returns:
+        {name: the maximum over the scales at the size that scale 1 has, name_1: ..., name_0.75: ...
+        at their own sizes}.
+    """
+    by_scale = {}
+    for scale in scales:
+        resized = images if scale == 1 else Rescale(scale, name=f"scale_{scale:g}")(images)
+        by_scale[scale] = network(resized)
+    outputs = {}
+    for name in by_scale[1]:
+        maps = {scale: by_scale[scale][name] for scale in scales}
+        others = [value for scale, value in maps.items() if scale != 1]
+        outputs[name] = MaximumOverScales(name=f"{name}_maximum")([maps[1], *others])
+        outputs.update({scaled_name(name, scale): value for scale, value in maps.items()})
+    return outputs
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Rescale(keras.layers.Layer):
+    """Images [N, H, W, C] at floor(scale * H) x floor(scale * W) pixels, at least 1x1, bilinear.
+
+    Pixel i lies at (i + 0.5) / scale - 0.5, so the scale is exact where the size had to be rounded,
+    as in PyTorch's `interpolate` with a scale factor.
+
+    Args:
+        scale: a positive number.
+    """
+
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+        # Exact arithmetic, so that a size known only in the graph comes out as a static one.
+        self._ratio = fractions.Fraction(scale).limit_denominator(1000)
+
+    def _scaled(self, size):
+        return size * self._ratio.numerator // self._ratio.denominator
+
+    def call(self, inputs):
+        return self._interpolate(self._interpolate(inputs, 1), 2)
+
+    def _interpolate(self, inputs, axis):
+        length = ops.shape(inputs)[axis]
+        pixels = ops.arange(ops.maximum(self._scaled(length), 1))
+        last = ops.cast(length - 1, "float32")
+        positions = ops.clip((ops.cast(pixels, "float32") + 0.5) / self.scale - 0.5, 0.0, last)
+        before = ops.floor(positions)
+        share = ops.cast(positions - before, inputs.dtype)
+        share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
+        before = ops.cast(before, "int32")
+        after = ops.minimum(before + 1, length - 1)
+        start, stop = (ops.take(inputs, index, axis) for index in (before, after))
+        return start + (stop - start) * share
+
+    def compute_output_shape(self, input_shape):
+        sizes = [None if size is None else max(self._scaled(size), 1) for size in input_shape[1:3]]
+        return (input_shape[0], *sizes, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class MaximumOverScales(keras.layers.Layer):
+    """The element-wise maximum of maps [N, h, w, C], bilinearly resized to the first one's size."""
+
+    def call(self, inputs):
+        first, *others = inputs
+        size = ops.shape(first)[1:3]
+        for maps in others:
+            first = ops.maximum(first, resize(maps, size))
+        return first
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
