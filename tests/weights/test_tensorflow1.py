@@ -10,18 +10,25 @@ TINY = {"blocks": [1, 1, 2, 2]}
 TYPES = ["smooth_GI", "smooth_SSC", "average_filter", "gaussian_filter", "aggregation"]
 
 
+SLIM, CAFFE = "TF-slim", "DeepLab v2 in TensorFlow 1"
+
+
+def _layout(name, blocks=TINY["blocks"]):
+    return next(one for one in layouts(50, blocks) if one.name == name)
+
+
 def _model(name, dilated_type):
     options = {**TINY, "dilated_type": dilated_type, "trainable_average": True}
     return tfseg.create_model(name, 5, **options)
 
 
 @pytest.mark.parametrize(
-    "index, kernel", [(0, "block3/unit_1/bottleneck_v1/conv2"), (1, "res4a_branch2b")]
+    "name, kernel", [(SLIM, "block3/unit_1/bottleneck_v1/conv2"), (CAFFE, "res4a_branch2b")]
 )
 @pytest.mark.parametrize("dilated_type", TYPES)
-def test_round_trip(dilated_type, index, kernel):
+def test_round_trip(dilated_type, name, kernel):
     model = _model("deeplab_v2_resnet50", dilated_type)
-    layout = layouts(50, TINY["blocks"])[index]
+    layout = _layout(name)
     names = {variable.path: layout.original(variable.path) for variable in model.variables}
     assert None not in names.values() and len(set(names.values())) == len(names)
     assert any(name.endswith(f"{kernel}/weights") for name in names.values())
@@ -42,7 +49,7 @@ def test_round_trip(dilated_type, index, kernel):
 
 
 def test_group_interaction_as_the_original_computes_it():
-    convert = layouts(50, TINY["blocks"])[0].arrays["mixing"]
+    convert = _layout(SLIM).arrays["mixing"]
     generator = np.random.default_rng(0)
     w, x = generator.standard_normal((9, 9)), generator.standard_normal((9, 4))
     matrix = convert(w)
@@ -52,10 +59,10 @@ def test_group_interaction_as_the_original_computes_it():
 
 
 @pytest.mark.parametrize(
-    "index, names",
+    "name, names",
     [
         (
-            0,
+            SLIM,
             {
                 "encoder/stage3_block1/conv2/conv/average": "resnet_v1_50/block3/w_avg",
                 "encoder/stage3_block3/conv2/conv/average": "resnet_v1_50/block3/w_avg_2",
@@ -67,7 +74,7 @@ def test_group_interaction_as_the_original_computes_it():
             },
         ),
         (
-            1,
+            CAFFE,
             {
                 "encoder/stem/bn/gamma": "bn_conv1/gamma",
                 "encoder/stage2_block4/projection/conv/kernel": "res3b3_branch1/weights",
@@ -81,6 +88,6 @@ def test_group_interaction_as_the_original_computes_it():
         ),
     ],
 )
-def test_names(index, names):
-    layout = layouts(50, [3, 4, 6, 3])[index]
+def test_names(name, names):
+    layout = _layout(name, [3, 4, 6, 3])
     assert {path: layout.original(path) for path in names} == names
