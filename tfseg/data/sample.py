@@ -24,9 +24,9 @@ CLASSES = {
     "pavement": (208, 152, 200),
     "road": (112, 72, 120),
     "car": (32, 48, 176),
-    "pole": (232, 208, 72),
+    "sign": (232, 208, 72),
 }
-SKY, BUILDING, TREE, PAVEMENT, ROAD, CAR, POLE = range(len(CLASSES))
+SKY, BUILDING, TREE, PAVEMENT, ROAD, CAR, SIGN = range(len(CLASSES))
 IGNORE = 255
 # Times larger than the result; odd, so that a pixel's centre is one of the drawing's pixels.
 _SCALE = 3
@@ -93,11 +93,11 @@ def draw_scene(rng, size):
         scene.draw_buildings(side)
     objects = []
     for side in (-1, 1):
-        for depth in rng.uniform(0.25, 0.9, rng.integers(1, 4)):
+        for depth in rng.uniform(0.3, 0.9, rng.integers(1, 3)):
             objects.append((depth, scene.draw_tree, side))
-        for depth in rng.uniform(0.4, 1.0, rng.integers(1, 3)):
-            objects.append((depth, scene.draw_pole, side))
-        for depth in rng.uniform(0.2, 0.8, rng.integers(1, 3)):
+        for depth in rng.uniform(0.5, 1.0, rng.integers(1, 3)):
+            objects.append((depth, scene.draw_sign, side))
+        for depth in rng.uniform(0.3, 0.85, rng.integers(1, 3)):
             objects.append((depth, scene.draw_car, side))
     # The nearer hides the farther.
     for depth, draw, side in sorted(objects, key=lambda entry: entry[0]):
@@ -123,7 +123,7 @@ class _Scene:
             1: self.width * rng.uniform(0.85, 1.1),
         }
         self.wall = {
-            side: self.kerb[side] + side * self.width * rng.uniform(0.35, 0.6) for side in (-1, 1)
+            side: self.kerb[side] + side * self.width * rng.uniform(0.5, 0.75) for side in (-1, 1)
         }
 
     def row(self, depth):
@@ -227,7 +227,7 @@ class _Scene:
 
     def draw_tree(self, depth, side):
         """A trunk and a crown of several round parts."""
-        edge = self.kerb[side] + side * self.width * self.rng.uniform(0.12, 0.35)
+        edge = self.kerb[side] + side * self.width * self.rng.uniform(0.18, 0.4)
         x, y = self.column(edge, depth), self.row(depth)
         size = self.height * depth * self.rng.uniform(0.75, 1.15)
         trunk = 0.06 * size
@@ -244,28 +244,31 @@ class _Scene:
             box = [(cx - radius, cy - radius), (cx + radius, cy + radius)]
             self.fill("ellipse", box, colour * light, TREE)
 
-    def draw_pole(self, depth, side):
-        """A street lamp or a sign post at the kerb."""
-        edge = self.kerb[side] + side * self.width * self.rng.uniform(0.04, 0.1)
+    def draw_sign(self, depth, side):
+        """A traffic sign, a notice board or a street lamp: a thin pole with something on it."""
+        edge = self.kerb[side] + side * self.width * self.rng.uniform(0.08, 0.16)
         x, y = self.column(edge, depth), self.row(depth)
-        size = self.height * depth * self.rng.uniform(0.8, 1.15)
-        half = 0.018 * self.width * depth
-        colour = self.shade((66, 70, 72))
-        self.fill("rectangle", [(x - half, y - size), (x + half, y)], colour, POLE)
-        if self.rng.uniform() < 0.5:
-            arm = -side * 0.22 * size
-            low, high = sorted((x, x + arm))
-            box = [(low, y - size - half), (high, y - size + half)]
-            self.fill("rectangle", box, colour, POLE)
-            box = [(x + arm - 3 * half, y - size - half), (x + arm + 3 * half, y - size + 2 * half)]
-            self.fill("rectangle", box, self.shade((226, 216, 170)), POLE)
+        size = self.height * depth * self.rng.uniform(0.65, 0.9)
+        half = max(0.011 * self.width * depth, _SCALE)
+        grey = self.shade((72, 76, 80))
+        self.fill("rectangle", [(x - half, y - size), (x + half, y)], grey, SIGN)
+        reach = 0.075 * self.width * depth
+
+        def box(shape, width, height, colour, label=None):
+            corner = (reach * width, reach * height)
+            corners = [(x - corner[0], y - size - corner[1]), (x + corner[0], y - size + corner[1])]
+            self.fill(shape, corners, colour, label)
+
+        kind = self.rng.choice(["round", "board", "lamp"], p=[0.45, 0.35, 0.2])
+        if kind == "round":
+            box("ellipse", 1.0, 1.0, self.shade((200, 40, 40)), SIGN)
+            box("rectangle", 0.6, 0.2, (236, 236, 230))
+        elif kind == "board":
+            box("rectangle", 1.3, 0.9, self.shade((236, 198, 60)), SIGN)
+            box("rectangle", 0.9, 0.12, (60, 56, 48))
         else:
-            radius = 3 * half
-            box = [(x - radius, y - size - radius), (x + radius, y - size + radius)]
-            self.fill("ellipse", box, self.shade((196, 48, 44)), POLE)
-            inner = [(x - 0.6 * radius, y - size - 0.2 * radius)]
-            inner += [(x + 0.6 * radius, y - size + 0.2 * radius)]
-            self.fill("rectangle", inner, (232, 232, 228))
+            box("rectangle", 1.3, 0.4, grey, SIGN)
+            box("rectangle", 1.1, 0.25, self.shade((240, 232, 190)))
 
     def draw_car(self, depth, side):
         """A car from behind or from in front, with its shadow on the road."""
