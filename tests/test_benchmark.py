@@ -132,3 +132,24 @@ def test_train_step_is_the_trainers(precision):
 def test_machine_names_its_parts():
     values = benchmark.machine()
     assert values["cores"] >= 1 and values["processor"] and values["tensorflow"] == tf.__version__
+
+
+def test_cost_of_smoothing(monkeypatch):
+    """Each layer's time is compared with the plain one's in the same round."""
+    from tfseg import benchmark_dilated
+
+    slow = {"regular": 2.0, "smooth_SSC": 3.0}
+    rows = {name: benchmark_dilated.LAYERS[name] for name in slow}
+    monkeypatch.setattr(benchmark_dilated, "LAYERS", rows)
+    rounds = iter([s * factor for factor in (9, 9, 1, 5, 2) for s in slow.values() for _ in "ab"])
+    seconds = benchmark_dilated._seconds
+
+    def told(call, images):
+        assert seconds(call, images) > 0
+        return next(rounds)
+
+    monkeypatch.setattr(benchmark_dilated, "_seconds", told)
+    results = benchmark_dilated.measure_layers(9, 4, 3, repeats=3)
+    assert results["smooth_SSC"]["training_cost"] == pytest.approx(1.5)
+    assert results["smooth_SSC"]["forward_ms"] == pytest.approx(6000)
+    assert "+50%" in benchmark_dilated.table(results)

@@ -2,9 +2,11 @@
 
     python tools/benchmark.py --model=drn_d_22 --num_classes=19 --image_size=256 --batch_size=2
     python tools/benchmark.py … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
+    python tools/benchmark.py --dilated_layers --repeats=50
 
 Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
-in the same run.
+in the same run. --dilated_layers measures no model, but what each way to smooth a dilated
+convolution adds to it.
 """
 
 import common
@@ -12,7 +14,7 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from tfseg import benchmark, create_model
+from tfseg import benchmark, benchmark_dilated, create_model
 from tfseg.data import Augmentation, DataInfo, read_split, train_dataset
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference
@@ -34,6 +36,7 @@ flags.DEFINE_list("random_scale", ["1", "1"], "Range of the random scale: smalle
 flags.DEFINE_float("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
 flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
 flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
+flags.DEFINE_bool("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
 flags.DEFINE_integer("repeats", 20, "Timed calls of each part.", 1)
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
@@ -94,9 +97,19 @@ def _numbers(name):
         raise TfsegError(f"--{name} must be numbers: {error}") from error
 
 
+def compare_dilated_layers():
+    results = benchmark_dilated.measure_layers(repeats=FLAGS.repeats)
+    print(benchmark_dilated.table(results))
+    if FLAGS.output:
+        write_json(FLAGS.output, {"machine": benchmark.machine(), "dilated_layers": results})
+        print(f"\nwritten to {FLAGS.output}")
+
+
 def main():
     if FLAGS.precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{FLAGS.precision}")
+    if FLAGS.dilated_layers:
+        return compare_dilated_layers()
     info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
     num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
     parts, step = network_parts(num_classes)

@@ -177,40 +177,28 @@ class DilatedConv2D(Conv2D):
             self.mixing = add_filter(self, "mixing", (rate**2,) * 2, np.eye(rate**2))
 
     def call(self, inputs):
-        size = ops.shape(inputs)[1:3]
-        if self.dilated_type == "decompose":
-            outputs = self._decomposed(self._whole_cells(inputs))
-        elif self.dilated_type == "smooth_GI":
-            outputs = self._mixed(self._convolve(self._whole_cells(inputs)))
-        else:
-            return self._with_bias(self._convolve(self._filtered(inputs)))
-        return self._with_bias(outputs[:, : size[0], : size[1]])
-
-    def _whole_cells(self, inputs):
-        """The inputs with zeros below and on the right, up to multiples of the dilation rate."""
-        missing = [-size % self.dilation_rate for size in ops.shape(inputs)[1:3]]
-        return ops.pad(inputs, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)))
+        if self.dilated_type in ("decompose", "smooth_GI"):
+            return self._with_bias(self._decomposed(inputs))
+        return self._with_bias(self._convolve(self._filtered(inputs)))
 
     def _decomposed(self, inputs):
+        """A plain convolution of each group of pixels, and group interaction between them."""
         rate = self.dilation_rate
-        _, height, width, channels = ops.shape(inputs)
-        cells = (-1, height // rate, rate, width // rate, rate)
-        maps = ops.transpose(ops.reshape(inputs, (*cells, channels)), (0, 2, 4, 1, 3, 5))
-        maps = ops.reshape(maps, (-1, height // rate, width // rate, channels))
-        maps = convolve(maps, self.kernel)
-        maps = ops.reshape(maps, (-1, rate, rate, height // rate, width // rate, self.filters))
-        maps = ops.transpose(maps, (0, 3, 1, 4, 2, 5))
-        return ops.reshape(maps, (-1, height, width, self.filters))
-
-    def _mixed(self, outputs):
-        rate = self.dilation_rate
-        _, height, width, channels = ops.shape(outputs)
+        size = ops.shape(inputs)[1:3]
+        missing = [-length % rate for length in size]
+        inputs = ops.pad(inputs, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)))
+        rows, columns = ((a + b) // rate for a, b in zip(size, missing, strict=True))
         # Pixel (rate * i + p, rate * j + q) belongs to group rate * p + q.
-        rows = ops.reshape(outputs, (-1, rate, width // rate, rate * channels))
-        groups = ops.reshape(ops.transpose(rows, (0, 2, 1, 3)), (-1, rate**2, channels))
-        groups = ops.matmul(ops.cast(ops.transpose(self.mixing), outputs.dtype), groups)
-        rows = ops.reshape(groups, (-1, width // rate, rate, rate * channels))
-        return ops.reshape(ops.transpose(rows, (0, 2, 1, 3)), (-1, height, width, channels))
+        maps = ops.reshape(inputs, (-1, rows, rate, columns, rate, inputs.shape[-1]))
+        maps = ops.transpose(maps, (0, 2, 4, 1, 3, 5))
+        maps = convolve(ops.reshape(maps, (-1, rows, columns, inputs.shape[-1])), self.kernel)
+        if self.mixing is not None:
+            maps = ops.reshape(maps, (-1, rate**2, rows * columns * self.filters))
+            maps = ops.matmul(ops.cast(ops.transpose(self.mixing), maps.dtype), maps)
+        maps = ops.reshape(maps, (-1, rate, rate, rows, columns, self.filters))
+        maps = ops.transpose(maps, (0, 3, 1, 4, 2, 5))
+        outputs = ops.reshape(maps, (-1, rows * rate, columns * rate, self.filters))
+        return outputs[:, : size[0], : size[1]]
 
     def _filtered(self, inputs):
         """The filters that all channels share act as one, in one pass over the map."""
