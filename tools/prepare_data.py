@@ -2,6 +2,7 @@
 
     python tools/prepare_data.py --dataset=sample --data_dir=data/sample
     python tools/prepare_data.py --dataset=camvid --source=SegNet/CamVid --data_dir=data/camvid
+    python tools/prepare_data.py --dataset=ade20k --source=ADEChallengeData2016 --data_dir=…
     python tools/prepare_data.py --dataset=folder --data_dir=my/data
 
 "sample" draws small street scenes. "folder" is for a folder that has its lists already: it

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tfseg.data import read_split
@@ -75,3 +77,46 @@ def test_not_text(tmp_path):
 def test_missing_folder(tmp_path):
     with pytest.raises(TfsegError, match="no data folder"):
         read_split(tmp_path / "nowhere", "train")
+
+
+def odgt(**changes):
+    entry = {"fpath_img": "a.jpg", "fpath_segm": "x.png", "width": 5, "height": 4, **changes}
+    return json.dumps({key: value for key, value in entry.items() if value is not None}) + "\n"
+
+
+@pytest.mark.parametrize(
+    "file, split",
+    [("val", "val"), ("validation", "val"), ("training", "train"), ("train", "train")],
+)
+def test_odgt(tmp_path, file, split):
+    (tmp_path / f"{file}.odgt").write_text(odgt() + "\n" + odgt(fpath_img="b/c.jpg", width=7))
+    found = read_split(tmp_path, split)
+    assert found.names == ["a.jpg", "b/c.jpg"]
+    assert found.labels == [str(tmp_path / "x.png")] * 2
+    assert found.sizes == [(4, 5), (4, 7)]
+    first = found.first(1)
+    assert (first.names, first.sizes, len(first.labels)) == (["a.jpg"], [(4, 5)], 1)
+
+
+def test_odgt_without_labels(tmp_path):
+    (tmp_path / "test.odgt").write_text(odgt(fpath_segm=None))
+    assert read_split(tmp_path, "test", labels=False).labels is None
+    with pytest.raises(TfsegError, match="'fpath_segm' is missing"):
+        read_split(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("[1]", "JSON object"),
+        ("{", "JSON object"),
+        (odgt(width=None), "'width' is missing"),
+        (odgt(height=0), "positive whole numbers"),
+        (odgt(height=True), "positive whole numbers"),
+        (odgt(fpath_segm=3), "paths must be text"),
+    ],
+)
+def test_damaged_odgt(tmp_path, line, words):
+    (tmp_path / "val.odgt").write_text(odgt() + line)
+    with pytest.raises(TfsegError, match=f"val.odgt, line 2: .*{words}"):
+        read_split(tmp_path, "val")

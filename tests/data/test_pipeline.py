@@ -14,7 +14,7 @@ from tfseg.data import (
     sample_files,
     train_dataset,
 )
-from tfseg.data.pipeline import file_of_sample
+from tfseg.data.order import Shuffled
 from tfseg.errors import TfsegError
 from tfseg.models import Preprocessing
 
@@ -46,7 +46,8 @@ def assert_same(one, other):
 
 
 def orders(size, epochs, seed):
-    get = tf.function(lambda number: file_of_sample(number, size, seed)[1])
+    order = Shuffled(size, seed)
+    get = tf.function(lambda number: order(number)[1])
     numbers = np.arange(size * epochs, dtype=np.int64)
     return np.array([get(tf.constant(n)).numpy() for n in numbers]).reshape(epochs, size)
 
@@ -149,7 +150,7 @@ def test_sample_files_are_those_shown(tmp_path, identity):
         image_list, Augmentation(4), identity, num_classes=1, batch_size=1, seed=5, first_sample=4
     )
     shown = [f"{int(images[0, 0, 0, 0])}.png" for images, _ in dataset.take(10)]
-    assert shown == sample_files(image_list, 5, 4, 10)
+    assert shown == sample_files(image_list, Augmentation(4), 5, 4, 10)
 
 
 def test_label_map(make_folder, identity):

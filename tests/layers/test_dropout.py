@@ -41,9 +41,8 @@ def test_images_and_steps_differ(outputs):
     assert len(np.unique(rows, axis=0)) == len(rows)
 
 
-def test_replicas_drop_what_one_device_does(outputs):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    np.testing.assert_array_equal(run(strategy, SHAPE[0] // 2), outputs)
+def test_replicas_drop_what_one_device_does(outputs, two_replicas):
+    np.testing.assert_array_equal(run(two_replicas, SHAPE[0] // 2), outputs)
 
 
 def test_nothing_happens_outside_of_training_or_at_rate_zero():

@@ -180,7 +180,7 @@ def test_batch_norm_freezing(freeze, trainable):
 
 
 @pytest.mark.parametrize("split", [(2, 2), (1, 3)])
-def test_batch_norm_is_synchronised(split):
+def test_batch_norm_is_synchronised(split, two_replicas):
     """Two replicas, also of different sizes, see the statistics and gradients of the whole."""
     x = np.random.default_rng(0).standard_normal((4, 3, 4, 5)).astype(np.float32) * 2 + 3
     weight = np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
@@ -211,7 +211,7 @@ def test_batch_norm_is_synchronised(split):
         return gradient, gamma, layer.moving_mean.numpy(), layer.moving_variance.numpy()
 
     one = run(tf.distribute.OneDeviceStrategy("CPU:0"), (4,))
-    two = run(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), split)
+    two = run(two_replicas, split)
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 

@@ -85,7 +85,7 @@ def test_ade20k(golden, original_weights, reference_image, reference_labels, ass
         # The loss samples labels at the centre of each cell of its 8x8 maps.
         labels = tf.constant(labels.repeat(8, axis=1).repeat(8, axis=2))
         images = tf.constant(reference_image(100 + i, (2, 3, 64, 64)), tf.float64)
-        counts = loss.counts(labels, images.shape)
+        counts = loss.counts(labels, (64, 64))
         with tf.GradientTape() as tape:
             losses.append(loss(model(images, training=True), labels, counts))
         gradients = tape.gradient(losses[-1], list(variables.values()))

@@ -5,6 +5,7 @@ from tfseg.data.info import DataInfo
 from tfseg.data.labels import label_table
 from tfseg.data.lists import ImageList, read_split
 from tfseg.data.loading import pipeline_errors
+from tfseg.data.natural import NaturalShapes
 from tfseg.data.pipeline import (
     eval_dataset,
     predict_dataset,
@@ -20,6 +21,7 @@ __all__ = [
     "CheckReport",
     "DataInfo",
     "ImageList",
+    "NaturalShapes",
     "check_dataset",
     "eval_dataset",
     "label_table",

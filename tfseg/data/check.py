@@ -136,7 +136,7 @@ def _check_pair(image_path, label_path, table, ignore_label, whole):
     """Errors, the image's (width, height) or None, and pixels per value of the label file [256]."""
     errors, counts = [], np.zeros(256, np.int64)
     sizes = []
-    for check, path in ((_check_image, image_path), (_check_label, label_path)):
+    for check, path in ((image_size, image_path), (_check_label, label_path)):
         try:
             sizes.append(check(path, whole))
         except TfsegError as error:
@@ -158,8 +158,16 @@ def _check_pair(image_path, label_path, table, ignore_label, whole):
     return errors, sizes[0] if sizes and not errors else None, counts
 
 
-def _check_image(path, whole):
-    """The (width, height) of an image file."""
+def image_size(path, whole=False):
+    """The (width, height) of an image file, from its header.
+
+    Args:
+        path: the file.
+        whole: decode all of it.
+
+    Raises:
+        TfsegError: there is no such file, or it is not a whole PNG or JPEG file.
+    """
     try:
         with Image.open(path) as image:
             if image.format not in ("PNG", "JPEG"):

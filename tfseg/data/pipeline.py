@@ -1,9 +1,8 @@
 """tf.data pipelines whose every sample is a function of its number alone.
 
-The training samples are numbered n = 0, 1, 2, … for ever. Number n belongs to epoch n // size; a
-permutation keyed by (seed, epoch) says which file it is, and a key of (seed, epoch, file) decides
-its augmentation. Threads, replicas, workers and interruptions don't enter, so none of them changes
-a run.
+The training samples are numbered n = 0, 1, 2, … for ever. The number says which epoch and file it
+is (see `order`), and a key of (seed, epoch, file) decides its augmentation. Threads, replicas,
+workers and interruptions don't enter, so none of them changes a run.
 """
 
 import numpy as np
@@ -12,7 +11,7 @@ import tensorflow as tf
 from tfseg.data.images import decode_image
 from tfseg.data.labels import label_table
 from tfseg.data.loading import keep_in_memory, labelled_loader
-from tfseg.data.transforms import random_matrix, warp
+from tfseg.data.order import epoch_key, fold
 from tfseg.errors import TfsegError
 
 
@@ -34,12 +33,13 @@ def train_dataset(
 
     Args:
         image_list: `ImageList` with labels.
-        augmentation: `Augmentation`.
+        augmentation: `Augmentation`, or `NaturalShapes` for whole images, whose height and width
+            then differ from batch to batch.
         preprocessing: `tfseg.models.Preprocessing`.
         num_classes: labels must be below it, or `ignore_label`.
         batch_size: samples per element, which is one replica's share of a micro-batch.
         seed: integer that the order and the augmentation depend on.
-        first_sample: the number of the first sample, to continue a run.
+        first_sample: the number of the first sample, to continue a run; the first of a batch.
         block: (worker, workers, global_batch): of each `global_batch` samples, counted from
             `first_sample`, this worker gets the worker-th of `workers` equal runs. Default: all.
         label_map: {value in the label files: class or `ignore_label`}; None: values are classes.
@@ -68,17 +68,19 @@ def train_dataset(
     )
     if cache:
         load = keep_in_memory(load, len(image_list))
+    sampler = augmentation.sampler(image_list, batch_size, seed)
+    if first_sample % sampler.order.group_size:
+        raise TfsegError(f"sample {first_sample} isn't the first of a batch of {batch_size}")
 
     def number(position):
         return first_sample + position // share * global_batch + worker * share + position % share
 
     def sample(position):
-        epoch, index = file_of_sample(number(position), len(image_list), seed)
+        epoch, index = sampler.order(number(position))
         image, label = load(index)
-        key = tf.random.experimental.stateless_fold_in(epoch_key(seed, epoch), index, alg="philox")
-        matrix = random_matrix(tf.shape(label), augmentation, key)
-        return warp(
-            image, label, matrix, augmentation.crop_size, preprocessing.normalize, ignore_label
+        key = fold(epoch_key(seed, epoch), index)
+        return sampler.show(
+            number(position), image, label, key, preprocessing.normalize, ignore_label
         )
 
     dataset = tf.data.Dataset.counter(dtype=tf.int64)
@@ -111,7 +113,7 @@ def eval_dataset(
 
     Returns:
         Dataset of (images float32 [1, H, W, 3], normalised, labels int32 [1, H, W], index int64
-        [1], the position in the list).
+        [1], the position in the list, or -1 for a repeated file).
 
     Raises:
         TfsegError: the list has no labels. Errors in the files come while iterating.
@@ -130,6 +132,7 @@ def eval_dataset(
     def sample(index, counted):
         image, label = load(index)
         label = tf.where(counted, tf.cast(label, tf.int32), ignore_label)
+        index = tf.where(counted, index, -1)
         return preprocessing.normalize(tf.cast(image, tf.float32)), label, index
 
     dataset = tf.data.Dataset.from_tensor_slices((indices, counts))
@@ -158,12 +161,11 @@ def predict_dataset(image_list, preprocessing):
     return _finish(dataset.batch(1))
 
 
-def sample_files(image_list, seed, first_sample, count):
+def sample_files(image_list, augmentation, seed, first_sample, count, batch_size=1):
     """The names of the files that `train_dataset` shows as samples first_sample, …, for messages.
 
     Args:
-        image_list: `ImageList`.
-        seed: as in `train_dataset`.
+        image_list, augmentation, seed, batch_size: as for `train_dataset`.
         first_sample: number of the first sample.
         count: how many.
 
@@ -171,39 +173,9 @@ def sample_files(image_list, seed, first_sample, count):
         List of `count` names.
     """
     with tf.device("CPU"):
+        order = augmentation.sampler(image_list, batch_size, seed).order
         numbers = tf.range(first_sample, first_sample + count, dtype=tf.int64)
-        indices = [file_of_sample(number, len(image_list), seed)[1] for number in numbers]
-    return [image_list.names[int(index)] for index in indices]
-
-
-def epoch_key(seed, epoch):
-    """int64 [2]: what all randomness of an epoch derives from."""
-    seed = tf.constant([int(seed) % 2**32, (int(seed) >> 32) % 2**32], tf.int64)
-    return tf.random.experimental.stateless_fold_in(seed, epoch, alg="philox")
-
-
-def file_of_sample(number, size, seed):
-    """Epoch and file index of a training sample.
-
-    Args:
-        number: int64 scalar, the sample's number.
-        size: how many files there are.
-        seed: integer.
-
-    Returns:
-        epoch and index, int64. Over an epoch, index takes every value once.
-    """
-    epoch = number // size
-    # `tf.random.experimental.index_shuffle` is this op with 4 rounds and the key as it comes. Then
-    # orders with long runs of neighbours are common, and the low bits of seed and epoch are all
-    # that counts: 256 epochs and they repeat. A hashed key and 16 rounds pass for random.
-    key = tf.random.stateless_uniform(
-        [3], epoch_key(seed, epoch), minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
-    index = tf.raw_ops.RandomIndexShuffle(
-        index=number % size, seed=key, max_index=tf.constant(size - 1, tf.int64), rounds=16
-    )
-    return epoch, index
+        return [image_list.names[int(order(number)[1])] for number in numbers]
 
 
 def _require_labels(image_list):

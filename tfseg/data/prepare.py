@@ -42,11 +42,7 @@ def prepare_dataset(name, source, data_dir, size=None, progress=None):
         raise TfsegError(f"there is no source folder {source}")
     if os.path.realpath(source) == os.path.realpath(data_dir):
         raise TfsegError(f"source and data_dir are both {source}; the source must stay as it is")
-    splits = {
-        split: read_split(source, split, prefix=dataset.layout.prefix)
-        for split in dataset.layout.splits
-        if split == "train" or os.path.isfile(os.path.join(source, f"{split}.txt"))
-    }
+    splits = dataset.layout.read(source)
     jobs = []
     for split, image_list in splits.items():
         images = [_stored_name("images", name, keep=size is None) for name in image_list.names]

@@ -9,6 +9,7 @@ import math
 
 import tensorflow as tf
 
+from tfseg.data.order import Shuffled
 from tfseg.errors import TfsegError
 
 
@@ -52,6 +53,27 @@ class Augmentation:
         object.__setattr__(self, "scale_range", scales)
         if not 0 <= self.rotate <= 180:
             raise TfsegError(f"rotate must be an angle of 0..180 degrees, not {self.rotate}")
+
+    def sampler(self, image_list, batch_size, seed):
+        """How samples are made from an `ImageList`: see `CropSampler`."""
+        return CropSampler(self, len(image_list), seed)
+
+
+class CropSampler:
+    """Samples that are crops of single images.
+
+    Attributes:
+        order: a `Shuffled`.
+    """
+
+    def __init__(self, augmentation, size, seed):
+        self.augmentation = augmentation
+        self.order = Shuffled(size, seed)
+
+    def show(self, number, image, label, key, normalize, ignore_label):
+        """One sample: the arguments of `NaturalSampler.show` and the results of `warp`."""
+        matrix = random_matrix(tf.shape(label), self.augmentation, key)
+        return warp(image, label, matrix, self.augmentation.crop_size, normalize, ignore_label)
 
 
 def random_matrix(size, augmentation, key):

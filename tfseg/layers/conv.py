@@ -37,8 +37,9 @@ def convolve(inputs, kernel, strides=1, dilation_rate=1, padding="symmetric"):
         side = (extent // 2, extent // 2)
         inputs = ops.pad(inputs, ((0, 0), side, side, (0, 0)))
         mode = "valid"
-    if keras.backend.backend() == "tensorflow":
-        # ops.conv turns a dilation into SpaceToBatch, Conv2D, BatchToSpace; this is the real op.
+    if keras.backend.backend() == "tensorflow" and inputs.dtype != "float64":
+        # ops.conv turns a dilation into SpaceToBatch, Conv2D, BatchToSpace; this is the real op,
+        # whose CPU gradient has no float64.
         import tensorflow as tf
 
         return tf.nn.conv2d(inputs, kernel, strides, mode.upper(), dilations=dilation_rate)

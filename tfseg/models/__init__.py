@@ -2,11 +2,12 @@
 
 from tfseg.models.classifier import Classifier
 from tfseg.models.factory import create_classifier, create_model, list_models
-from tfseg.models.preprocessing import Preprocessing
+from tfseg.models.preprocessing import PREPROCESSINGS, Preprocessing
 from tfseg.models.segmenter import Segmenter
 from tfseg.models.spec import ModelSpec
 
 __all__ = [
+    "PREPROCESSINGS",
     "Classifier",
     "ModelSpec",
     "Preprocessing",

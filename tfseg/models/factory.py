@@ -1,6 +1,7 @@
 """Models by name: the published ones, and every encoder with every decoder."""
 
 import dataclasses
+import math
 
 from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
 from tfseg.encoders import ENCODERS, create_encoder, drn
@@ -97,7 +98,9 @@ def create_model(name, num_classes, **options):
         name: a published name such as "drn_d_22", or "encoder+decoder".
         num_classes: how many classes, at least 1.
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
-            `multi_scale`: scales at which one network looks at the image, such as (1, 0.75, 0.5).
+            `aux_loss_weight`: weight of the auxiliary output in the loss, for decoders that have
+            one (0.4). `multi_scale`: scales at which one network looks at the image, such as
+            (1, 0.75, 0.5).
 
     Returns:
         A `Segmenter`.
@@ -110,7 +113,11 @@ def create_model(name, num_classes, **options):
     if row.output_stride and encoder in STRIDED:
         defaults = {"output_stride": row.output_stride, **defaults}
     _check_classes(num_classes)
-    _check_options(options, (*ENCODER_OPTIONS, *row.options, "multi_scale"), name)
+    loss_weights = dict(row.loss_weights)
+    auxiliary = ("aux_loss_weight",) if "aux_logits" in loss_weights else ()
+    _check_options(options, (*ENCODER_OPTIONS, *row.options, *auxiliary, "multi_scale"), name)
+    if "aux_loss_weight" in options:
+        loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
     scales = options.get("multi_scale")
     scales = None if scales is None else check_scales(scales)
     values = {**defaults, **options}
@@ -126,7 +133,7 @@ def create_model(name, num_classes, **options):
     )
     config = {"model": name, "num_classes": int(num_classes), "options": options}
     return Segmenter(
-        encoder, decoder, config, row.upsampling, row.loss_resolution, row.loss_weights, scales
+        encoder, decoder, config, row.upsampling, row.loss_resolution, loss_weights, scales
     )
 
 
@@ -155,6 +162,12 @@ def create_classifier(name, num_classes=1000, **options):
 def _check_classes(num_classes):
     if isinstance(num_classes, bool) or num_classes != int(num_classes) or num_classes < 1:
         raise TfsegError(f"num_classes must be a whole number of at least 1, not {num_classes}")
+
+
+def _weight(name, value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise TfsegError(f"{name} must be a number of at least 0, not {value}")
+    return float(value)
 
 
 def _check_options(options, allowed, name):

@@ -5,6 +5,7 @@ Chen et al., "Attention to Scale", CVPR 2016, section 3.1.
 """
 
 import fractions
+import math
 
 import keras
 from keras import ops
@@ -34,6 +35,16 @@ def check_scales(scales):
 def scaled_name(name, scale):
     """What the output `name` is called at one scale."""
     return f"{name}_{scale:g}"
+
+
+def size_period(output_stride, scales):
+    """Pixels after which the sizes of maps at all scales repeat, each some whole number larger."""
+    return output_stride * math.lcm(*(_ratio(scale).denominator for scale in scales or (1,)))
+
+
+def _ratio(scale):
+    # Exact arithmetic, so that a size known only in the graph comes out as a static one.
+    return fractions.Fraction(scale).limit_denominator(1000)
 
 
 def apply_at_scales(network, images, scales):
@@ -75,8 +86,7 @@ class Rescale(keras.layers.Layer):
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
-        # Exact arithmetic, so that a size known only in the graph comes out as a static one.
-        self._ratio = fractions.Fraction(scale).limit_denominator(1000)
+        self._ratio = _ratio(scale)
 
     def _scaled(self, size):
         return size * self._ratio.numerator // self._ratio.denominator

@@ -88,3 +88,16 @@ class Preprocessing:
         if not isinstance(values, dict) or set(values) - names:
             raise TfsegError(f"preprocessing may state {', '.join(sorted(names))}, not {values}")
         return cls(**values)
+
+
+# The published ones, in 0..255 where the weights were trained on such images.
+PREPROCESSINGS = {
+    # torchvision and the DRN classifiers
+    "imagenet": Preprocessing(),
+    # Caffe's networks, and whatever started from their weights: all DeepLab v2
+    "caffe": Preprocessing((104.008, 116.669, 122.675), (1.0, 1.0, 1.0), "BGR", 1.0),
+    # the ADE20K code until 2019; its later models take "imagenet"
+    "ade20k": Preprocessing((102.9801, 115.9465, 122.7717), (1.0, 1.0, 1.0), "BGR", 1.0),
+    # TF-slim's ImageNet classifiers
+    "slim": Preprocessing((123.68, 116.78, 103.94), (1.0, 1.0, 1.0), "RGB", 1.0),
+}

@@ -5,7 +5,7 @@ from keras import ops
 
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
-from tfseg.models.multi_scale import apply_at_scales, scaled_name
+from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
 
 UPSAMPLINGS = ("bilinear", "zero_border")
 
@@ -59,6 +59,7 @@ class Segmenter(keras.Model):
         self.loss_weights = dict(loss_weights)
         self.num_classes = config["num_classes"]
         self.output_stride = encoder.output_stride
+        self.size_period = size_period(encoder.output_stride, scales)
         self._config = config
 
     @property

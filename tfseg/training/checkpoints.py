@@ -21,7 +21,8 @@ class RunState(tf.train.experimental.PythonState):
     Attributes:
         values: {"step": updates done, "best": the best validation's step and scores or None,
             "losses": those of the last updates, "settings": `TrainConfig.fixed()`, "row": the row
-            of log.csv that waits for a validation which a signal has cut short, or None}.
+            of log.csv that waits for a validation which a signal has cut short, or None,
+            "preprocessing": of the images}.
     """
 
     def __init__(self, **values):

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.models import PREPROCESSINGS
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
@@ -34,12 +35,29 @@ class TrainConfig:
     )
     train_split: str = _option("train", "Split to train on.")
     val_split: str = _option("val", "Split to validate on; empty for no validation.")
-    crop_size: tuple = _option((321, 321), "Training crop: height,width or one number.")
+    crop_size: tuple = _option(
+        (), "Training crop: height,width or one number; 321 where --short_sides isn't given."
+    )
+    short_sides: tuple = _option(
+        (),
+        "Instead of crops, batches of natural shape: whole images, landscape and portrait ones "
+        "apart, with a short side drawn from these lengths for each batch on each device.",
+    )
+    max_long_side: int = _option(1000, "With --short_sides: longest side of an image.")
+    padding_constant: int = _option(
+        8, "With --short_sides: what the batches' height and width are multiples of."
+    )
     batch_size: int = _option(8, "Samples in a (micro-)batch, over all replicas and workers.")
     accumulation_steps: int = _option(1, "Micro-batches per update.")
     steps: int = _option(0, "Updates in the whole run; give this or --epochs.")
     epochs: float = _option(0.0, "Passes over the training images; give this or --steps.")
+    steps_per_epoch: int = _option(
+        0, "Updates that count as an epoch; 0 for as many as the training list has batches."
+    )
     learning_rate: float = _option(0.01, "Initial learning rate.")
+    encoder_learning_rate: float = _option(
+        0.0, "Initial learning rate of the encoder; 0 for --learning_rate."
+    )
     lr_schedule: str = _option("poly", "How the learning rate falls.", ("poly", "step", "constant"))
     lr_power: float = _option(0.9, "Exponent of the poly schedule.")
     lr_step_size: float = _option(
@@ -86,8 +104,18 @@ class TrainConfig:
     keep_checkpoints: int = _option(2, "How many of the last checkpoints are kept.")
     log_every: int = _option(20, "Updates between lines of the log.")
     cache: bool = _option(False, "Keep the decoded training images in memory.")
-    init_weights: str = _option("", "Weights to start from: a file or a run folder.")
+    init_weights: str = _option(
+        "",
+        "Weights to start from: a file, files with commas between, a run folder, or a release of "
+        "the zoo.",
+    )
     new_head: bool = _option(False, "Leave the head fresh where --init_weights doesn't fit it.")
+    preprocessing: str = _option(
+        "auto",
+        "Normalisation of a new run's images: what --init_weights expects if it says so, else the "
+        "data's mean and std (auto), the data's (data), or a published one.",
+        ("auto", "data", *PREPROCESSINGS),
+    )
     class_weights: tuple = _option((), "Weight of each class in the loss, comma-separated.")
     ohem_fraction: float = _option(
         0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
@@ -113,12 +141,24 @@ class TrainConfig:
             raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
         if self.class_weights and self.ohem_fraction:
             raise TfsegError("--class_weights and --ohem_fraction exclude each other")
+        if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
+            raise TfsegError(
+                "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
+                "and --xla, which needs one size"
+            )
 
     def _normalise(self):
+        sides = _numbers("short_sides", self.short_sides, int)
+        if sides and min(sides) < 1:
+            raise TfsegError(f"--short_sides must be above 0, not {_text(self.short_sides)}")
         size = _numbers("crop_size", self.crop_size, int)
-        size = size * 2 if len(size) == 1 else size
-        if len(size) != 2 or min(size) < 1:
-            raise TfsegError(f"--crop_size must be height,width, not {_text(self.crop_size)}")
+        if sides and size:
+            raise TfsegError("--short_sides and --crop_size exclude each other")
+        if not sides:
+            size = size or (321,)
+            size = size * 2 if len(size) == 1 else size
+            if len(size) != 2 or min(size) < 1:
+                raise TfsegError(f"--crop_size must be height,width, not {_text(self.crop_size)}")
         scale = _numbers("random_scale", self.random_scale, float)
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
             raise TfsegError(
@@ -129,6 +169,7 @@ class TrainConfig:
             raise TfsegError("--class_weights must be at least 0, and not all 0")
         for name, value in (
             ("crop_size", size),
+            ("short_sides", sides),
             ("random_scale", scale),
             ("class_weights", weights),
         ):
@@ -139,7 +180,9 @@ class TrainConfig:
     def _check_numbers(self):
         limits = {
             **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
+            **dict.fromkeys(("max_long_side", "padding_constant"), (1, math.inf)),
             **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
+            **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
             **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
             **dict.fromkeys(("momentum", "ema_decay"), (0, 1)),
             **dict.fromkeys(("learning_rate", "lr_step_size", "lr_decay_rate"), (0, math.inf)),
@@ -164,10 +207,12 @@ class TrainConfig:
         """Samples per update."""
         return self.batch_size * self.accumulation_steps
 
-    def fixed(self):
-        """{name: plain value} of the options that a resumed run must share."""
+    def fixed(self, replicas):
+        """{name: plain value} of the settings that a resumed run on so many replicas must share."""
         values = {name: getattr(self, name) for name in FIXED_ON_RESUME}
-        return {**values, "ema": self.ema_decay > 0}
+        # Batches of natural shape are put together for each replica.
+        natural = self.batch_size // replicas if self.short_sides else None
+        return {**values, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
     def to_flags(self):
         """The lines of a flag file that repeats the run."""

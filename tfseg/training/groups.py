@@ -56,6 +56,25 @@ def find_table(name):
     return TABLES[name]
 
 
+def with_encoder_rate(rows, factor):
+    """A table whose encoder groups learn `factor` times as fast.
+
+    Raises:
+        TfsegError: no group of the table is the encoder's own.
+    """
+    if not any(row.name.startswith("encoder") for row in rows):
+        raise TfsegError(
+            "--encoder_learning_rate needs groups of the encoder's own: give "
+            "--param_groups=conv_kernels or deeplab"
+        )
+    return tuple(
+        dataclasses.replace(row, learning_rate=row.learning_rate * factor)
+        if row.name.startswith("encoder")
+        else row
+        for row in rows
+    )
+
+
 def assign_groups(paths, rows):
     """The row of each variable.
 

@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from tfseg.data.labels import resize_labels
 from tfseg.errors import TfsegError
+from tfseg.models.sizes import OutputSizes
 
 
 class SegmentationLoss:
@@ -12,11 +14,13 @@ class SegmentationLoss:
     computes `counts` of its labels before the forward pass, the trainer adds them up, and the
     sums of all replicas' losses is the loss. A map without any valid pixel contributes zero.
 
-    The labels' resolution is the model's choice (`loss_resolution`): "labels" upsamples the logits
-    (DRN); "logits" resizes the labels to each map (DeepLab, ADE20K).
+    Where logits and labels meet is the model's choice (`loss_resolution`): "labels" upsamples the
+    logits to the labels (DRN); "logits" takes the labels at the centres of each map's cells
+    (DeepLab, ADE20K), which leaves labels that have the map's size already as they are.
 
     Args:
-        model: has `loss_weights` {output: weight}, `loss_resolution`, `upsample`, `num_classes`.
+        model: a `Segmenter`, or what else has `loss_weights` {output: weight}, `loss_resolution`,
+            `upsample`, `num_classes`, and what `OutputSizes` needs.
         ignore_label: the label value of pixels that don't count.
         class_weights: one factor per class; the normaliser is then the sum of the valid pixels'
             factors, as in PyTorch. Empty for none.
@@ -36,42 +40,43 @@ class SegmentationLoss:
                 f"--class_weights has {len(class_weights)} numbers for {model.num_classes} classes"
             )
         self.model = model
+        self._output_sizes = OutputSizes(model)
         self.ignore_label = ignore_label
         self.class_weights = tuple(class_weights)
         self.ohem_fraction = ohem_fraction
 
-    def counts(self, labels, image_shape):
+    def counts(self, labels, image_size):
         """This batch's part of each map's normaliser.
 
         Args:
-            labels: int32 [N, H, W], classes or the ignore label.
-            image_shape: static shape of the images, (N, H, W, 3).
+            labels: int32 [N, H', W'], classes or the ignore label.
+            image_size: (H, W) of the images, ints or scalar tensors. The maps' sizes follow from
+                it, so that the counts are known before the forward pass.
 
         Returns:
             float32 [maps], in the order of `loss_weights`.
         """
+        names = self.model.loss_weights
         if self.model.loss_resolution == "labels":
-            return tf.repeat(self._count(labels)[None], len(self.model.loss_weights))
-        shapes = self.model.compute_output_shape(tuple(image_shape))
-        sizes = [tuple(shapes[name][1:3]) for name in self.model.loss_weights]
-        by_size = {size: self._count(resize_labels(labels, size)) for size in set(sizes)}
-        return tf.stack([by_size[size] for size in sizes])
+            return tf.repeat(self._count(labels)[None], len(names))
+        sizes = self._output_sizes(image_size)
+        return tf.stack([self._count(resize_labels(labels, sizes[name])) for name in names])
 
     def __call__(self, outputs, labels, normalisers):
         """This batch's part of the loss, a float32 scalar.
 
         Args:
             outputs: the model's dict of maps, float32 [N, h, w, C].
-            labels: int32 [N, H, W].
+            labels: int32 [N, H', W'], as for `counts`.
             normalisers: float32 [maps].
         """
         total = 0.0
         for index, (name, weight) in enumerate(self.model.loss_weights.items()):
             logits, targets = outputs[name], labels
             if self.model.loss_resolution == "labels":
-                logits = self.model.upsample(logits, _size(labels))
+                logits = self.model.upsample(logits, size_of(labels))
             else:
-                targets = resize_labels(labels, _size(logits))
+                targets = resize_labels(labels, size_of(logits))
             losses = self._sum(logits, targets)
             mean = tf.math.divide_no_nan(losses, tf.cast(normalisers[index], losses.dtype))
             total += weight * mean
@@ -107,27 +112,7 @@ class SegmentationLoss:
         return tf.reduce_sum(losses)
 
 
-def resize_labels(labels, size):
-    """Labels at another resolution: each output cell takes the label at its centre.
-
-    The source row of row i is floor((i + 0.5) * H / h), computed in integers; it is Pillow's
-    nearest-neighbour rule, in which DeepLab's and the ADE20K code resize labels.
-
-    Args:
-        labels: integers [N, H, W].
-        size: (h, w), ints or scalar tensors.
-
-    Returns:
-        Integers [N, h, w].
-    """
-    for axis, target in enumerate(size, start=1):
-        source = _size(labels)[axis - 1]
-        rows = (2 * tf.range(target) + 1) * source // (2 * target)
-        labels = tf.gather(labels, rows, axis=axis)
-    return labels
-
-
-def _size(maps):
+def size_of(maps):
     """(H, W) of [N, H, W, ...]: ints where they are known, otherwise scalar tensors."""
     shape = tf.shape(maps)
     static = maps.shape

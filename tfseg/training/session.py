@@ -7,11 +7,17 @@ from absl import logging
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
+from tfseg.models import PREPROCESSINGS
 from tfseg.training.checkpoints import Checkpoints, RunState, read_state, reason
-from tfseg.training.groups import assign_groups, find_table
+from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale, WeightAverage
-from tfseg.training.setup import build_model, check_resume, prepare_run_dir
+from tfseg.training.setup import (
+    build_model,
+    check_resume,
+    prepare_run_dir,
+    with_preprocessing,
+)
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
 from tfseg.weights import load_weights
@@ -44,10 +50,12 @@ class Session:
         self.chief = is_chief(strategy)
         saved = read_state(config.run_dir)
         if saved:
-            check_resume(config, saved)
+            check_resume(config, saved, strategy.num_replicas_in_sync)
         with strategy.scope():
             self.model = build_model(config, plan)
             objects = self._create_variables()
+        values = saved.get("preprocessing") if saved else self._initialise()
+        self.plan = plan = with_preprocessing(plan, values)
         if self.chief:
             prepare_run_dir(config, plan)
         state = RunState(step=0, best=None, losses=[], row=None)
@@ -57,9 +65,11 @@ class Session:
         )
         if saved:
             self.checkpoints.restore()
-        else:
-            self._initialise()
-        self.values = {**state.values, "settings": config.fixed()}
+        self.values = {
+            **state.values,
+            "settings": config.fixed(strategy.num_replicas_in_sync),
+            "preprocessing": plan.spec.preprocessing.to_dict(),
+        }
         self.checkpoints.clean()
 
     def _create_variables(self):
@@ -67,6 +77,9 @@ class Session:
         every = {v.path: v.value for v in self.model.variables}
         trained = {v.path: v.value for v in self.model.trainable_variables}
         self.groups = find_table(config.param_groups)
+        if config.encoder_learning_rate:
+            factor = config.encoder_learning_rate / config.learning_rate
+            self.groups = with_encoder_rate(self.groups, factor)
         rows = assign_groups(list(trained), self.groups)
         self.optimizer = SGD(trained, rows, config.momentum, config.weight_decay)
         objects = {"model": every, "velocity": self.optimizer.state()}
@@ -80,13 +93,18 @@ class Session:
         return objects
 
     def _initialise(self):
+        """Loads the initial weights; returns a new run's preprocessing, None for the data's."""
+        chosen = PREPROCESSINGS.get(self.config.preprocessing)
         if self.config.init_weights:
             report = load_weights(
                 self.model, self.config.init_weights, new_head=self.config.new_head
             )
             logging.info("%s", report)
+            if self.config.preprocessing == "auto":
+                chosen = report.preprocessing
         if self.average:
             self.average.reset()
+        return chosen and chosen.to_dict()
 
     def train_step(self, element_spec):
         """The compiled `TrainStep` for batches of a distributed dataset."""

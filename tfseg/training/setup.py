@@ -11,8 +11,10 @@ from tfseg.data import (
     Augmentation,
     DataInfo,
     ImageList,
+    NaturalShapes,
     check_dataset,
     read_split,
+    sample_files,
     train_dataset,
 )
 from tfseg.errors import TfsegError
@@ -30,9 +32,9 @@ class Plan:
         spec: `ModelSpec`, as written to model.json.
         train, val: `ImageList`; val is None without validation.
         classes: a name for each class.
-        steps_per_epoch: updates in an epoch: as many whole batches as the training list has
-            images for, at least 1. Samples are numbered on without a gap, so that the images left
-            over come first in the next.
+        steps_per_epoch: updates in an epoch: `TrainConfig.steps_per_epoch`, or as many whole
+            batches as the training list has images for, at least 1. Samples are numbered on
+            without a gap, so that the images left over come first in the next.
         total_steps: updates in the whole run.
     """
 
@@ -72,7 +74,7 @@ def plan_run(config):
     )
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
-    per_epoch = max(len(train) // config.effective_batch, 1)
+    per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
     names = info.classes or [f"class {index}" for index in range(num_classes)]
     return Plan(
         spec=spec,
@@ -82,6 +84,14 @@ def plan_run(config):
         steps_per_epoch=per_epoch,
         total_steps=config.steps or math.ceil(config.epochs * per_epoch),
     )
+
+
+def with_preprocessing(plan, values):
+    """The plan with a preprocessing in plain values; None leaves the data's own."""
+    if not values:
+        return plan
+    spec = dataclasses.replace(plan.spec, preprocessing=Preprocessing.from_dict(values))
+    return dataclasses.replace(plan, spec=spec)
 
 
 def check_batch(config, strategy):
@@ -111,17 +121,17 @@ def check_data(config, plan):
         raise TfsegError(errors[0] + more)
 
 
-def check_resume(config, state):
+def check_resume(config, state, replicas):
     """Refuses to continue a run under settings that would make it another one.
 
     Length, schedule, learning rate, momentum, decay, loss options, augmentation and everything
     about logs, validation and devices may change; what decides the model, its variables and the
-    numbering of samples may not.
+    numbering of samples may not. Batches of natural shape are numbered by what a replica gets.
 
     Raises:
         TfsegError: such a setting differs; the message names it and both values.
     """
-    for name, value in config.fixed().items():
+    for name, value in config.fixed(replicas).items():
         saved = state["settings"].get(name)
         value = list(value) if isinstance(value, tuple) else value
         if saved != value:
@@ -158,7 +168,7 @@ def build_model(config, plan):
     """The model, with fresh weights from the run's seed; call it in the strategy's scope.
 
     Raises:
-        TfsegError: unknown model or option, or a crop smaller than the output stride.
+        TfsegError: unknown model or option, or a size that doesn't fit the output stride.
     """
     keras.utils.set_random_seed(config.seed)
     options = {}
@@ -166,11 +176,14 @@ def build_model(config, plan):
         options["freeze_batch_norm"] = config.freeze_batch_norm
     with _policy(config.precision):
         model = plan.spec.build(**options)
-    if min(config.crop_size) < model.output_stride:
+    stride = f"the output stride of {config.model}, {model.output_stride}"
+    if config.short_sides and config.padding_constant % model.output_stride:
         raise TfsegError(
-            f"--crop_size={','.join(map(str, config.crop_size))} is smaller than the output "
-            f"stride of {config.model}, {model.output_stride}"
+            f"--padding_constant={config.padding_constant} is not a multiple of {stride}"
         )
+    if config.crop_size and min(config.crop_size) < model.output_stride:
+        size = ",".join(map(str, config.crop_size))
+        raise TfsegError(f"--crop_size={size} is smaller than {stride}")
     return model
 
 
@@ -184,19 +197,42 @@ def _policy(precision):
         keras.config.set_dtype_policy(previous)
 
 
-def distributed_dataset(config, plan, strategy, step):
-    """The training samples from update number `step` (counted from 0) on, dealt to replicas."""
-    augmentation = Augmentation(
+def augmentation(config):
+    """What training does to its images: `Augmentation` or `NaturalShapes`."""
+    if config.short_sides:
+        return NaturalShapes(
+            short_sides=config.short_sides,
+            max_long_side=config.max_long_side,
+            padding_constant=config.padding_constant,
+            mirror=config.mirror,
+        )
+    return Augmentation(
         crop_size=config.crop_size,
         scale_range=config.random_scale,
         rotate=config.random_rotate,
         mirror=config.mirror,
     )
 
+
+def files_of_step(config, plan, strategy, step):
+    """The names of the images of update number `step`, counted from 0."""
+    return sample_files(
+        plan.train,
+        augmentation(config),
+        config.seed,
+        first_sample=step * config.effective_batch,
+        count=config.effective_batch,
+        batch_size=config.batch_size // strategy.num_replicas_in_sync,
+    )
+
+
+def distributed_dataset(config, plan, strategy, step):
+    """The training samples from update number `step` (counted from 0) on, dealt to replicas."""
+
     def pipeline(context):
         return train_dataset(
             plan.train,
-            augmentation,
+            augmentation(config),
             plan.spec.preprocessing,
             num_classes=plan.spec.num_classes,
             batch_size=config.batch_size // context.num_replicas_in_sync,

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfseg.training.losses import size_of
+
 METRICS = ("loss", "gradient_norm", "finite", "stop", "loss_scale")
 
 
@@ -93,7 +95,7 @@ class TrainStep:
 
     def _normalisers(self, context, batches):
         """float32 [micro-batches, maps], over all replicas."""
-        counts = tf.stack([self.loss.counts(labels, images.shape) for images, labels in batches])
+        counts = tf.stack([self.loss.counts(labels, size_of(images)) for images, labels in batches])
         counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
         if self.average == "micro_batch":
             return counts * len(batches)

@@ -8,7 +8,7 @@ import time
 
 import tensorflow as tf
 
-from tfseg.data import pipeline_errors, sample_files
+from tfseg.data import pipeline_errors
 from tfseg.errors import TfsegError
 from tfseg.training.config import interval
 from tfseg.training.console import Console
@@ -16,7 +16,13 @@ from tfseg.training.logs import RunLog
 from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
 from tfseg.training.session import Session
-from tfseg.training.setup import check_batch, check_data, distributed_dataset, plan_run
+from tfseg.training.setup import (
+    check_batch,
+    check_data,
+    distributed_dataset,
+    files_of_step,
+    plan_run,
+)
 from tfseg.training.step import METRICS
 from tfseg.training.strategy import create_strategy
 from tfseg.training.validation import Validator
@@ -194,13 +200,12 @@ class Trainer:
         curable = values["loss_scale"] > 1 and math.isfinite(values["loss"])
         if values["finite"] or (self.session.loss_scale and curable):
             return
-        batch = self.config.effective_batch
         raise non_finite(
             step,
             values["loss"],
             values["gradient_norm"],
             self.schedule(step - 1),
-            sample_files(self.plan.train, self.config.seed, (step - 1) * batch, batch),
+            files_of_step(self.config, self.plan, self.session.strategy, step - 1),
             self.session.checkpoints.latest_step,
         )
 

@@ -1,7 +1,5 @@
 """Validation during training: scores of all validation images, and pictures of a few."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
@@ -46,13 +44,9 @@ class Validator:
     def panels(self):
         """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times."""
         spec, val = self.plan.spec, self.plan.val
-        count = min(PANELS, len(val))
-        first = dataclasses.replace(
-            val, images=val.images[:count], labels=val.labels[:count], names=val.names[:count]
-        )
         palette = spec.palette or visualize.default_palette(spec.num_classes)
         dataset = eval_dataset(
-            first, spec.preprocessing, num_classes=spec.num_classes, **self._labels
+            val.first(PANELS), spec.preprocessing, num_classes=spec.num_classes, **self._labels
         )
         for images, labels, _ in dataset:
             yield visualize.panel(
