@@ -30,6 +30,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["tfseg", "tfseg.*"]),
+    package_data={"tfseg.data": ["*.csv"]},
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
     extras_require={

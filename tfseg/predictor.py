@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfseg import visualize
+from tfseg import visualize, zoo
 from tfseg.errors import TfsegError
 from tfseg.evaluation.inference import Inference
 from tfseg.models import ModelSpec
@@ -20,7 +20,8 @@ def load(source, spec=None):
         labels = seg.predict("street.jpg")
 
     Args:
-        source: a run directory, or whatever else `load_weights` takes.
+        source: a run directory, a segmenter's name in `tfseg.zoo`, such as "drn_d_22_cityscapes",
+            or whatever else `load_weights` takes.
         spec: the `ModelSpec` that the weights belong to; default the model.json in the run
             directory, or beside the weights file.
 
@@ -33,7 +34,7 @@ def load(source, spec=None):
     if spec is None:
         path = os.path.expanduser(os.fspath(source))
         if not os.path.exists(path):
-            raise TfsegError(f"there is no run directory or weights file {path}")
+            source = path = _prepare(path)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
         card = os.path.join(folder, MODEL_CARD)
         if not os.path.isfile(card):
@@ -42,6 +43,21 @@ def load(source, spec=None):
     model = spec.build()
     load_weights(model, source)
     return Predictor(spec, model)
+
+
+def _prepare(name):
+    """The path of a segmenter from the zoo."""
+    if name not in zoo.RELEASES:
+        raise TfsegError(
+            f"there is no run directory or weights file {name}, and no release of that name in "
+            "tfseg.zoo"
+        )
+    if zoo.RELEASES[name].classifier:
+        raise TfsegError(
+            f"{name} is an image classifier: start a training from it with --init_weights={name} "
+            "--new_head"
+        )
+    return zoo.prepare(name)
 
 
 def read_image(source):
@@ -95,13 +111,14 @@ class Predictor:
     Args:
         spec: the `ModelSpec`.
         model: a `Segmenter` built from it, with trained weights.
+        protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
     """
 
-    def __init__(self, spec, model):
+    def __init__(self, spec, model, protocol=None):
         self.spec = spec
         self.model = model
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
-        self.inference = Inference(model)
+        self.inference = Inference(model, protocol)
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
         images = tf.TensorSpec([1, None, None, 3], tf.uint8)
         self._labels = tf.function(self._labels_of, input_signature=[images])

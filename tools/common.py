@@ -5,6 +5,7 @@ import os
 import sys
 
 from absl import app, flags, logging
+from tqdm import tqdm
 
 
 def _start_tensorflow():
@@ -64,7 +65,7 @@ def run(main, paths=False):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
 
-    _show_in_help(("common", "trained_model"))
+    _show_in_help(("common", "protocol", "trained_model"))
     app.run(guarded)
 
 
@@ -132,6 +133,26 @@ def parse_value(text):
         except ValueError:
             pass
     return text
+
+
+def fetch(source):
+    """Downloads what of `source` is a release of the zoo, with a bar where stderr is a terminal.
+
+    Args:
+        source: a file of weights, a run directory, or a release's name.
+    """
+    from tfseg import zoo
+
+    if source not in zoo.RELEASES or os.path.exists(source):
+        return
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+
+        def show(name, done, total):
+            bar.set_description(name, refresh=False)
+            bar.total = total
+            bar.update(done - bar.n)
+
+        zoo.prepare(source, show)
 
 
 def require(*names):

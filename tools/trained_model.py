@@ -1,12 +1,16 @@
 """The flags that name a trained model, for the tools that use one."""
 
+import dataclasses
+
 import common
 from absl import flags
 
+from tfseg import zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.models import ModelSpec, Preprocessing
-from tfseg.predictor import load
+from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing
+from tfseg.predictor import Predictor, load
+from tfseg.weights import load_weights
 
 FLAGS = flags.FLAGS
 
@@ -15,20 +19,30 @@ def define():
     """Defines --run_dir, and --weights with --model, --num_classes and --model_option."""
     flags.DEFINE_string("run_dir", None, "Run directory of a training: its best weights are used.")
     flags.DEFINE_string(
-        "weights", None, "Instead of --run_dir: a file of weights of --model with --num_classes."
+        "weights",
+        None,
+        "Instead of --run_dir: weights of --model with --num_classes, as a file or files with "
+        "commas between; or a release of the zoo, which needs neither.",
     )
     flags.DEFINE_string("model", None, "Model that --weights belong to.")
     flags.DEFINE_integer(
         "num_classes", 0, "Classes that --weights tell apart; 0 for as many as info.json names."
     )
     common.define_model_option()
+    flags.DEFINE_enum(
+        "preprocessing",
+        "auto",
+        ["auto", "data", *PREPROCESSINGS],
+        "Normalisation for --weights with --model: what they expect if they say so, else "
+        "info.json's (auto), info.json's (data), or a published one.",
+    )
 
 
 def load_predictor():
     """The `Predictor` that the flags name.
 
-    Weights without a run directory are taken to expect the normalisation, and to mean the
-    classes, that info.json in --data_dir states; without --data_dir, ImageNet's normalisation.
+    Weights of --model are taken to mean the classes that info.json in --data_dir states, and to
+    expect its normalisation unless they say otherwise; without --data_dir, ImageNet's.
 
     Raises:
         TfsegError: flags that contradict each other, or a model that can't be loaded.
@@ -39,6 +53,9 @@ def load_predictor():
         return load(FLAGS.run_dir)
     if not FLAGS.weights:
         raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
+    common.fetch(FLAGS.weights)
+    if FLAGS.weights in zoo.RELEASES and not FLAGS.model:
+        return load(FLAGS.weights)
     common.require("model")
     info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
     num_classes = FLAGS.num_classes or len((info and info.classes) or [])
@@ -52,4 +69,10 @@ def load_predictor():
             facts.update(classes=info.classes, palette=info.palette)
     options = common.parse_options(FLAGS.model_option)
     spec = ModelSpec(FLAGS.model, num_classes, options, **facts)
-    return load(FLAGS.weights, spec)
+    model = spec.build()
+    chosen = load_weights(model, FLAGS.weights).preprocessing
+    if FLAGS.preprocessing != "auto":
+        chosen = PREPROCESSINGS.get(FLAGS.preprocessing)
+    if chosen:
+        spec = dataclasses.replace(spec, preprocessing=chosen)
+    return Predictor(spec, model)

@@ -1,7 +1,17 @@
-"""Weights: reading, naming, and strict assignment."""
+"""Weights: reading, naming, strict assignment, and the way back to the original names."""
 
 from tfseg.weights.assign import Report, assign
 from tfseg.weights.load import load_weights
+from tfseg.weights.original import save_original, to_original
 from tfseg.weights.own import BEST_WEIGHTS, MODEL_CARD, save_weights
 
-__all__ = ["BEST_WEIGHTS", "MODEL_CARD", "Report", "assign", "load_weights", "save_weights"]
+__all__ = [
+    "BEST_WEIGHTS",
+    "MODEL_CARD",
+    "Report",
+    "assign",
+    "load_weights",
+    "save_original",
+    "save_weights",
+    "to_original",
+]

@@ -3,13 +3,15 @@
 import dataclasses
 import re
 
+import keras
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.models.preprocessing import Preprocessing
+from tfseg.weights.causes import explain
 from tfseg.weights.families import layouts
-
-# The parts of a model that may stay fresh under `new_head`.
-HEADS = ("decoder/", "classifier/")
+from tfseg.weights.layouts import HEADS
+from tfseg.weights.sources import shape_of, without_prefix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +23,15 @@ class Report:
         loaded: {our variable's path: original name}.
         skipped: {original name: reason}.
         fresh: paths of the variables that keep their initial values.
+        preprocessing: `Preprocessing` that the weights were trained with, or None where they take
+            what their data set's info.json says.
     """
 
     layout: str
     loaded: dict
-    skipped: dict
-    fresh: tuple
+    skipped: dict = dataclasses.field(default_factory=dict)
+    fresh: tuple = ()
+    preprocessing: Preprocessing | None = None
 
     def __str__(self):
         parts = [f"loaded {len(self.loaded)} variables ({self.layout} layout)"]
@@ -34,33 +39,55 @@ class Report:
             reasons = "; ".join(sorted(set(self.skipped.values())))
             parts.append(f"left out {len(self.skipped)} entries ({reasons})")
         if self.fresh:
-            parts.append(f"kept {len(self.fresh)} fresh variables ({_some(self.fresh)})")
+            first = ", ".join(self.fresh[:3]) + (", …" if len(self.fresh) > 3 else "")
+            parts.append(f"kept {len(self.fresh)} fresh variables ({first})")
         return ", ".join(parts)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Match:
-    """A source against a model's variables, under one layout."""
+class Match:
+    """A source against a model's variables, under one layout.
+
+    Attributes:
+        layout: the `Layout`.
+        names: {our path: original name, None where the layout has none}.
+        fitting: our paths whose entry has the right shape.
+        missing: our paths that the source has nothing for.
+        unused: original names that no variable takes and no rule skips.
+        skipped: {original name: reason}.
+        wrong: {our path: (shape in the source, shape wanted)}, both in our axes.
+    """
 
     layout: object
-    names: dict  # our path: original name, None where the layout has none
-    missing: list  # our paths that the source has nothing for
-    unused: list  # original names that no variable takes and no rule skips
-    skipped: dict  # original name: reason
-    wrong: dict  # our path: (shape in the source, shape wanted), converted to our axes
-    values: dict  # our path: array
+    names: dict
+    fitting: list
+    missing: list
+    unused: list
+    skipped: dict
+    wrong: dict
 
     @property
     def faults(self):
         return len(self.missing) + len(self.unused) + len(self.wrong)
 
 
+def weights_of(model):
+    """{path: variable} of a model's weights.
+
+    Dropout layers hold the state of their random numbers as variables: those are left out.
+    """
+    return {v.path: v for v in model.variables if "seed_generator" not in v.path}
+
+
 def assign(model, source, new_head=False, origin="the source"):
     """Sets every variable of `model` from `source`.
 
+    Names and shapes are compared before any array is read, and arrays are read one by one.
+
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
-        source: mapping {original name: array}. A common prefix "module." is taken off.
+        source: mapping {original name: array}, such as a `WeightFile`. A common prefix "module."
+            is taken off.
         new_head: the head (decoder or classifier) may differ: a variable of it that doesn't fit
             keeps its fresh value. The encoder must fit all the same.
         origin: where the source came from, for error messages.
@@ -69,10 +96,10 @@ def assign(model, source, new_head=False, origin="the source"):
         A `Report`.
 
     Raises:
-        TfsegError: names or shapes don't fit; no variable was changed.
+        TfsegError: names or shapes don't fit, or an array can't be read; no variable was changed.
     """
-    source = _without_prefix(source)
-    variables = {variable.path: variable for variable in model.variables if _is_weight(variable)}
+    source = without_prefix(source)
+    variables = weights_of(model)
     match = min(
         (_match(layout, variables, source) for layout in layouts(model)), key=lambda m: m.faults
     )
@@ -80,45 +107,39 @@ def assign(model, source, new_head=False, origin="the source"):
     if new_head:
         match, fresh = _forgive_head(match)
     if match.faults:
-        raise TfsegError(_explain(model, match, origin, new_head, source))
-    for path, value in match.values.items():
-        variables[path].assign(value)
-    loaded = {path: match.names[path] for path in match.values}
-    return Report(match.layout.name, loaded, match.skipped, tuple(fresh))
-
-
-def _is_weight(variable):
-    # Dropout layers hold the state of their random numbers as variables.
-    return "seed_generator" not in variable.path
-
-
-def _without_prefix(source):
-    """Takes off "module.", which PyTorch's DataParallel puts before every name."""
-    if source and all(name.startswith("module.") for name in source):
-        return {name.removeprefix("module."): value for name, value in source.items()}
-    return source
+        raise TfsegError(explain(model, match, origin, new_head, source))
+    _set(variables, match, source)
+    return Report(
+        match.layout.name,
+        {path: match.names[path] for path in match.fitting},
+        {**match.skipped, **getattr(source, "ignored", {})},
+        tuple(fresh),
+        match.layout.preprocessing,
+    )
 
 
 def _match(layout, variables, source):
     names = {path: layout.original(path) for path in variables}
     taken = {name: path for path, name in names.items() if name in source}
     skipped = {name: layout.skip_reason(name) for name in source if name not in taken}
-    unused = [name for name, reason in skipped.items() if reason is None]
-    values, wrong = {}, {}
+    fitting, wrong = [], {}
     for name, path in taken.items():
-        value = _convert(source[name], path, tuple(variables[path].shape), layout)
-        if value.shape == tuple(variables[path].shape):
-            values[path] = value
+        wanted = tuple(variables[path].shape)
+        # An array of this shape that takes no memory goes through the same conversion.
+        found = np.broadcast_to(np.float32(0), shape_of(source, name))
+        found = _convert(found, path, wanted, layout).shape
+        if found == wanted:
+            fitting.append(path)
         else:
-            wrong[path] = (value.shape, tuple(variables[path].shape))
-    return _Match(
+            wrong[path] = (found, wanted)
+    return Match(
         layout,
         names,
+        fitting,
         missing=[path for path, name in names.items() if name not in source],
-        unused=unused,
+        unused=[name for name, reason in skipped.items() if reason is None],
         skipped={name: reason for name, reason in skipped.items() if reason is not None},
         wrong=wrong,
-        values=values,
     )
 
 
@@ -149,49 +170,16 @@ def _forgive_head(match):
     return match, fresh
 
 
-def _some(names, count=3):
-    names = list(names)
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
-
-
-def _explain(model, match, origin, new_head, source):
-    """One line: what doesn't fit, with the first names of each side, and the likely cause."""
-    faults = []
-    if match.missing:
-        sought = [match.names[path] or path for path in match.missing]
-        faults.append(f"{len(match.missing)} variables are not in it ({_some(sought)})")
-    if match.unused:
-        faults.append(f"{len(match.unused)} of its entries have no place ({_some(match.unused)})")
-    if match.wrong:
-        shapes = [
-            f"{match.names[path]} is {list(found)}, wanted {list(wanted)}"
-            for path, (found, wanted) in match.wrong.items()
-        ]
-        faults.append(f"{len(shapes)} shapes differ ({_some(shapes, 2)})")
-    cause = _likely_cause(match, new_head, source)
-    return f"weights from {origin} don't fit {_name(model)}: {'; '.join(faults)}; {cause}"
-
-
-def _name(model):
-    return model.name_and_options[0] if hasattr(model, "name_and_options") else model.name
-
-
-def _likely_cause(match, new_head, source):
-    if not source:
-        return "the source is empty"
-    if not match.values:
-        return "no name is known here: most likely it was saved from another kind of model"
-    at_fault = {*match.missing, *match.wrong}
-    heads = {path for path in at_fault if path.startswith(HEADS)}
-    if at_fault == heads and not new_head:
-        counts = [shapes for path, shapes in match.wrong.items() if path.endswith("bias")]
-        if len(counts) == 1:
-            (found,), (wanted,) = counts[0]
-            return (
-                f"it has {found} classes, the model {wanted}: give the model {found}, "
-                "or ask for a new head (new_head)"
-            )
-        return "only the head differs: ask for a new head (new_head) to keep a fresh one"
-    if any("/stem" in path for path in at_fault):
-        return "the stem differs: most likely it belongs to another variant of the encoder"
-    return "most likely it belongs to another model"
+def _set(variables, match, source):
+    """Assigns entry by entry; a file that fails halfway leaves the variables as they were."""
+    before = {}
+    try:
+        for path in match.fitting:
+            variable = variables[path]
+            value = _convert(source[match.names[path]], path, variable.shape, match.layout)
+            before[path] = keras.ops.convert_to_numpy(variable).copy()
+            variable.assign(np.asarray(value, variable.dtype))
+    except BaseException:
+        for path, value in before.items():
+            variables[path].assign(value)
+        raise

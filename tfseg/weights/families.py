@@ -1,7 +1,10 @@
 """The layouts of the original code bases, one function per family."""
 
+import dataclasses
+
 from tfseg.encoders import DRN
-from tfseg.weights import tensorflow1
+from tfseg.models.preprocessing import PREPROCESSINGS
+from tfseg.weights import caffe, extras, tensorflow1
 from tfseg.weights.layouts import BLOCK as _BLOCK
 from tfseg.weights.layouts import PYTORCH_COUNTERS, Layout, OwnLayout
 
@@ -28,6 +31,8 @@ def _drn_encoder(stem, stage):
     )
 
 
+_LINEAR = r"^fc\.weight$"
+
 _DRN_SKIP = (
     PYTORCH_COUNTERS,
     (r"^up\.weight$", "the fixed bilinear upsampling"),
@@ -48,18 +53,22 @@ _DRN_NAMES = {
 def _drn(architecture):
     """The layouts of fyu/drn: the segmenter's (drn segment.py) and the classifier's (drn.py)."""
     classifier, segmenter = _DRN_NAMES[architecture]
+    unused = (extras.drn_c_projections,) if architecture == "C" else ()
     return [
         Layout(
             "DRN segmenter",
             (*_drn_encoder(*segmenter), ("decoder/classifier", "seg")),
             _DRN_SKIP,
             head=r"^seg\.",
+            extras=(extras.counters, *unused, extras.drn_upsampling),
         ),
         Layout(
             "DRN classifier",
             (*_drn_encoder(*classifier), ("classifier", "fc")),
             _DRN_SKIP,
             head=r"^fc\.",
+            linear=_LINEAR if architecture == "A" else r"^$",
+            extras=(extras.counters, *unused),
         ),
     ]
 
@@ -67,7 +76,15 @@ def _drn(architecture):
 def _torchvision():
     stem = (("encoder/stem/conv", "conv1"), ("encoder/stem/bn", "bn1"))
     rules = (*stem, *_residual_rules("layer{stage}"), ("classifier", "fc"))
-    return [Layout("torchvision ResNet", rules, head=r"^fc\.")]
+    return [
+        Layout(
+            "torchvision ResNet",
+            rules,
+            head=r"^fc\.",
+            linear=_LINEAR,
+            extras=(extras.counters,),
+        )
+    ]
 
 
 _ADE20K_SKIP = (
@@ -76,60 +93,76 @@ _ADE20K_SKIP = (
 )
 
 
-def _ade20k():
-    decoder = (
-        # C1
-        ("decoder/reduce/conv", "cbr.0"),
-        ("decoder/reduce/bn", "cbr.1"),
-        # PPM
-        (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm.{n-1}.1"),
-        (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm.{n-1}.2"),
-        ("decoder/fuse/conv", "conv_last.0"),
-        ("decoder/fuse/bn", "conv_last.1"),
-        # deep supervision
-        ("decoder/aux_conv/conv", "cbr_deepsup.0"),
-        ("decoder/aux_conv/bn", "cbr_deepsup.1"),
-        ("decoder/aux_classifier", "conv_last_deepsup"),
-    )
-    upernet = (
-        (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm_conv.{n-1}.0"),
-        (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm_conv.{n-1}.1"),
-        ("decoder/top/conv", "ppm_last_conv.0"),
-        ("decoder/top/bn", "ppm_last_conv.1"),
-        (r"decoder/lateral(?P<n>\d)/conv", "fpn_in.{n-1}.0"),
-        (r"decoder/lateral(?P<n>\d)/bn", "fpn_in.{n-1}.1"),
-        (r"decoder/smooth(?P<n>\d)/conv", "fpn_out.{n-1}.0.0"),
-        (r"decoder/smooth(?P<n>\d)/bn", "fpn_out.{n-1}.0.1"),
-        ("decoder/fuse/conv", "conv_last.0.0"),
-        ("decoder/fuse/bn", "conv_last.0.1"),
-        ("decoder/classifier", "conv_last.1"),
-    )
+_ADE20K_SHARED = (
+    # C1
+    ("decoder/reduce/conv", "cbr.0"),
+    ("decoder/reduce/bn", "cbr.1"),
+    # PPM
+    (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm.{n-1}.1"),
+    (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm.{n-1}.2"),
+    ("decoder/fuse/conv", "conv_last.0"),
+    ("decoder/fuse/bn", "conv_last.1"),
+    # deep supervision
+    ("decoder/aux_conv/conv", "cbr_deepsup.0"),
+    ("decoder/aux_conv/bn", "cbr_deepsup.1"),
+    ("decoder/aux_classifier", "conv_last_deepsup"),
+)
+
+# The decoders' layers in the original code, by our decoder's class.
+_ADE20K_DECODERS = {
+    "C1": ("C1", (*_ADE20K_SHARED, ("decoder/classifier", "conv_last"))),
     # nn.Sequential numbers dropout, too, so that PPM's last convolution is its fifth entry.
-    names = {
-        "C1": (*decoder, ("decoder/classifier", "conv_last")),
-        "PPM": (*decoder, ("decoder/classifier", "conv_last.4")),
-        "UPerNet": upernet,
-    }
+    "PPM": ("PPM", (*_ADE20K_SHARED, ("decoder/classifier", "conv_last.4"))),
+    "UPerNet": (
+        "UPerNet",
+        (
+            (r"decoder/pooling/branch(?P<n>\d)/conv", "ppm_conv.{n-1}.0"),
+            (r"decoder/pooling/branch(?P<n>\d)/bn", "ppm_conv.{n-1}.1"),
+            ("decoder/top/conv", "ppm_last_conv.0"),
+            ("decoder/top/bn", "ppm_last_conv.1"),
+            (r"decoder/lateral(?P<n>\d)/conv", "fpn_in.{n-1}.0"),
+            (r"decoder/lateral(?P<n>\d)/bn", "fpn_in.{n-1}.1"),
+            (r"decoder/smooth(?P<n>\d)/conv", "fpn_out.{n-1}.0.0"),
+            (r"decoder/smooth(?P<n>\d)/bn", "fpn_out.{n-1}.0.1"),
+            ("decoder/fuse/conv", "conv_last.0.0"),
+            ("decoder/fuse/bn", "conv_last.0.1"),
+            ("decoder/classifier", "conv_last.1"),
+        ),
+    ),
+}
+
+
+def _ade20k(decoder=None):
+    """The whole model's names, and those of its two files, in which the prefixes are missing."""
     encoder = (
         (r"encoder/stem(?P<n>\d)/conv", "conv{n}"),
         (r"encoder/stem(?P<n>\d)/bn", "bn{n}"),
         *_residual_rules("layer{stage}"),
     )
-    return [
-        Layout(
-            f"ADE20K {name}",
-            (
-                *((path, f"encoder.{template}") for path, template in encoder),
-                *((path, f"decoder.{template}") for path, template in rules),
-            ),
-            _ADE20K_SKIP,
-            head=r"^decoder\.",
-        )
-        for name, rules in names.items()
-    ] + [Layout("ADE20K classifier", (*encoder, ("classifier", "fc")), _ADE20K_SKIP, head=r"^fc\.")]
+    name, rules = _ADE20K_DECODERS.get(decoder, ("classifier", (("classifier", "fc"),)))
+    files = Layout(
+        f"ADE20K {name}{' files' if decoder in _ADE20K_DECODERS else ''}",
+        (*encoder, *rules),
+        _ADE20K_SKIP,
+        head=r"^(fc|cbr|conv_last|ppm|fpn)",
+        preprocessing=PREPROCESSINGS["ade20k"],
+        linear=_LINEAR,
+        extras=(extras.counters, extras.sync_batch_norm),
+    )
+    if decoder not in _ADE20K_DECODERS:
+        return [files]
+    prefixed = (
+        *((path, f"encoder.{template}") for path, template in encoder),
+        *((path, f"decoder.{template}") for path, template in rules),
+    )
+    whole = dataclasses.replace(
+        files, name=f"ADE20K {name}", rules=prefixed, head=r"^decoder\.", linear=r"^$"
+    )
+    return [whole, files]
 
 
-def _deeplab(prefix):
+def _deeplab(prefix, decoder=None):
+    """kazuto1011/deeplab-pytorch; all under \"base.\" in its multi-scale wrapper."""
     units = {"conv1": "reduce", "conv2": "conv3x3", "conv3": "increase", "projection": "shortcut"}
     block = prefix + "layer{stage+1}.block{block}"
     convs = {
@@ -155,25 +188,46 @@ def _deeplab(prefix):
             for ours, theirs in convs.items()
         ),
     ]
-    heads = {"v1/v2": "fc", "v3": "fc2", "v3+": "fc2.conv3"}
+    version, head = _DEEPLAB_HEADS.get(decoder, ("v1/v2", "fc"))
+    return Layout(
+        f"DeepLab {version}{' MSC' if prefix else ''}",
+        (*shared, ("decoder/classifier", prefix + head)),
+        head=rf"^{prefix}(aspp|fc|reduce)",
+        preprocessing=PREPROCESSINGS["caffe"],
+        extras=(extras.counters,),
+    )
+
+
+# our decoder's class: (version, the original name of its classifier)
+_DEEPLAB_HEADS = {"DeepLabV3": ("v3", "fc2"), "DeepLabV3Plus": ("v3+", "fc2.conv3")}
+
+
+def family(style, depth=None, blocks=None, decoder=None):
+    """The foreign layouts of a kind of encoder.
+
+    Args:
+        style: a DRN's architecture ("A", "C", "D") or a ResNet's style.
+        depth, blocks: a ResNet's depth, and its blocks per stage.
+        decoder: class name of the decoder above it, or None.
+    """
+    if style in _DRN_NAMES:
+        return _drn(style)
+    if style == "ade20k":
+        return _ade20k(decoder)
+    if style == "torchvision":
+        return _torchvision()
     return [
-        Layout(
-            f"DeepLab {version}{' MSC' if prefix else ''}",
-            (*shared, ("decoder/classifier", prefix + head)),
-            head=rf"^{prefix}(aspp|fc|reduce)",
-        )
-        for version, head in heads.items()
+        *(_deeplab(prefix, decoder) for prefix in ("", "base.")),
+        *tensorflow1.layouts(depth, blocks),
+        *caffe.layouts(),
     ]
 
 
 def layouts(model):
     """The layouts that may fit `model`, the own one first."""
     encoder = getattr(model, "encoder", model)
+    decoder = type(getattr(model, "decoder", None)).__name__
     if isinstance(encoder, DRN):
-        return [OwnLayout(), *_drn(encoder.architecture)]
-    families = {
-        "ade20k": _ade20k,
-        "torchvision": _torchvision,
-        "caffe": lambda: [*_deeplab(""), *_deeplab("base."), *tensorflow1.layouts(encoder.depth, encoder.get_config()["blocks"])],
-    }
-    return [OwnLayout(), *families[encoder.style]()]
+        return [OwnLayout(), *family(encoder.architecture)]
+    config = encoder.get_config()
+    return [OwnLayout(), *family(encoder.style, encoder.depth, config["blocks"], decoder)]

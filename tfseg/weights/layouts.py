@@ -8,6 +8,11 @@ expression over the path without its last part, and a template of the original l
 import dataclasses
 import re
 
+from tfseg.models.preprocessing import Preprocessing
+
+# The parts of a model that may stay fresh under `new_head`.
+HEADS = ("decoder/", "classifier/")
+
 BLOCK = r"encoder/stage(?P<stage>\d+)_block(?P<block>\d+)"
 
 PYTORCH_LEAVES = {
@@ -36,6 +41,10 @@ class Layout:
         arrays: {last part of our path: function from the original array to ours}.
         kernels: axis order of convolution kernels, "OIHW" (PyTorch, Caffe) or "HWIO".
         head: expression over the original names of the head, which a new head may replace.
+        preprocessing: `Preprocessing` that all weights of this layout were trained with, or None
+            where it depends on the data set.
+        linear: expression over the original names of 1x1 convolutions that are matrices there.
+        extras: functions from {original name: array} to entries that the original has besides.
     """
 
     name: str
@@ -47,6 +56,9 @@ class Layout:
     separator: str = "."
     variables: tuple = ()
     arrays: dict = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+    linear: str = r"^$"
+    extras: tuple = ()
 
     def original(self, path):
         """The original name of the variable at `path`, or None where the layout has none."""

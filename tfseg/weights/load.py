@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 
+from tfseg.errors import TfsegError
 from tfseg.weights.assign import assign
-from tfseg.weights.own import is_own, read_own
+from tfseg.weights.own import is_own, load_own
+from tfseg.weights.sources import Joined
 
 
 def load_weights(model, source, new_head=False):
@@ -12,8 +14,13 @@ def load_weights(model, source, new_head=False):
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
-        source: a mapping {original name: array} in the names of the original code base, or the
-            path of a .weights.h5 file, a .keras file or a run directory.
+        source: where they come from:
+            a mapping {original name: array} in the names of the original code base;
+            the path of a file: PyTorch, safetensors, .caffemodel, a TensorFlow 1 checkpoint,
+            .weights.h5, .keras, or a run directory;
+            a list of such mappings and foreign files that together hold the model, such as
+            ADE20K's encoder and decoder, or its text with commas between the paths;
+            the name of a release in `tfseg.zoo`, which is downloaded once.
         new_head: what doesn't fit in the head (decoder or classifier) keeps its fresh values: for
             another number of classes, or to start a segmenter from a classifier.
 
@@ -25,9 +32,44 @@ def load_weights(model, source, new_head=False):
     """
     if isinstance(source, Mapping):
         return assign(model, source, new_head)
+    if not isinstance(source, list | tuple):
+        source = _split(source)
+    if not source:
+        raise TfsegError("no file of weights is named")
+    if len(source) == 1:
+        return _load_one(model, source[0], new_head)
+    parts = {}
+    for number, part in enumerate(source, 1):
+        origin = f"part {number}" if isinstance(part, Mapping) else os.fspath(part)
+        parts[origin] = part if isinstance(part, Mapping) else _open(part)
+    return assign(model, Joined(parts), new_head, ", ".join(parts))
+
+
+def _split(source):
+    text = os.fspath(source)
+    if "," not in text or os.path.exists(text):
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _load_one(model, source, new_head):
+    from tfseg import zoo
+
+    if isinstance(source, Mapping):
+        return assign(model, source, new_head)
     path = os.path.expanduser(os.fspath(source))
+    if not os.path.exists(path) and path in zoo.RELEASES:
+        path = zoo.prepare(path)
     if is_own(path):
-        return assign(model, read_own(path, model), new_head, path)
+        return load_own(model, path, new_head)
+    return assign(model, _open(path), new_head, path)
+
+
+def _open(path):
+    path = os.path.expanduser(os.fspath(path))
+    if is_own(path):
+        raise TfsegError(f"{path} holds a whole model: it can't be one of several files")
+    # The readers import TensorFlow.
     from tfseg.weights.readers import read
 
-    return assign(model, read(path), new_head, path)
+    return read(path)

@@ -1,5 +1,6 @@
 """Our own files: .weights.h5, .keras, and run directories."""
 
+import dataclasses
 import json
 import os
 
@@ -8,17 +9,25 @@ import keras
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
-from tfseg.models import Classifier, ModelSpec, create_classifier, create_model
+from tfseg.models import Classifier, ModelSpec, Preprocessing, create_classifier, create_model
+from tfseg.weights.assign import Report, assign, weights_of
 
 BEST_WEIGHTS = "best.weights.h5"
 MODEL_CARD = "model.json"
 _RECIPE = "tfseg_model"
+# Options that change neither a model's variables nor what they stand for.
+_HARMLESS = ("freeze_batch_norm", "sync_batch_norm", "batch_norm_momentum")
 
 
-def save_weights(model, path):
+def save_weights(model, path, preprocessing=None):
     """Writes a model's weights as a Keras .weights.h5 file that also says which model they fit.
 
     The file appears under its name only when it is complete.
+
+    Args:
+        model: a `Segmenter` or `Classifier`.
+        path: of the file.
+        preprocessing: the `Preprocessing` that the weights expect, to be kept with them.
 
     Raises:
         TfsegError: the file can't be written, or its name doesn't end in ".weights.h5".
@@ -31,6 +40,7 @@ def save_weights(model, path):
         "name": name,
         "num_classes": model.num_classes,
         "options": options,
+        "preprocessing": preprocessing and preprocessing.to_dict(),
     }
     with replacing(path) as temporary:
         try:
@@ -46,49 +56,108 @@ def is_own(path):
     return os.path.isdir(path) or str(path).endswith((".weights.h5", ".keras"))
 
 
-def read_own(path, model):
-    """The variables in one of our files as {variable path: array}.
+def load_own(model, path, new_head=False):
+    """Sets the weights of `model` from one of our files.
 
     Args:
-        path: a run directory, a .weights.h5 or a .keras file.
-        model: the model that the weights are for; a .weights.h5 that doesn't say what it belongs
-            to is read as one of this kind.
+        model: a `Segmenter`, `Classifier` or `Encoder`.
+        path: a run directory, a .weights.h5 or a .keras file. A .weights.h5 that doesn't say what
+            it belongs to is read as one of this kind of model.
+        new_head: as for `assign`.
+
+    Returns:
+        A `Report`, with the preprocessing that the file or a model.json beside it states.
 
     Raises:
-        TfsegError: the file is missing, damaged, or fits no model.
+        TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
+    card = None
     if os.path.isdir(path):
-        return _read_run(path)
+        path, card = _in_run(path)
     if not os.path.isfile(path):
         raise TfsegError(f"there is no file {path}")
     try:
         if str(path).endswith(".keras"):
             source = keras.models.load_model(path, compile=False)
+            return assign(model, _values(source), new_head, path)
+        recipe = _read_recipe(path, card)
+        if recipe is None or _fits(recipe, model):
+            report = _load_in_place(model, path)
         else:
-            source = _built_for(path, model)
+            create = create_classifier if recipe["classifier"] else create_model
+            source = create(recipe["name"], recipe["num_classes"], **recipe["options"])
             source.load_weights(path)
+            report = assign(model, _values(source), new_head, path)
     except TfsegError:
         raise
     except Exception as error:  # Keras has no one type for "this file doesn't fit"
         reason = " ".join(str(error).split())[:200]
         raise TfsegError(f"can't read the weights in {path}: {reason}") from error
-    return {variable.path: variable.numpy() for variable in source.variables}
+    preprocessing = (recipe or {}).get("preprocessing")
+    preprocessing = preprocessing and Preprocessing.from_dict(preprocessing)
+    return dataclasses.replace(report, preprocessing=preprocessing)
 
 
-def _read_run(path):
-    weights = os.path.join(path, BEST_WEIGHTS)
-    if not os.path.isfile(os.path.join(path, MODEL_CARD)):
-        raise TfsegError(f"{path} is not a run directory: it has no {MODEL_CARD}")
+def _values(model):
+    return {path: variable.numpy() for path, variable in weights_of(model).items()}
+
+
+def _in_run(folder):
+    """The paths of a run directory's best weights and of its model.json."""
+    card, weights = os.path.join(folder, MODEL_CARD), os.path.join(folder, BEST_WEIGHTS)
+    if not os.path.isfile(card):
+        raise TfsegError(f"{folder} is not a run directory: it has no {MODEL_CARD}")
     if not os.path.isfile(weights):
-        raise TfsegError(f"{path} has no {BEST_WEIGHTS} yet: it is written at the first validation")
-    return read_own(weights, ModelSpec.load(os.path.join(path, MODEL_CARD)).build())
+        raise TfsegError(
+            f"{folder} has no {BEST_WEIGHTS} yet: it is written at the first validation"
+        )
+    return weights, card
 
 
-def _built_for(path, model):
-    """A model of the kind whose weights the file says it holds."""
+def _read_recipe(path, card=None):
+    """What a .weights.h5 says of its model, completed from the model.json of its run."""
     with h5py.File(path, "r") as file:
         recipe = json.loads(file.attrs.get(_RECIPE, "null"))
-    if recipe is None:
-        return type(model).from_config(model.get_config())
-    create = create_classifier if recipe["classifier"] else create_model
-    return create(recipe["name"], recipe["num_classes"], **recipe["options"])
+    if card:
+        spec = ModelSpec.load(card)
+        stated = {
+            "classifier": False,
+            "name": spec.name,
+            "num_classes": spec.num_classes,
+            "options": spec.options,
+            "preprocessing": spec.preprocessing.to_dict(),
+        }
+        recipe = {**stated, **{k: v for k, v in (recipe or {}).items() if v is not None}}
+    return recipe
+
+
+def _fits(recipe, model):
+    """Whether the file's model is `model`, so that Keras may read the one into the other.
+
+    Keras numbers layers by their class, so that it would take a block for another where the
+    numbers of blocks differ; nothing less than the same recipe will do.
+    """
+    if not hasattr(model, "name_and_options"):
+        return False
+    name, options = model.name_and_options
+    return recipe["classifier"] == isinstance(model, Classifier) and (
+        (recipe["name"], recipe["num_classes"], _essential(recipe["options"]))
+        == (name, model.num_classes, _essential(options))
+    )
+
+
+def _essential(options):
+    # As JSON has it: tuples are lists.
+    return json.dumps({k: v for k, v in options.items() if k not in _HARMLESS}, sort_keys=True)
+
+
+def _load_in_place(model, path):
+    """Lets Keras read the file into the model, and undoes it where Keras stops halfway."""
+    before = _values(model)
+    try:
+        model.load_weights(path)
+    except BaseException:
+        for name, variable in weights_of(model).items():
+            variable.assign(before[name])
+        raise
+    return Report("tfseg", {name: name for name in before})

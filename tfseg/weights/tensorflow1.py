@@ -5,8 +5,12 @@ tensorflow-deeplab-resnet, which has Caffe's names. The smoothing filters of eit
 named fix_w (smooth_GI and smooth_SSC), w_avg, c_vector, w_gauss_value and gauss_sigma.
 """
 
+import dataclasses
+
 import numpy as np
 
+from tfseg.models.preprocessing import PREPROCESSINGS
+from tfseg.weights import caffe
 from tfseg.weights.layouts import BLOCK, Layout
 
 _STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -14,6 +18,7 @@ _LEAVES = {"kernel": "weights", "bias": "biases", "ssc": "fix_w", "mixing": "fix
 
 _SKIP = (
     (r"(^|/)Momentum$|^global_step$", "state of the original optimizer"),
+    (r"(^|/)mean_rgb$", "the mean that is subtracted from images"),
     (r"(^|/)w_gauss_value(_\d+)?$", "zeros that the fixed Gaussian is added to"),
     (r"(^|/)gauss_sigma$", "a sigma that cancels in the original's normalisation"),
 )
@@ -48,6 +53,7 @@ _SHARED = (("encoder/smoothing/factors", "c_vector"),)
 
 
 def _slim(depth):
+    """DeepLab v2 over TF-slim's encoder, and TF-slim's own classifier."""
     network = f"resnet_v1_{depth}"
     unit = f"{network}/block{{stage}}/unit_{{block}}/bottleneck_v1"
     # A second tf.Variable of a name in a scope gets a number, and all units of a block share one.
@@ -55,15 +61,14 @@ def _slim(depth):
         (r"encoder/stage(?P<stage>\d)_block1/.*/average", f"{network}/block{{stage}}/w_avg"),
         (rf"{BLOCK}/.*/average", f"{network}/block{{stage}}/w_avg_{{block-1}}"),
     )
-    return Layout(
+    encoder = (
+        ("encoder/stem/(conv|bn)", f"{network}/conv1"),
+        (rf"{BLOCK}/(?P<conv>conv\d)/(conv|bn)", f"{unit}/{{conv}}"),
+        (rf"{BLOCK}/projection/(conv|bn)", f"{unit}/shortcut"),
+    )
+    segmenter = Layout(
         "TF-slim",
-        (
-            ("encoder/stem/(conv|bn)", f"{network}/conv1"),
-            (rf"{BLOCK}/(?P<conv>conv\d)/(conv|bn)", f"{unit}/{{conv}}"),
-            (rf"{BLOCK}/projection/(conv|bn)", f"{unit}/shortcut"),
-            (r"decoder/branch(?P<n>\d)", "decoder/aspp/conv{n}"),
-            ("classifier", f"{network}/logits"),
-        ),
+        (*encoder, (r"decoder/branch(?P<n>\d)", "decoder/aspp/conv{n}")),
         _SKIP,
         {**_LEAVES, **{name: f"BatchNorm/{name}" for name in _STATISTICS}},
         kernels="HWIO",
@@ -71,20 +76,23 @@ def _slim(depth):
         separator="/",
         variables=(*_SHARED, *averages),
         arrays=_ARRAYS,
+        # The code feeds BGR also to these weights, which TF-slim trained on RGB.
+        preprocessing=PREPROCESSINGS["caffe"],
     )
+    classifier = dataclasses.replace(
+        segmenter,
+        name="TF-slim classifier",
+        rules=(*encoder, ("classifier", f"{network}/logits")),
+        preprocessing=PREPROCESSINGS["slim"],
+    )
+    return [classifier, segmenter]
 
 
 def _caffe_names(blocks):
     """`blocks`: of each stage, for the numbers of average filters, which stand in no scope."""
-    # Caffe's ResNet-101 letters the blocks of a stage, or numbers all but the first of a long one.
-    letters = [("1", "a"), ("2", "b"), ("3", "c")]
-    numbers = [("1", "a"), (r"(?P<block>\d+)", "b{block-1}")]
-    units = {"conv1": "2a", "conv2": "2b", "conv3": "2c", "projection": "1"}
     rules = tuple(
-        (rf"encoder/stage{stage}_block{block}/{ours}/{part}", f"{kind}{stage + 1}{name}_branch{n}")
-        for stage, names in enumerate((letters, numbers, numbers, letters), 1)
-        for block, name in names
-        for ours, n in units.items()
+        (f"{unit}/{part}", kind + name)
+        for unit, name in caffe.units()
         for part, kind in (("conv", "res"), ("bn", "bn"))
     )
     averages = (
@@ -107,6 +115,7 @@ def _caffe_names(blocks):
         separator="/",
         variables=(*_SHARED, *averages),
         arrays=_ARRAYS,
+        preprocessing=PREPROCESSINGS["caffe"],
     )
 
 
@@ -117,4 +126,4 @@ def layouts(depth, blocks):
         depth: the ResNet's depth.
         blocks: its blocks per stage.
     """
-    return [_slim(depth), _caffe_names(blocks)]
+    return [*_slim(depth), _caffe_names(blocks)]

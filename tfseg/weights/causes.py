@@ -1,0 +1,117 @@
+"""What to say about weights that don't fit: what is wrong, and most likely why."""
+
+import functools
+import re
+
+from tfseg.encoders import drn, resnet
+from tfseg.weights.families import family
+from tfseg.weights.layouts import HEADS
+
+
+def explain(model, match, origin, new_head, source):
+    """One line: what doesn't fit, with the first names of each side, and the likely cause.
+
+    Args:
+        model: the model.
+        match: the best `Match`.
+        origin: where the source came from.
+        new_head: whether the head was allowed to differ.
+        source: {original name: array}.
+    """
+    faults = []
+    if match.missing:
+        sought = [match.names[path] or path for path in match.missing]
+        faults.append(f"{len(match.missing)} variables are not in it ({_some(sought)})")
+    if match.unused:
+        faults.append(f"{len(match.unused)} of its entries have no place ({_some(match.unused)})")
+    if match.wrong:
+        shapes = [
+            f"{match.names[path]} is {list(found)}, wanted {list(wanted)}"
+            for path, (found, wanted) in match.wrong.items()
+        ]
+        faults.append(f"{len(shapes)} shapes differ ({_some(shapes, 2)})")
+    cause = _likely_cause(match, new_head, source)
+    return f"weights from {origin} don't fit {_name(model)}: {'; '.join(faults)}; {cause}"
+
+
+def _some(names, count=3):
+    names = list(names)
+    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
+
+
+def _name(model):
+    return model.name_and_options[0] if hasattr(model, "name_and_options") else model.name
+
+
+def _likely_cause(match, new_head, source):
+    if not source:
+        return "the source is empty"
+    at_fault = {*match.missing, *match.wrong}
+    in_head = all(path.startswith(HEADS) for path in at_fault)
+    in_head = in_head and all(re.search(match.layout.head, name) for name in match.unused)
+    if match.fitting and in_head and not new_head:
+        return _head_cause(match)
+    encoders = encoders_in(source)
+    if encoders:
+        stem = " (the stems differ)" if any("/stem" in path for path in at_fault) else ""
+        return f"its layers are those of {' or '.join(encoders)}{stem}"
+    if not match.fitting:
+        return "no name is known here: most likely it was saved from another kind of model"
+    if any("/stem" in path for path in at_fault):
+        return "the stem differs: most likely it belongs to another variant of the encoder"
+    return "most likely it belongs to another model"
+
+
+def _head_cause(match):
+    counts = {shapes for path, shapes in match.wrong.items() if path.endswith("/bias")}
+    if not match.missing and len(counts) == 1:
+        (((found,), (wanted,)),) = counts
+        return (
+            f"it has {found} classes, the model {wanted}: give the model {found}, "
+            "or ask for a new head (new_head)"
+        )
+    return (
+        "only the head differs, as a classifier's from a segmenter's: ask for a new head "
+        "(new_head) to keep a fresh one"
+    )
+
+
+def encoders_in(source):
+    """Names of the encoders whose convolutions, all of them, are in {original name: array}."""
+    found = {}
+    for name, kernels in _signatures():
+        if kernels and kernels <= source.keys():
+            found[name] = max(found.get(name, 0), len(kernels))
+    return [name for name, count in found.items() if count == max(found.values())]
+
+
+@functools.cache
+def _signatures():
+    """[(encoder's name, the original names of all its convolutions)], a row per layout."""
+    rows = []
+    for name, (architecture, block, blocks) in drn.VARIANTS.items():
+        end = {"A": block, "C": "basic", "D": "conv"}[architecture]
+        units = [block] * 4 if architecture == "A" else [end, end, *[block] * 4, end, end]
+        rows.append((name, family(architecture), ["stem"], units, blocks))
+    for depth, (block, blocks) in resnet.DEPTHS.items():
+        for style, suffix in (("ade20k", ""), ("torchvision", "_v1"), ("caffe", "_caffe")):
+            stems = ["stem1", "stem2", "stem3"] if style == "ade20k" else ["stem"]
+            layouts = family(style, depth, blocks)
+            rows.append((f"resnet{depth}{suffix}", layouts, stems, [block] * 4, blocks))
+    return [
+        (name, {layout.original(path) for path in _kernels(stems, units, blocks)} - {None})
+        for name, layouts, stems, units, blocks in rows
+        for layout in layouts
+    ]
+
+
+def _kernels(stems, units, blocks):
+    """Our paths of an encoder's convolutions, projections left out."""
+    layers = {"conv": [""], "basic": ["/conv1", "/conv2"], "bottleneck": ["/conv1", "/conv3"]}
+    paths = [f"encoder/{stem}/conv/kernel" for stem in stems]
+    for stage, (unit, count) in enumerate(zip(units, blocks, strict=True), 1):
+        word = "conv" if unit == "conv" else "block"
+        for number in range(1, count + 1):
+            unit_path = f"encoder/stage{stage}_{word}{number}"
+            paths += [f"{unit_path}{layer}/conv/kernel" for layer in layers[unit]]
+    return paths

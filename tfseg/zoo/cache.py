@@ -1,0 +1,151 @@
+"""From a release's name to a file of ours: get the files, check them, convert them once."""
+
+import contextlib
+import os
+import shutil
+import tarfile
+import urllib.parse
+import zipfile
+
+from absl import logging
+
+from tfseg.data.catalog import DATASETS
+from tfseg.errors import TfsegError, unknown
+from tfseg.files import replacing
+from tfseg.models import ModelSpec, Preprocessing, create_classifier
+from tfseg.weights import BEST_WEIGHTS, MODEL_CARD, load_weights, save_weights
+from tfseg.zoo.download import download, verify
+from tfseg.zoo.releases import RELEASES
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes may then download the same file twice
+    fcntl = None
+
+
+def home():
+    """The folder that keeps downloads and converted weights: $TFSEG_HOME or ~/.cache/tfseg."""
+    return os.path.expanduser(os.environ.get("TFSEG_HOME") or "~/.cache/tfseg")
+
+
+def prepare(name, progress=None):
+    """Makes sure that a release is there in our format; without network once it is.
+
+    Args:
+        name: a key of `RELEASES`.
+        progress: function (file name, bytes so far, bytes in all or None), called as they come.
+
+    Returns:
+        The path of its .weights.h5 file. A segmenter's has its model.json beside it.
+
+    Raises:
+        TfsegError: no such release; or its files can't be downloaded, aren't the published ones,
+            or have to be fetched by hand.
+    """
+    if name not in RELEASES:
+        raise unknown("release", name, RELEASES)
+    release, folder = RELEASES[name], os.path.join(home(), name)
+    weights = os.path.join(folder, BEST_WEIGHTS)
+    if os.path.isfile(weights):
+        return weights
+    with _lock(folder):
+        if not os.path.isfile(weights):
+            paths = [_get(name, release, file, folder, progress) for file in release.files]
+            try:
+                _convert(release, paths, folder)
+            finally:
+                # Not needed any more, or not what they should be. What can't be had again stays.
+                for file, path in zip(release.files, paths, strict=True):
+                    if file.url:
+                        os.unlink(path)
+    return weights
+
+
+@contextlib.contextmanager
+def _lock(folder):
+    """Only one process at a time in a release's folder."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, ".lock"), "w") as file:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise TfsegError(f"can't use {folder}: {error.strerror or error}") from error
+
+
+def _get(name, release, file, folder, progress):
+    """The path of a release's file, downloaded if it isn't there."""
+    path = os.path.join(folder, file.name)
+    if os.path.isfile(path):
+        if not file.member:
+            verify(path, file.sha256, file.size)
+        return path
+    # Of an archive, the digest and size are the archive's.
+    target = os.path.join(folder, file.url.rpartition("/")[2]) if file.member else path
+    if not os.path.isfile(target):
+        download(
+            _url(name, release, file, path),
+            target,
+            file.sha256,
+            file.size,
+            progress and (lambda done, total: progress(os.path.basename(target), done, total)),
+        )
+    if file.member:
+        _extract(target, file.member, path)
+        os.unlink(target)
+    return path
+
+
+def _url(name, release, file, path):
+    mirror = os.environ.get("TFSEG_MIRROR")
+    if mirror:
+        theirs = file.url.rpartition("/")[2] if file.member else file.name
+        return "/".join([mirror.rstrip("/"), name, urllib.parse.quote(theirs)])
+    if not file.url:
+        raise TfsegError(
+            f"{file.name} of {name} can't be downloaded automatically: get it from {release.page} "
+            f"and put it at {path}, or set TFSEG_MIRROR"
+        )
+    return file.url
+
+
+def _extract(archive, member, path):
+    """Writes one member of a .zip or .tar.gz archive to `path`."""
+    try:
+        with contextlib.ExitStack() as stack, replacing(path) as temporary:
+            if zipfile.is_zipfile(archive):
+                opened = stack.enter_context(zipfile.ZipFile(archive))
+                source = stack.enter_context(opened.open(member))
+            else:
+                opened = stack.enter_context(tarfile.open(archive))
+                source = stack.enter_context(opened.extractfile(member))
+            with open(temporary, "wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    except (KeyError, EOFError, AttributeError, zipfile.BadZipFile, tarfile.TarError) as error:
+        os.unlink(archive)
+        raise TfsegError(f"{archive} is no archive with {member} in it: it was removed") from error
+
+
+def _convert(release, paths, folder):
+    """Writes model.json and the weights, which come last: they are what says "ready"."""
+    logging.info("converting %s", ", ".join(os.path.basename(path) for path in paths))
+    preprocessing = release.preprocessing or Preprocessing()
+    if release.classifier:
+        model = create_classifier(release.model, release.num_classes, **release.options)
+    else:
+        dataset = DATASETS.get(release.dataset)
+        named = dataset is not None and len(dataset.classes) == release.num_classes
+        spec = ModelSpec(
+            release.model,
+            release.num_classes,
+            release.options,
+            preprocessing,
+            classes=list(dataset.classes) if named else None,
+            palette=[list(colour) for colour in dataset.palette] if named else None,
+        )
+        model = spec.build()
+    logging.info("%s", load_weights(model, paths))
+    if not release.classifier:
+        spec.save(os.path.join(folder, MODEL_CARD))
+    save_weights(model, os.path.join(folder, BEST_WEIGHTS), preprocessing)
