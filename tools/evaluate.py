@@ -2,12 +2,18 @@
 
     python tools/evaluate.py --run_dir=runs/camvid --data_dir=data/camvid --split=val
 
-Prints per-class scores and writes metrics.json, with its protocol, to RUN_DIR/eval/SPLIT.
+Prints per-class scores and writes metrics.json, with its protocol, to RUN_DIR/eval/SPLIT. ADE20K's
+protocol, with several sizes of the image:
+
+    python tools/evaluate.py … --eval_short_sides=300,400,500,600 --padding_constant=8 \
+        --absent_classes=zero
 """
 
+import contextlib
 import os
 
 import common
+import protocol
 import trained_model
 from absl import flags
 from tqdm import tqdm
@@ -15,6 +21,7 @@ from tqdm import tqdm
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Evaluator, report
+from tfseg.evaluation.panels import PanelWriter
 from tfseg.training.strategy import create_strategy, is_chief
 from tfseg.weights import BEST_WEIGHTS
 
@@ -22,6 +29,16 @@ FLAGS = flags.FLAGS
 
 trained_model.define()
 common.define_data(split="val")
+protocol.define()
+flags.DEFINE_enum(
+    "absent_classes",
+    "skip",
+    ["skip", "zero"],
+    "Whether the means leave out classes that occur nowhere, or count them 0.",
+)
+flags.DEFINE_bool(
+    "visualize", False, "Also write each image, its truth and prediction side by side, to panels/."
+)
 flags.DEFINE_string(
     "output_dir",
     None,
@@ -53,16 +70,27 @@ def main():
     evaluator = Evaluator(
         predictor.model,
         spec.preprocessing,
+        protocol=protocol.read(),
         ignore_label=info.ignore_label,
         label_map=info.label_map,
         strategy=strategy,
     )
+    output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
+    panels = contextlib.nullcontext()
+    if FLAGS.visualize:
+        panels = PanelWriter(
+            image_list,
+            os.path.join(output_dir, "panels"),
+            predictor.palette,
+            label_map=info.label_map,
+            ignore_label=info.ignore_label,
+        )
     quiet = None if is_chief(strategy) else True  # None: a bar on a terminal alone
-    with tqdm(total=len(image_list), unit="image", disable=quiet) as bar:
-        matrix = evaluator(image_list, lambda done, _: bar.update(done - bar.n))
+    with panels as draw, tqdm(total=len(image_list), unit="image", disable=quiet) as bar:
+        matrix = evaluator(image_list, lambda done, _: bar.update(done - bar.n), draw)
     if not is_chief(strategy):
         return
-    protocol = {
+    facts = {
         **evaluator.inference.protocol,
         "ignore_label": info.ignore_label,
         "label_map": info.label_map,
@@ -71,14 +99,19 @@ def main():
         "images": len(image_list),
         "model": spec.name,
         "model_options": spec.options,
-        "weights": os.path.abspath(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
+        "weights": _absolute(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
     }
-    values = report.metrics(matrix, info.classes or spec.classes, protocol)
-    output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
+    classes = info.classes or spec.classes
+    values = report.metrics(matrix, classes, facts, FLAGS.absent_classes)
     path = os.path.join(output_dir, "metrics.json")
     report.write(path, values)
     print(report.table(values))
     print(f"\nwritten to {path}")
+
+
+def _absolute(weights):
+    # Several files, and releases of the zoo, have no one path.
+    return os.path.abspath(weights) if os.path.exists(weights) else weights
 
 
 if __name__ == "__main__":

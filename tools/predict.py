@@ -13,12 +13,15 @@ Photos are turned upright as their EXIF orientation says.
 import sys
 
 import common
+import protocol
 import trained_model
 from absl import flags
 from tqdm import tqdm
 
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import OUTPUTS, find_images, predict_files
+from tfseg.evaluation.report import class_shares
+from tfseg.predictor import Predictor
 
 FLAGS = flags.FLAGS
 
@@ -27,6 +30,8 @@ flags.DEFINE_string(
     "data_dir", None, "With --weights: the folder whose info.json has normalisation and palette."
 )
 flags.DEFINE_string("output_dir", None, "Folder for the results.")
+protocol.define()
+flags.DEFINE_bool("print_shares", False, "Print each class's share of each image.")
 flags.DEFINE_multi_enum("outputs", list(OUTPUTS), OUTPUTS, "What to write.")
 
 
@@ -35,13 +40,19 @@ def main(inputs):
     if not inputs:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
     names = find_images(inputs)
+    views = protocol.read()
     predictor = trained_model.load_predictor()
+    predictor = Predictor(predictor.spec, predictor.model, views)
     failures = 0
     results = predict_files(predictor, names, FLAGS.output_dir, FLAGS.outputs)
-    for _, message in tqdm(results, total=len(names), unit="image", disable=None):
+    for path, labels, message in tqdm(results, total=len(names), unit="image", disable=None):
         if message:
             failures += 1
             tqdm.write(f"error: {message}", file=sys.stderr)
+        elif FLAGS.print_shares:
+            shares = class_shares(labels, predictor.spec.classes)
+            lines = [path, *(f"  {name}: {share:.2%}" for name, share in shares)]
+            tqdm.write("\n".join(lines), file=sys.stdout)
     done = len(names) - failures
     folders = ", ".join(f"{kind}/" for kind in FLAGS.outputs)
     print(f"predicted {done} of {len(names)} images: {FLAGS.output_dir} has {folders}")

@@ -69,7 +69,7 @@ def expected_matrix(model, data_dir):
     return matrix
 
 
-def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weights):
+def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weights, two_replicas):
     image_list = read_split(str(data_dir), "val")
     model = build(weights)
     calls = []
@@ -81,8 +81,7 @@ def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weight
     assert (matrix.sum(axis=0) > 0).sum() > 1  # more than one class was predicted
     assert calls == [(done, 7) for done in range(1, 8)]
 
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    evaluator = Evaluator(build(weights, strategy), PREPROCESSING, strategy=strategy)
+    evaluator = Evaluator(build(weights, two_replicas), PREPROCESSING, strategy=two_replicas)
     assert np.array_equal(evaluator(image_list), matrix)
     # Repeated, as in training: the same counts from the same trace.
     assert np.array_equal(evaluator(image_list), matrix)

@@ -86,7 +86,8 @@ def test_nothing_to_predict(kind, tmp_path):
 def test_results_of_many_images(photos, tmp_path):
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
-    assert done == [(path, None) for path in names]
+    assert [(path, message) for path, _, message in done] == [(path, None) for path in names]
+    assert all(labels.shape == (4, 5) for _, labels, _ in done)
     kinds = ("color", "labels", "overlay")
     assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in kinds for n in names.values())
     expected = np.tile(np.array([1, 0, 1, 0, 1], np.uint8), (4, 1))
@@ -106,8 +107,8 @@ def test_bad_image_is_reported_and_the_others_are_done(photos, tmp_path):
     (photos / "a.png").write_bytes(b"nothing of the kind")
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=2))
-    assert sorted(path for path, _ in done) == sorted(names)
-    failures = {os.path.relpath(path, photos): message for path, message in done if message}
+    assert sorted(path for path, _, _ in done) == sorted(names)
+    failures = {os.path.relpath(path, photos): message for path, _, message in done if message}
     assert set(failures) == {"a.png", "b/2.png"}
     assert all(name in message and "\n" not in message for name, message in failures.items())
     assert listing(tmp_path / "out") == ["labels/b/1.png", "labels/b/c/3.png"]
@@ -131,5 +132,5 @@ def test_more_images_than_threads_are_all_done_in_order(tmp_path):
     paths = [picture(tmp_path / f"in/{index:02}.png", (1 + index, 1)) for index in range(20)]
     names = find_images([str(tmp_path / "in")])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=3))
-    assert [path for path, _ in done] == paths
+    assert [path for path, _, _ in done] == paths
     assert len(listing(tmp_path / "out/labels")) == 20

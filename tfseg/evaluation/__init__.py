@@ -2,6 +2,6 @@
 
 from tfseg.evaluation.confusion import confusion_matrix, scores
 from tfseg.evaluation.evaluate import Evaluator, evaluate
-from tfseg.evaluation.inference import Inference
+from tfseg.evaluation.inference import Inference, Protocol
 
-__all__ = ["Evaluator", "Inference", "confusion_matrix", "evaluate", "scores"]
+__all__ = ["Evaluator", "Inference", "Protocol", "confusion_matrix", "evaluate", "scores"]

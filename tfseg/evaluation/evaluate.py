@@ -20,25 +20,37 @@ class Evaluator:
     Args:
         model: a `Segmenter`, made in the scope of `strategy`.
         preprocessing: the model's `Preprocessing`.
+        protocol: a `Protocol`; default the images as they are.
         ignore_label: the label value that isn't counted.
         label_map: {value in the label files: class index}, or None.
         strategy: a `tf.distribute.Strategy`; None for the current one.
     """
 
-    def __init__(self, model, preprocessing, *, ignore_label=255, label_map=None, strategy=None):
-        self.inference = Inference(model)
+    def __init__(
+        self,
+        model,
+        preprocessing,
+        *,
+        protocol=None,
+        ignore_label=255,
+        label_map=None,
+        strategy=None,
+    ):
+        self.inference = Inference(model, protocol)
         self.preprocessing = preprocessing
         self.ignore_label = ignore_label
         self.label_map = label_map
         self.strategy = strategy or tf.distribute.get_strategy()
         self._step = None
 
-    def __call__(self, image_list, progress=None):
+    def __call__(self, image_list, progress=None, on_prediction=None):
         """The confusion matrix of a whole `ImageList` with labels.
 
         Args:
             image_list: what `tfseg.data.read_split` returns.
             progress: called as progress(done, total) with numbers of images, after each step.
+            on_prediction: called as on_prediction(index, labels) for each image that this worker
+                has predicted: its position in the list, and its label map, uint8 [H, W].
 
         Returns:
             int64 [C, C], rows truth, columns prediction; the same on every worker.
@@ -57,7 +69,11 @@ class Evaluator:
         with pipeline_errors(image_list):
             for step, element in enumerate(dataset, start=1):
                 # Each replica's sum stays on its own device until the end.
-                matrices = self._step(element)
+                matrices, *predictions = self._step(element)
+                if on_prediction:
+                    for labels, index in zip(*predictions, strict=True):
+                        if index[0] >= 0:
+                            on_prediction(int(index[0]), labels.numpy()[0])
                 if totals:
                     matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
                 totals = matrices
@@ -81,17 +97,16 @@ class Evaluator:
         )
 
     def _matrices(self, element):
-        matrices = self.strategy.run(self._matrix, args=(element,))
-        return self.strategy.experimental_local_results(matrices)
+        results = self.strategy.run(self._matrix, args=(element,))
+        return [self.strategy.experimental_local_results(result) for result in results]
 
     def _matrix(self, element):
-        images, labels = element[:2]
-        return confusion_matrix(
-            labels,
-            self.inference.labels(images),
-            self.inference.model.num_classes,
-            self.ignore_label,
+        images, labels, index = element
+        predictions = self.inference.labels(images)
+        matrix = confusion_matrix(
+            labels, predictions, self.inference.model.num_classes, self.ignore_label
         )
+        return matrix, tf.cast(predictions, tf.uint8), index
 
     def _sum(self, totals):
         """The sum over this worker's replicas and over all workers, as NumPy."""
@@ -107,6 +122,7 @@ def evaluate(
     image_list,
     preprocessing,
     *,
+    protocol=None,
     ignore_label=255,
     label_map=None,
     strategy=None,
@@ -116,6 +132,7 @@ def evaluate(
     evaluator = Evaluator(
         model,
         preprocessing,
+        protocol=protocol,
         ignore_label=ignore_label,
         label_map=label_map,
         strategy=strategy,

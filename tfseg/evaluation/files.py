@@ -44,17 +44,28 @@ def find_images(inputs):
         if not images:
             raise TfsegError(f"{source} has no image ({', '.join(EXTENSIONS)})")
         found.update(images)
-    stems = collections.Counter(os.path.splitext(name)[0] for name in found.values())
-    names, taken = {}, {}
-    for path, name in found.items():
-        stem = os.path.splitext(name)[0]
-        names[path] = (stem if stems[stem] == 1 else name) + ".png"
+    names = dict(zip(found, result_names(found.values()), strict=True))
+    taken = {}
+    for path in found:
         other = taken.setdefault(names[path], path)
         if other != path:
             raise TfsegError(
                 f"{other} and {path} would both become {names[path]}: predict them separately"
             )
     return names
+
+
+def result_names(names):
+    """What the results of files with these names are called: the same, but with ".png".
+
+    Names that differ in their extension alone keep it: "a.jpg.png".
+    """
+    stems = [os.path.splitext(name)[0] for name in names]
+    times = collections.Counter(stems)
+    return [
+        (stem if times[stem] == 1 else name) + ".png"
+        for name, stem in zip(names, stems, strict=True)
+    ]
 
 
 def _folder(folder):
@@ -99,7 +110,8 @@ def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
             the network.
 
     Yields:
-        (path, None) for each image done, (path, message) for each that can't be read, in order.
+        (path, label map, None) for each image done, (path, None, message) for each that can't be
+        read, in order.
 
     Raises:
         TfsegError: the results can't be written.
@@ -122,14 +134,14 @@ def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
                     image = image.result()
                     labels = predictor.predict(image)
                 except TfsegError as error:
-                    yield path, str(error)
+                    yield path, None, str(error)
                     continue
                 results = (image, labels, predictor.palette, output_dir, names[path], outputs)
-                writing.append((path, pool.submit(_write, *results)))
+                writing.append((path, labels, pool.submit(_write, *results)))
             else:
-                path, written = writing.popleft()
+                path, labels, written = writing.popleft()
                 written.result()
-                yield path, None
+                yield path, labels, None
 
 
 def _write(image, labels, palette, output_dir, name, outputs):

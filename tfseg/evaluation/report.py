@@ -10,10 +10,11 @@ SUMMARY = (
     ("mean_accuracy", "mean accuracy"),
     ("mean_iou", "mean IoU"),
     ("frequency_weighted_iou", "frequency-weighted IoU"),
+    ("overall_score", "overall score"),
 )
 
 
-def metrics(matrix, classes, protocol):
+def metrics(matrix, classes, protocol, absent_classes="skip"):
     """The content of metrics.json.
 
     Args:
@@ -21,16 +22,17 @@ def metrics(matrix, classes, protocol):
         classes: C class names, or None.
         protocol: everything that could change the scores, as plain values: the inference's
             own `protocol` and split, number of images, ignore label, weights, …
+        absent_classes: see `scores`.
 
     Returns:
         {"protocol": {…}, "scores": {…}, "classes": [{"name", "iou", "accuracy", "pixels"}, …],
         "confusion_matrix": rows truth, columns prediction}.
     """
-    values = scores(matrix)
+    values = scores(matrix, absent_classes=absent_classes)
     names = classes or [f"class {index}" for index in range(len(matrix))]
     per_class = zip(names, values.pop("iou"), values.pop("accuracy"), matrix, strict=False)
     return {
-        "protocol": {**protocol, "counted_classes": COUNTED_CLASSES},
+        "protocol": {**protocol, "counted_classes": COUNTED_CLASSES[absent_classes]},
         "scores": values,
         "classes": [
             {"name": name, "iou": iou, "accuracy": accuracy, "pixels": int(row.sum())}
@@ -49,7 +51,7 @@ def table(values):
     """What `metrics` returned, as text for people.
 
     A line for each class with its scores, its share of the pixels, and the class that it is most
-    often taken for; then the four scores; then the protocol.
+    often taken for; then the scores of all; then the protocol.
     """
     classes = values["classes"]
     names = [entry["name"] for entry in classes]
@@ -70,6 +72,19 @@ def table(values):
     for key, value in values["protocol"].items():
         lines.append(f"{key.replace('_', ' '):<18}{_plain(value)}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def class_shares(labels, classes=None):
+    """What an image shows: [(class name, share of its pixels)], the largest first.
+
+    Args:
+        labels: a label map of class indices, [H, W].
+        classes: class names; default their numbers.
+    """
+    counts = np.bincount(np.ravel(labels))
+    order = sorted(np.flatnonzero(counts), key=lambda index: -counts[index])
+    names = {index: classes[index] if classes else f"class {index}" for index in order}
+    return [(names[index], float(counts[index] / counts.sum())) for index in order]
 
 
 def _mistake(row, index, names):
