@@ -97,6 +97,14 @@ def reference_labels():
 
 
 @pytest.fixture(scope="session")
+def two_replicas():
+    """The strategy over both logical devices. A process must have no second one of its kind."""
+    from tfseg.training import create_strategy
+
+    return create_strategy("mirrored", 2)
+
+
+@pytest.fixture(scope="session")
 def golden():
     """Function (name) -> the arrays of tests/golden/NAME.npz."""
     return lambda name: dict(np.load(GOLDEN / f"{name}.npz"))

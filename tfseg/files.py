@@ -52,11 +52,11 @@ def atomic_write(path, mode="wb"):
     Raises:
         TfsegError: the folder or the file can't be written (permissions, disk full).
     """
-    with replacing(path) as temporary:
-        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+    encoding = None if "b" in mode else "utf-8"
+    with replacing(path) as temporary, open(temporary, mode, encoding=encoding) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path, value):
