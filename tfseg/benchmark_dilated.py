@@ -1,7 +1,8 @@
 """What smoothing costs: one dilated convolution of every type, against the plain one.
 
-The layers take turns, so that each round sees them all in the same state of the machine, and a
-cost is the median over the rounds of a layer's time by the plain layer's in the same round.
+The layers take turns, so that each round sees them all in the same state of the machine; each
+round begins with another one, as the first finds the caches empty. A cost is the median over the
+rounds of a layer's time by the plain layer's in the same round.
 """
 
 import statistics
@@ -36,9 +37,11 @@ def measure_layers(size=65, channels=512, dilation_rate=4, repeats=20):
     images = tf.random.stateless_normal(shape, [0, 1])
     calls = {name: _calls(kind, dilation_rate, images) for name, kind in LAYERS.items()}
     times = {name: {"forward": [], "training": []} for name in calls}
+    names = list(calls)
     for number in range(repeats + 2):
-        for name, pair in calls.items():
-            for part, call in pair.items():
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            for part, call in calls[name].items():
                 seconds = _seconds(call, images)
                 if number > 1:  # the first calls trace, and fill caches
                     times[name][part].append(seconds)

@@ -9,7 +9,6 @@ if [[ $# -gt 0 ]]; then
 fi
 
 setup_env
-export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 step "1/4 Drawing a small data set of street scenes"
 "$PYTHON" tools/prepare_data.py --dataset=sample --data_dir=demo/data
 step "2/4 Training DRN-D-22 (a few minutes on two CPU cores)"

@@ -66,9 +66,13 @@ def print_summary(counts, info):
     print(f"{FLAGS.data_dir}: {images}")
     print("mean    " + "  ".join(f"{value:.4f}" for value in info.mean))
     print("std     " + "  ".join(f"{value:.4f}" for value in info.std))
+    command = f"python tools/check_data.py --data_dir={FLAGS.data_dir}"
     if info.classes:
         print(f"classes {len(info.classes)}: {', '.join(info.classes)}")
-    print(f"next:   python tools/check_data.py --data_dir={FLAGS.data_dir}")
+    else:
+        print('classes not named: add "classes" to info.json, or give --num_classes from now on')
+        command += " --num_classes=<how many>"
+    print(f"next:   {command}")
 
 
 if __name__ == "__main__":

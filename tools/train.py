@@ -47,7 +47,9 @@ def main():
     result = train(config, progress_bar=sys.stderr.isatty())
     if result.stopped_by:
         return 128 + result.stopped_by
-    logging.info("next: python tools/evaluate.py --run_dir=%s", config.run_dir)
+    logging.info(
+        "next: python tools/evaluate.py --run_dir=%s --data_dir=%s", config.run_dir, config.data_dir
+    )
     return 0
 
 

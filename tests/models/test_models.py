@@ -200,7 +200,7 @@ def test_bad_names_and_options(name, options, words):
         tfseg.create_model(name, 5, **options)
 
 
-@pytest.mark.parametrize("num_classes", [0, -1, 2.5, True])
+@pytest.mark.parametrize("num_classes", [0, -1, 2.5, True, 257, "three"])
 def test_bad_number_of_classes(num_classes):
     with pytest.raises(tfseg.TfsegError, match="num_classes"):
         tfseg.create_model("drn_d_22", num_classes)

@@ -24,6 +24,7 @@ from tfseg.training.config import interval
         ({"class_weights": "1,-1"}, "--class_weights must be at least 0"),
         ({"class_weights": "1,1", "ohem_fraction": 0.5}, "exclude each other"),
         ({"model": ""}, "--model is missing"),
+        ({"seed": -1}, "--seed must be in 0"),
     ],
 )
 def test_impossible_settings_end_in_one_line(make_config, settings, message):

@@ -99,7 +99,10 @@ def check_dataset(data_dir, num_classes=None, splits=("train", "val"), quick=Fal
     info = DataInfo.load(data_dir)
     num_classes = num_classes or len(info.classes or [])
     if not num_classes:
-        raise TfsegError(f"{data_dir}/info.json names no classes, so num_classes has to be given")
+        raise TfsegError(
+            f'how many classes? {data_dir}/info.json has no class names: add them as "classes", '
+            "or give --num_classes"
+        )
     names = (info.classes or [])[:num_classes]
     names += [f"class {index}" for index in range(len(names), num_classes)]
     table = label_table(num_classes, info.label_map, info.ignore_label)

@@ -121,7 +121,8 @@ def _find_damaged(image_list):
         except tf.errors.NotFoundError:
             return f"{kind} {path} does not exist"
         except tf.errors.OpError as error:
-            return f"{kind} {path} can't be decoded: {error.message.splitlines()[0]}"
+            reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
+            return f"{kind} {path} can't be decoded: {reason}"
 
     with tf.device("CPU"), futures.ThreadPoolExecutor() as pool:
         return next(filter(None, pool.map(attempt, jobs)), None)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 
 from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
 from tfseg.encoders import ENCODERS, create_encoder, drn
@@ -96,7 +97,7 @@ def create_model(name, num_classes, **options):
 
     Args:
         name: a published name such as "drn_d_22", or "encoder+decoder".
-        num_classes: how many classes, at least 1.
+        num_classes: how many classes, 1..256.
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
             `aux_loss_weight`: weight of the auxiliary output in the loss, for decoders that have
             one (0.4). `multi_scale`: scales at which one network looks at the image, such as
@@ -112,7 +113,7 @@ def create_model(name, num_classes, **options):
     row = DECODERS[decoder]
     if row.output_stride and encoder in STRIDED:
         defaults = {"output_stride": row.output_stride, **defaults}
-    _check_classes(num_classes)
+    _check_classes(num_classes, MAX_CLASSES)
     loss_weights = dict(row.loss_weights)
     auxiliary = ("aux_loss_weight",) if "aux_logits" in loss_weights else ()
     _check_options(options, (*ENCODER_OPTIONS, *row.options, *auxiliary, "multi_scale"), name)
@@ -159,9 +160,15 @@ def create_classifier(name, num_classes=1000, **options):
     return Classifier(create_encoder(name, **options), config)
 
 
-def _check_classes(num_classes):
-    if isinstance(num_classes, bool) or num_classes != int(num_classes) or num_classes < 1:
-        raise TfsegError(f"num_classes must be a whole number of at least 1, not {num_classes}")
+# A label map has 8 bits, of which one value is usually the ignore label.
+MAX_CLASSES = 256
+
+
+def _check_classes(num_classes, most=None):
+    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
+    if not whole or num_classes < 1 or (most and num_classes > most):
+        span = f"in 1..{most}" if most else "of at least 1"
+        raise TfsegError(f"num_classes must be a whole number {span}, not {num_classes}")
 
 
 def _weight(name, value):

@@ -188,6 +188,7 @@ class TrainConfig:
             **dict.fromkeys(("learning_rate", "lr_step_size", "lr_decay_rate"), (0, math.inf)),
             "keep_checkpoints": (1, math.inf),
             "random_rotate": (0, 180),
+            "seed": (0, 2**32 - 1),
             "ohem_fraction": (0, 1),
         }
         for name, (low, high) in limits.items():
