@@ -222,7 +222,8 @@ def test_ade20k(tmp_path):
     for folder, values in (("training", [0, 1, 150]), ("validation", [7, 0, 2])):
         for kind in ("images", "annotations"):
             (source / kind / folder).mkdir(parents=True)
-        Image.new("RGB", (3, 2), (9, 8, 7)).save(source / "images" / folder / "ADE_1.jpg")
+        pixels = np.array([[[0, 0, 0], [90, 80, 70], [250, 250, 250]]] * 2, np.uint8)
+        Image.fromarray(pixels).save(source / "images" / folder / "ADE_1.jpg")
         label = np.array([values] * 2, np.uint8)
         Image.fromarray(label).save(source / "annotations" / folder / "ADE_1.png")
     counts, info = prepare_dataset("ade20k", source, tmp_path / "out")
@@ -236,5 +237,5 @@ def test_ade20k(tmp_path):
     assert (info.classes[12], info.palette[12]) == ("person", [150, 5, 61])
     assert (info.classes[149], info.palette[149]) == ("flag", [92, 0, 255])
     assert check_dataset(tmp_path / "out").errors == []
-    with pytest.raises(TfsegError, match=r"images/training has no images"):
+    with pytest.raises(TfsegError, match=r"annotations/training/ADE_1.png"):
         prepare_dataset("ade20k", tmp_path / "out", tmp_path / "again")
