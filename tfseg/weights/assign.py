@@ -10,7 +10,7 @@ from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.weights.causes import explain
 from tfseg.weights.families import layouts
-from tfseg.weights.layouts import HEADS
+from tfseg.weights.layouts import is_filter, is_head
 from tfseg.weights.sources import shape_of, without_prefix
 
 
@@ -89,7 +89,8 @@ def assign(model, source, new_head=False, origin="the source"):
         source: mapping {original name: array}, such as a `WeightFile`. A common prefix "module."
             is taken off.
         new_head: the head (decoder or classifier) may differ: a variable of it that doesn't fit
-            keeps its fresh value. The encoder must fit all the same.
+            keeps its fresh value, and so do smoothing filters that the source hasn't got. The
+            rest of the encoder must fit all the same.
         origin: where the source came from, for error messages.
 
     Returns:
@@ -105,7 +106,7 @@ def assign(model, source, new_head=False, origin="the source"):
     )
     fresh = []
     if new_head:
-        match, fresh = _forgive_head(match)
+        match, fresh = _forgive_new(match)
     if match.faults:
         raise TfsegError(explain(model, match, origin, new_head, source))
     _set(variables, match, source)
@@ -155,9 +156,10 @@ def _convert(value, path, shape, layout):
     return convert(value) if convert else value
 
 
-def _forgive_head(match):
-    """The match without the faults of its head, and the paths that stay fresh."""
-    fresh = [path for path in (*match.missing, *match.wrong) if path.startswith(HEADS)]
+def _forgive_new(match):
+    """The match without the faults of head and filters, and the paths that stay fresh."""
+    fresh = [path for path in match.missing if is_head(path) or is_filter(path)]
+    fresh += [path for path in match.wrong if is_head(path)]
     surplus = [name for name in match.unused if re.search(match.layout.head, name)]
     surplus += [match.names[path] for path in match.wrong if path in fresh]
     match = dataclasses.replace(
