@@ -37,7 +37,7 @@ setup(
         # The maintained package of `import pydensecrf`; it compiles when it is installed.
         "crf": ["pydensecrf2>=1.1,<2"],
         # Exact versions: another ruff formats differently.
-        "test": ["pytest==9.2.0", "ruff==0.17.5"],
+        "test": ["pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",
