@@ -104,4 +104,6 @@ def _plain(value):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(x) for x in value)
+    if isinstance(value, dict) and len(value) > 12:  # a label map; metrics.json has all of it
+        return f"{len(value)} values"
     return "none" if value in (None, {}) else str(value)
