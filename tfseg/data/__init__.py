@@ -1,6 +1,7 @@
 """Data: folders of images and label maps, their facts, checks, and input pipelines."""
 
 from tfseg.data.check import CheckReport, check_dataset
+from tfseg.data.imagenet import imagenet_classes
 from tfseg.data.info import DataInfo
 from tfseg.data.labels import label_table
 from tfseg.data.lists import ImageList, read_split
@@ -24,6 +25,7 @@ __all__ = [
     "NaturalShapes",
     "check_dataset",
     "eval_dataset",
+    "imagenet_classes",
     "label_table",
     "measure_folder",
     "pipeline_errors",
