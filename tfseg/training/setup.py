@@ -94,11 +94,11 @@ def with_preprocessing(plan, values):
     return dataclasses.replace(plan, spec=spec)
 
 
-def check_batch(config, strategy):
-    """Refuses a batch that can't be dealt to the replicas in equal parts.
+def check_replicas(config, strategy):
+    """Refuses settings that don't go with the number of replicas.
 
     Raises:
-        TfsegError: `batch_size` isn't a multiple of their number.
+        TfsegError: `batch_size` isn't a multiple of it, or it is above 1 with `xla`.
     """
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
@@ -106,6 +106,8 @@ def check_batch(config, strategy):
             f"--batch_size={config.batch_size} can't be dealt to {replicas} replicas: it must be a "
             f"multiple of {replicas}"
         )
+    if config.xla and replicas > 1:
+        raise TfsegError(f"--xla works with one replica only, not with {replicas}")
 
 
 def check_data(config, plan):
