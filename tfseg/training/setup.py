@@ -61,17 +61,10 @@ def plan_run(config):
         raise TfsegError(
             f"how many classes? {config.data_dir}/info.json has no class names: give --num_classes"
         )
-    spec = ModelSpec(
-        config.model,
-        num_classes,
-        # JSON has no tuples: what is compared with model.json must not have them either.
-        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
-        Preprocessing(info.mean, info.std),
-        classes=info.classes,
-        palette=info.palette,
-        ignore_label=info.ignore_label,
-        label_map=info.label_map,
-    )
+    try:
+        spec = _spec(config, num_classes, info)
+    except TfsegError as error:
+        raise TfsegError(f"{config.data_dir}/info.json: {error}") from error
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
     per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
@@ -83,6 +76,20 @@ def plan_run(config):
         classes=names[:num_classes],
         steps_per_epoch=per_epoch,
         total_steps=config.steps or math.ceil(config.epochs * per_epoch),
+    )
+
+
+def _spec(config, num_classes, info):
+    return ModelSpec(
+        config.model,
+        num_classes,
+        # JSON has no tuples: what is compared with model.json must not have them either.
+        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
+        Preprocessing(info.mean, info.std),
+        classes=info.classes,
+        palette=info.palette,
+        ignore_label=info.ignore_label,
+        label_map=info.label_map,
     )
 
 
