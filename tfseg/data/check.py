@@ -3,19 +3,17 @@
 import collections
 import dataclasses
 import os
-import struct
 from concurrent import futures
 
 import numpy as np
 from PIL import Image
 
+from tfseg.data.files import check_label, read_label, reading
 from tfseg.data.info import DataInfo
 from tfseg.data.labels import describe_values, label_table
 from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 # How many pairs of a split the quick check decodes.
 _QUICK_SAMPLE = 8
 
@@ -138,27 +136,32 @@ def check_dataset(data_dir, num_classes=None, splits=("train", "val"), quick=Fal
 def _check_pair(image_path, label_path, table, ignore_label, whole):
     """Errors, the image's (width, height) or None, and pixels per value of the label file [256]."""
     errors, counts = [], np.zeros(256, np.int64)
-    sizes = []
-    for check, path in ((image_size, image_path), (_check_label, label_path)):
-        try:
-            sizes.append(check(path, whole))
-        except TfsegError as error:
-            errors.append(str(error))
-    if len(sizes) == 2:
-        if sizes[0] != sizes[1]:
-            errors.append(
-                f"image {image_path} is {sizes[0][0]}x{sizes[0][1]}, "
-                f"but its label map {label_path} is {sizes[1][0]}x{sizes[1][1]}"
-            )
+    size = label_size = values = None
+    try:
+        size = image_size(image_path, whole)
+    except TfsegError as error:
+        errors.append(str(error))
+    try:
         if whole:
-            with Image.open(label_path) as label:
-                counts = np.bincount(np.asarray(label).ravel(), minlength=256)
-            for value in np.flatnonzero((table < 0) & (counts > 0)):
-                errors.append(
-                    f"label map {label_path} has the value {value} in {counts[value]} pixels; "
-                    f"allowed are {describe_values(table, ignore_label)}"
-                )
-    return errors, sizes[0] if sizes and not errors else None, counts
+            values = read_label(label_path)
+            label_size = values.shape[::-1]
+        else:
+            label_size = check_label(label_path)
+    except TfsegError as error:
+        errors.append(str(error))
+    if not errors and size != label_size:
+        errors.append(
+            f"image {image_path} is {size[0]}x{size[1]}, "
+            f"but its label map {label_path} is {label_size[0]}x{label_size[1]}"
+        )
+    if values is not None:
+        counts = np.bincount(values.ravel(), minlength=256)
+        for value in np.flatnonzero((table < 0) & (counts > 0)):
+            errors.append(
+                f"label map {label_path} has the value {value} in {counts[value]} pixels; "
+                f"allowed are {describe_values(table, ignore_label)}"
+            )
+    return errors, None if errors else size, counts
 
 
 def image_size(path, whole=False):
@@ -171,45 +174,12 @@ def image_size(path, whole=False):
     Raises:
         TfsegError: there is no such file, or it is not a whole PNG or JPEG file.
     """
-    try:
-        with Image.open(path) as image:
-            if image.format not in ("PNG", "JPEG"):
-                raise TfsegError(f"image {path} is a {image.format} file; PNG or JPEG is needed")
-            if whole:
-                image.load()
-            return image.size
-    except FileNotFoundError as error:
-        raise TfsegError(f"image {path} does not exist") from error
-    # Pillow reports damaged chunks as SyntaxError.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TfsegError(f"image {path} can't be decoded: {_reason(error)}") from error
-
-
-def _check_label(path, whole):
-    """The (width, height) of a label file: 8-bit grey or palette PNG."""
-    try:
-        with open(path, "rb") as file:
-            header = file.read(26)
-        if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
-            raise TfsegError(f"label map {path} is not a PNG file")
-        width, height, depth, kind = struct.unpack(">IIBB", header[16:])
-        if kind != 3 and (kind, depth) != (0, 8):
-            raise TfsegError(
-                f"label map {path} has {depth}-bit {_PNG_KINDS.get(kind, 'unknown')} pixels; "
-                "label maps must be 8-bit grey or palette PNG"
-            )
+    with reading(path), Image.open(path) as image:
+        if image.format not in ("PNG", "JPEG"):
+            raise TfsegError(f"image {path} is a {image.format} file; PNG or JPEG is needed")
         if whole:
-            with Image.open(path) as label:
-                label.load()
-        return width, height
-    except FileNotFoundError as error:
-        raise TfsegError(f"label map {path} does not exist") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TfsegError(f"label map {path} can't be decoded: {_reason(error)}") from error
-
-
-def _reason(error):
-    return str(getattr(error, "strerror", None) or error).splitlines()[0]
+            image.load()
+        return image.size
 
 
 def _describe_sizes(sizes):

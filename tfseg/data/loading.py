@@ -122,7 +122,7 @@ def _find_damaged(image_list):
             return f"{kind} {path} does not exist"
         except tf.errors.OpError as error:
             reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
-            return f"{kind} {path} can't be decoded: {reason}"
+            return f"{kind} {path} can't be read: {reason}"
 
     with tf.device("CPU"), futures.ThreadPoolExecutor() as pool:
         return next(filter(None, pool.map(attempt, jobs)), None)
