@@ -26,7 +26,8 @@ def label_table(num_classes, label_map=None, ignore_label=255):
             if target != ignore_label and not 0 <= target < num_classes:
                 raise TfsegError(
                     f"the label_map of info.json takes {value} to {target}, but there are "
-                    f"{num_classes} classes (0..{num_classes - 1}) and the ignore label {ignore_label}"
+                    f"{num_classes} classes (0..{num_classes - 1}) and the ignore label "
+                    f"{ignore_label}"
                 )
             table[value] = target
     table[ignore_label] = ignore_label
