@@ -247,7 +247,7 @@ def test_model_spec(tmp_path):
         ("{", "JSON"),
         ("{}", "name"),
         ('{"name": 1, "num_classes": 1, "format": 9}', "newer"),
-        ('{"name": "drn_d_23", "num_classes": 1}', "did you mean drn_d_22"),
+        ('{"name": "drn_d_23", "num_classes": 1}', "did you mean .*drn_d_22"),
         ('{"name": "drn_d_22", "num_classes": "1"}', "a whole number"),
         ('{"name": "drn_d_22", "num_classes": 2, "classes": ["road"]}', "classes has 1"),
         ('{"name": "drn_d_22", "num_classes": 2, "label_map": {"road": 1}}', "describe a model"),
