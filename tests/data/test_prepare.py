@@ -136,6 +136,7 @@ def test_bad_sources(camvid, tmp_path):
     with pytest.raises(TfsegError, match=r"can't read .*train/1\.png"):
         prepare_dataset("camvid", camvid, tmp_path / "out")
     (camvid / "train.txt").unlink()
+    (camvid / "val.txt").unlink()
     with pytest.raises(TfsegError, match="no list of the split 'train'"):
         prepare_dataset("camvid", camvid, tmp_path / "out")
 
@@ -148,7 +149,8 @@ def test_catalog_rows_are_consistent(name):
     repeated = 1 if name == "ade20k" else 0
     assert len(set(dataset.palette)) == len(dataset.palette) - repeated
     allowed = {*range(len(dataset.classes)), dataset.ignore_label}
-    assert set(dataset.label_map.values()) <= allowed
+    for mapping in (dataset.label_map, dataset.color_map):
+        assert set((mapping or {}).values()) <= allowed
 
 
 def test_sample_set_is_valid_and_repeats(tmp_path):

@@ -112,7 +112,10 @@ class Session:
         if config.xla and self.strategy.num_replicas_in_sync > 1:
             raise TfsegError("--xla works with one replica only")
         loss = SegmentationLoss(
-            self.model, self.plan.spec.ignore_label, config.class_weights, config.ohem_fraction
+            self.model,
+            self.plan.spec.ignore_label,
+            self.plan.class_weights,
+            config.ohem_fraction,
         )
         return TrainStep(
             self.model,
