@@ -123,7 +123,7 @@ def test_weights_of_another_class_count(run_dir, tmp_path):
     values.update(num_classes=3, classes=None)
     (tmp_path / "model.json").write_text(json.dumps(values))
     (tmp_path / "best.weights.h5").write_bytes((run_dir / "best.weights.h5").read_bytes())
-    with pytest.raises(TfsegError):
+    with pytest.raises(TfsegError, match=r"best\.weights\.h5 .* 4 classes, the model 3"):
         load(tmp_path)
 
 

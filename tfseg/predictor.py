@@ -4,9 +4,10 @@ import os
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from tfseg import visualize, zoo
+from tfseg.data.files import reading, rgb_array
 from tfseg.errors import TfsegError
 from tfseg.evaluation.inference import Inference
 from tfseg.models import ModelSpec
@@ -83,26 +84,10 @@ def read_image(source):
             )
         return source
     if isinstance(source, Image.Image):
-        return _upright(source)
+        return rgb_array(ImageOps.exif_transpose(source))
     path = os.fspath(source)
-    try:
-        with Image.open(path) as image:
-            return _upright(image)
-    except UnidentifiedImageError as error:
-        raise TfsegError(f"{path} is not an image") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # A truncated or damaged file raises any of these, depending on its format.
-        reason = getattr(error, "strerror", None) or error
-        raise TfsegError(f"can't read image {path}: {reason}") from error
-
-
-def _upright(image):
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):
-        # PIL would clip 16 bits to 255 instead of scaling them.
-        grey = np.clip(np.asarray(image, np.int32) >> 8, 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    return np.asarray(image.convert("RGB"))
+    with reading(path), Image.open(path) as image:
+        return rgb_array(ImageOps.exif_transpose(image))
 
 
 class Predictor:

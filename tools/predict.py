@@ -39,7 +39,7 @@ def main(inputs):
     common.require("output_dir")
     if not inputs:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
-    names = find_images(inputs)
+    names = find_images(inputs, FLAGS.output_dir)
     views = protocol.read()
     predictor = trained_model.load_predictor()
     predictor = Predictor(predictor.spec, predictor.model, views)

@@ -17,11 +17,17 @@ from tfseg.training.setup import plan_run
         ({"steps": 0}, "either --steps or --epochs"),
         ({"steps": 4, "epochs": 1.0}, "either --steps or --epochs"),
         ({"batch_size": 0}, "--batch_size must be at least 1, not 0"),
+        ({"batch_size": "8"}, "--batch_size must be a whole number, not '8'"),
+        ({"learning_rate": "0.1"}, "--learning_rate must be a number, not '0.1'"),
+        ({"learning_rate": -1.0}, "--learning_rate must be above 0, not -1.0"),
+        ({"learning_rate": float("inf")}, "--learning_rate must be above 0, not inf"),
+        ({"mirror": 1}, "--mirror must be true or false, not 1"),
+        ({"model_options": [1]}, r"--model_options must be a dict, not \[1\]"),
         ({"crop_size": "3,4,5"}, "--crop_size must be height,width, not 3,4,5"),
         ({"crop_size": "big"}, "--crop_size must be numbers, not 'big'"),
         ({"random_scale": "2,1"}, "--random_scale must be smallest,largest, not 2,1"),
         ({"momentum": 1.0}, "--momentum must be less than 1"),
-        ({"learning_rate": float("nan")}, "--learning_rate must be"),
+        ({"learning_rate": float("nan")}, "--learning_rate must be above 0, not nan"),
         ({"lr_schedule": "polly"}, "did you mean poly"),
         ({"lr_update_every": "0"}, "--lr_update_every must be step, epoch or a number"),
         ({"validate_every": "step"}, "--validate_every must be epoch or a number"),
@@ -39,6 +45,11 @@ def test_impossible_settings_end_in_one_line(make_config, settings, message):
 
 def test_one_number_is_a_square_crop(make_config):
     assert make_config(crop_size="48").crop_size == (48, 48)
+
+
+def test_paths_and_numbers_become_text(make_config, tmp_path):
+    config = make_config(data_dir=tmp_path, validate_every=3)
+    assert config.data_dir == str(tmp_path) and config.validate_every == "3"
 
 
 def test_intervals():

@@ -1,17 +1,16 @@
 """What is in the two files of a pair, without a verdict on its classes."""
 
 import io
-import struct
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from tfseg.data import png
+from tfseg.data.files import reading
 from tfseg.data.shards import read_pair
 from tfseg.errors import TfsegError
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_KINDS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 _EXIF_ORIENTATION = 0x0112
 # Edges of index maps jump from class to class; only where a class is one pixel wide do they pass
 # through a value in between. Of interpolated edges at least half do.
@@ -45,8 +44,9 @@ def inspect_pair(image_list, index, whole=True):
     for number, (name, look) in enumerate((("image", _image), ("label map", _label))):
         path = (image_list.images, image_list.labels)[number][index]
         try:
-            with _open(path, name) if packed is None else io.BytesIO(packed[number]) as file:
-                sizes.append(_decode(look, file, f"{name} {titles[number]}", whole, facts))
+            packed_file = packed and io.BytesIO(packed[number])
+            with reading(titles[number], name), packed_file or _open(path) as file:
+                sizes.append(look(file, f"{name} {titles[number]}", whole, facts))
         except TfsegError as error:
             facts["errors"].append(str(error))
     if len(sizes) == 2 and sizes[0] != sizes[1]:
@@ -70,38 +70,28 @@ def image_size(path):
     Raises:
         TfsegError: there is no such file, or it is not a PNG or JPEG file.
     """
-    with _open(path, "image") as file:
-        return _decode(_image, file, f"image {path}", False, {"warnings": []})
+    with reading(path), _open(path) as file:
+        return _image(file, f"image {path}", False, {"warnings": []})
 
 
-def _open(path, kind):
+def _open(path):
     """A file object; of local files Python's, which reads headers faster."""
-    try:
-        if "://" not in path:
-            return open(path, "rb")
-        if tf.io.gfile.exists(path):
-            return tf.io.gfile.GFile(path, "rb")
-    except FileNotFoundError:
-        pass
-    except (OSError, tf.errors.OpError) as error:
-        raise TfsegError(f"{kind} {path} can't be read: {_reason(error)}") from error
-    raise TfsegError(f"{kind} {path} does not exist")
+    if "://" not in path:
+        return open(path, "rb")
+    if not tf.io.gfile.exists(path):
+        raise FileNotFoundError(path)
+    return tf.io.gfile.GFile(path, "rb")
 
 
-def _decode(look, file, title, whole, facts):
-    """look(file, title, whole, facts), with what decoders raise as a `TfsegError`."""
-    try:
-        if not file.read(1):
-            raise TfsegError(f"{title} is empty: the file has 0 bytes")
-        file.seek(0)
-        return look(file, title, whole, facts)
-    # Pillow reports damaged chunks as SyntaxError.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TfsegError(f"{title} can't be decoded: {_reason(error)}") from error
+def _require_content(file, title):
+    if not file.read(1):
+        raise TfsegError(f"{title} is empty: the file has 0 bytes")
+    file.seek(0)
 
 
 def _image(file, title, whole, facts):
     """The (width, height) of an image file."""
+    _require_content(file, title)
     with Image.open(file) as image:
         if image.format not in ("PNG", "JPEG"):
             raise TfsegError(f"{title} is a {image.format} file; PNG or JPEG is needed")
@@ -119,17 +109,16 @@ def _label(file, title, whole, facts):
     """The (width, height) of a label file: 8-bit grey or palette PNG."""
     swapped = facts["kind"] in ("PNG P", "PNG L")
     hint = "; its image is an index PNG: are the two lists swapped?" if swapped else ""
-    header = file.read(26)
-    if len(header) < 26 or not header.startswith(_PNG_SIGNATURE):
+    _require_content(file, title)
+    header = file.read(png.HEADER_SIZE)
+    if len(header) < png.HEADER_SIZE or not header.startswith(png.SIGNATURE):
         raise TfsegError(f"{title} is not a PNG file{hint}")
-    width, height, depth, kind = struct.unpack(">IIBB", header[16:])
-    if kind != 3 and (kind, depth) != (0, 8):
-        if not hint and kind in (2, 6):
+    colour_type, depth = header[png.COLOUR_TYPE], header[png.BIT_DEPTH]
+    if not png.holds_indices(colour_type, depth):
+        if not hint and colour_type in (png.RGB, png.RGBA):
             hint = "; prepare_data.py --color_map turns colours into indices"
-        raise TfsegError(
-            f"{title} has {depth}-bit {_PNG_KINDS.get(kind, 'unknown')} pixels; "
-            f"label maps must be 8-bit grey or palette PNG{hint}"
-        )
+        found = png.NAMES[min(colour_type, len(png.NAMES) - 1)]
+        raise TfsegError(f"{title} has {depth}-bit {found} pixels; {png.LABEL_RULE}{hint}")
     if whole:
         file.seek(0)
         with Image.open(file) as image:
@@ -137,12 +126,14 @@ def _label(file, title, whole, facts):
             palette = image.getpalette() or []
         counts = np.bincount(values.ravel(), minlength=256)
         facts["counts"] = {str(value): int(counts[value]) for value in np.flatnonzero(counts)}
-        if kind == 3:
+        if colour_type == png.PALETTE:
             facts["palette"] = {
                 value: palette[3 * int(value) : 3 * int(value) + 3] for value in facts["counts"]
             }
         facts["blended"] = blended_edges(values)
-    return width, height
+    return tuple(
+        int.from_bytes(header[start : start + 4], "big") for start in (png.WIDTH, png.HEIGHT)
+    )
 
 
 def blended_edges(labels):
@@ -166,7 +157,3 @@ def blended_edges(labels):
         changes += np.count_nonzero(values[:, 1:] != values[:, :-1])
     share = between / changes if changes >= _MIN_EDGES else 0.0
     return share if share > _BLENDED else 0.0
-
-
-def _reason(error):
-    return str(getattr(error, "strerror", None) or error).splitlines()[0]

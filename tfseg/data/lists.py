@@ -189,8 +189,12 @@ def _readers(split):
     }
 
 
-def _read_lines(path):
-    """[(line number, text)] of the lines that are not empty."""
+def read_lines(path):
+    """[(line number, text)] of the lines of a list that are not empty.
+
+    Raises:
+        TfsegError: the list can't be read or has no such line.
+    """
     lines = []
     try:
         with open(path, "rb") as file:
@@ -211,13 +215,13 @@ def _read_lines(path):
 
 def _read_two_lists(path, labels):
     """[(image,)] or [(image, label)]."""
-    images = [line for _, line in _read_lines(path)]
+    images = [line for _, line in read_lines(path)]
     if not labels:
         return [(image,) for image in images]
     label_path = f"{path.removesuffix('_images.txt')}_labels.txt"
     if not os.path.isfile(label_path):
         raise TfsegError(f"{label_path} is missing: it lists the label maps of {path}")
-    maps = [line for _, line in _read_lines(label_path)]
+    maps = [line for _, line in read_lines(label_path)]
     if len(maps) != len(images):
         raise TfsegError(
             f"{path} lists {len(images)} images, but {label_path} lists {len(maps)} label maps"
@@ -228,7 +232,7 @@ def _read_two_lists(path, labels):
 def _read_pairs(path, labels):
     """[(image, label)], or without `labels` perhaps [(image,)]."""
     rows = []
-    for number, line in _read_lines(path):
+    for number, line in read_lines(path):
         row = [name.strip() for name in line.split("\t")] if "\t" in line else line.split()
         if len(row) != 2 and (labels or len(row) != 1):
             raise TfsegError(
@@ -242,7 +246,7 @@ def _read_pairs(path, labels):
 def _read_odgt(path, labels):
     """[(image, label, (height, width))]; without `labels` the label may be None."""
     rows = []
-    for number, line in _read_lines(path):
+    for number, line in read_lines(path):
         try:
             entry = json.loads(line)
             image, size = entry["fpath_img"], (entry["height"], entry["width"])
@@ -264,7 +268,7 @@ def _read_odgt(path, labels):
 def _read_shards(root, split, labels):
     """`ImageList` of the records that the index of a split's shards names."""
     path, rows = shard_index(root, split), []
-    for number, line in _read_lines(path):
+    for number, line in read_lines(path):
         try:
             shard, offset, height, width, name = line.split("\t")
             size = (int(height), int(width))

@@ -132,7 +132,7 @@ def _find_damaged(image_list):
                 decode(tf.constant(contents), tf.constant(titles[index]))
             except tf.errors.OpError as error:
                 reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
-                return f"{kind} {titles[index]} can't be decoded: {reason}"
+                return f"{kind} {titles[index]} can't be read: {reason}"
         return None
 
     with tf.device("CPU"), futures.ThreadPoolExecutor() as pool:

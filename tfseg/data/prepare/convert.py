@@ -1,6 +1,7 @@
 """One image and its label map, from a release's files to those of a data folder."""
 
 import collections
+import contextlib
 import io
 import os
 from concurrent import futures
@@ -8,6 +9,8 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
+from tfseg.data import files
+from tfseg.data.files import read_rgb, reading, rgb_array
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
@@ -28,13 +31,13 @@ def convert_image(source, target, size):
         TfsegError: the image can't be read, or `target` not written.
     """
     with open_image(source) as image:
-        image = image.convert("RGB")
+        image = Image.fromarray(rgb_array(image))
     if size is not None:
         image = image.resize(size, Image.Resampling.BILINEAR)
         save_png(image, target)
     elif target is not None:
         if not isinstance(source, bytes):
-            with open(source, "rb") as file:
+            with reading(source), open(source, "rb") as file:
                 source = file.read()
         with atomic_write(target) as file:
             file.write(source)
@@ -74,8 +77,10 @@ def read_label(source, dataset, name=None):
     if not isinstance(source, np.ndarray):
         if source.endswith(".mat"):
             source = read_mat(source)
+        elif dataset.color_map is not None:
+            source = read_rgb(source)
         else:
-            source = _read_png(source, colours=dataset.color_map is not None)
+            source = files.read_label(source)
     if dataset.color_map is not None:
         return _from_colours(source, name, dataset)
     if dataset.classes is None and dataset.label_map is None:
@@ -93,20 +98,6 @@ def read_label(source, dataset, name=None):
             f"does not have: it has {describe_values(table, dataset.ignore_label)}"
         )
     return labels.astype(np.uint8)
-
-
-def _read_png(path, colours):
-    """Values [H, W], or with `colours` RGB [H, W, 3]."""
-    with open_image(path) as image:
-        if colours:
-            return np.asarray(image.convert("RGB"))
-        if image.mode not in ("L", "P"):
-            hint = "; --color_map turns colours into classes" if "RGB" in image.mode else ""
-            raise TfsegError(
-                f"label map {path} is of the kind {image.mode}; "
-                f"label maps must be 8-bit grey or palette PNG{hint}"
-            )
-        return np.asarray(image)
 
 
 def _from_colours(pixels, name, dataset):
@@ -162,19 +153,20 @@ def save_png(image, path):
         image.save(file, "PNG", compress_level=3)
 
 
+@contextlib.contextmanager
 def open_image(source):
-    """The decoded image of a file, or of its bytes.
+    """The decoded image of a file, or of its bytes; a context manager.
 
     Raises:
         TfsegError: it can't be decoded.
     """
-    try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    if isinstance(source, bytes):
+        name, file = "of the data set", io.BytesIO(source)
+    else:
+        name = file = source
+    with reading(name), Image.open(file) as image:
         image.load()
-        return image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        name = "an image" if isinstance(source, bytes) else source
-        raise TfsegError(f"can't read {name}: {getattr(error, 'strerror', '') or error}") from error
+        yield image
 
 
 def in_parallel(function, jobs, progress=None, total=None):

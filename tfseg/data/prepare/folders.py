@@ -12,7 +12,6 @@ from tfseg.data.prepare.convert import (
     convert_image,
     convert_label,
     in_parallel,
-    open_image,
 )
 from tfseg.data.prepare.sources import SOURCES, folder_pair, require_text
 from tfseg.data.weights import class_weights
@@ -225,8 +224,7 @@ def image_statistics(paths, progress=None):
     """
 
     def count(path):
-        with open_image(path) as image:
-            return np.reshape(image.convert("RGB").histogram(), [3, 256])
+        return convert_image(path, None, None)
 
     statistics = Statistics()
     for values in in_parallel(count, paths, progress, len(paths)):
