@@ -30,14 +30,16 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["tfseg", "tfseg.*"]),
-    package_data={"tfseg.data": ["*.csv"]},
+    package_data={"tfseg.data.catalog": ["*.csv"]},
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
     extras_require={
         # The maintained package of `import pydensecrf`; it compiles when it is installed.
         "crf": ["pydensecrf2>=1.1,<2"],
+        # Reads label maps in MATLAB files: COCO-Stuff 10k, SBD.
+        "mat": ["scipy>=1.11,<2"],
         # Exact versions: another ruff formats differently.
-        "test": ["pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"],
+        "test": ["pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5", "scipy>=1.11,<2"],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",
