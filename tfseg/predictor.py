@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfseg import visualize, zoo
 from tfseg.errors import TfsegError
-from tfseg.evaluation.inference import Inference
+from tfseg.evaluation.inference import Inference, Protocol
 from tfseg.models import ModelSpec
 from tfseg.weights import MODEL_CARD, load_weights
 
@@ -43,6 +43,11 @@ def load(source, spec=None):
     model = spec.build()
     load_weights(model, source)
     return Predictor(spec, model)
+
+
+def as_predictor(source):
+    """`source` itself if it is a `Predictor`, else what `load` makes of it."""
+    return source if isinstance(source, Predictor) else load(source)
 
 
 def _prepare(name):
@@ -117,8 +122,9 @@ class Predictor:
     def __init__(self, spec, model, protocol=None):
         self.spec = spec
         self.model = model
+        self.protocol = protocol or Protocol()
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
-        self.inference = Inference(model, protocol)
+        self.inference = Inference(model, self.protocol)
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
         images = tf.TensorSpec([1, None, None, 3], tf.uint8)
         self._labels = tf.function(self._labels_of, input_signature=[images])
