@@ -28,7 +28,7 @@ LAYERS = [
     ConvBN(6, 3, dilation_rate=2, folded=True),
     AdaptiveAveragePool2D(3),
     MaxPool2D(),
-    MaxPool2D("ceil"),
+    MaxPool2D("ceil", lowest=0.0),
     MaxPool2D("same"),
     BasicBlock(6, strides=2, dilations=(1, 2)),
     BasicBlock(6, residual=False),
