@@ -82,7 +82,8 @@ def weights_of(model):
 def assign(model, source, new_head=False, origin="the source"):
     """Sets every variable of `model` from `source`.
 
-    Names and shapes are compared before any array is read, and arrays are read one by one.
+    Names and shapes are compared before any array is read, and all arrays are read before any
+    variable changes.
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
@@ -101,9 +102,7 @@ def assign(model, source, new_head=False, origin="the source"):
     """
     source = without_prefix(source)
     variables = weights_of(model)
-    match = min(
-        (_match(layout, variables, source) for layout in layouts(model)), key=lambda m: m.faults
-    )
+    match = _best_match(layouts(model), variables, source)
     fresh = []
     if new_head:
         match, fresh = _forgive_new(match)
@@ -117,6 +116,18 @@ def assign(model, source, new_head=False, origin="the source"):
         tuple(fresh),
         match.layout.preprocessing,
     )
+
+
+def _best_match(candidates, variables, source):
+    """The first match without faults, or else the one with the fewest."""
+    best = None
+    for layout in candidates:
+        match = _match(layout, variables, source)
+        if not match.faults:
+            return match
+        if best is None or match.faults < best.faults:
+            best = match
+    return best
 
 
 def _match(layout, variables, source):
@@ -144,14 +155,13 @@ def _match(layout, variables, source):
     )
 
 
-def _convert(value, path, shape, layout):
+def _convert(value, path, shape, layout, transpose=np.transpose):
     """A foreign array in our axes; linear layers become 1x1 convolutions."""
-    value = np.asarray(value)
     if layout.kernels == "OIHW" and len(shape) == 4:
         if value.ndim == 2:
             value = value[:, :, None, None]
         if value.ndim == 4:
-            value = value.transpose(2, 3, 1, 0)
+            value = transpose(value, (2, 3, 1, 0))
     convert = layout.arrays.get(path.rpartition("/")[2])
     return convert(value) if convert else value
 
@@ -173,15 +183,13 @@ def _forgive_new(match):
 
 
 def _set(variables, match, source):
-    """Assigns entry by entry; a file that fails halfway leaves the variables as they were."""
-    before = {}
-    try:
-        for path in match.fitting:
-            variable = variables[path]
-            value = _convert(source[match.names[path]], path, variable.shape, match.layout)
-            before[path] = keras.ops.convert_to_numpy(variable).copy()
-            variable.assign(np.asarray(value, variable.dtype))
-    except BaseException:
-        for path, value in before.items():
-            variables[path].assign(value)
-        raise
+    """Sets the variables once everything is read: a file that fails halfway changes nothing."""
+    values = {}
+    for path in match.fitting:
+        shape, dtype = variables[path].shape, variables[path].dtype
+        value = np.asarray(source[match.names[path]], dtype)
+        # numpy copies turned kernels number by number, which takes longer than reading them.
+        value = _convert(value, path, shape, match.layout, keras.ops.transpose)
+        values[path] = keras.ops.convert_to_tensor(value)
+    for path, value in values.items():
+        variables[path].assign(value)
