@@ -45,6 +45,8 @@ setup(
         # Formats that tools/export.py writes: the converter, and the runtimes that check it.
         "onnx": ONNX,
         "tflite": TFLITE,
+        # Videos and cameras in tools/predict.py.
+        "video": ["opencv-python>=4.8,<6"],
         # The page of tools/demo_app.py.
         "app": ["gradio>=6,<7"],
         # Exact versions: another ruff formats differently.
