@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg import benchmark
+from tfseg import benchmark, machine
 from tfseg.models import create_model
 
 
@@ -130,7 +130,7 @@ def test_train_step_is_the_trainers(precision):
 
 
 def test_machine_names_its_parts():
-    values = benchmark.machine()
+    values = machine.describe()
     assert values["cores"] >= 1 and values["processor"] and values["tensorflow"] == tf.__version__
 
 

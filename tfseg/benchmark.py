@@ -4,55 +4,19 @@ Times on shared or throttled machines vary from hour to hour. So each run also t
 matrix product, the fastest arithmetic that there is, and states every figure as a share of it.
 """
 
-import contextlib
-import os
-import platform
-import resource
 import statistics
 import time
 
-import keras
 import tensorflow as tf
 
+from tfseg.machine import MIB, has_gpu, memory_peak, reset_memory_peak, resident_memory
 from tfseg.training.groups import assign_groups, find_table
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale
 from tfseg.training.step import TrainStep
 
-MIB = 2**20
 # A training step computes the outputs, the gradient of the inputs and that of the kernels.
 TRAINING_FACTOR = 3
-
-
-def machine():
-    """Processor, cores, accelerators and versions, as plain values."""
-    gpus = [
-        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    return {
-        "processor": _processor(),
-        "cores": cores,
-        "accelerators": gpus,
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-    }
-
-
-def _processor():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = dict(line.split(":", 1) for line in file if ":" in line)
-    except OSError:
-        return platform.processor() or platform.machine()
-    fields = {key.strip(): value.strip() for key, value in lines.items()}
-    name = fields.get("model name", platform.machine())
-    # Cloud machines hide the product's name; family and model still tell generations apart.
-    return f"{name} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')})"
 
 
 def matmul_peak(dtype, repeats=5):
@@ -60,7 +24,7 @@ def matmul_peak(dtype, repeats=5):
 
     4096 x 4096 on a CPU, 8192 x 8192 on an accelerator, where a smaller one is too short.
     """
-    size, chain = (8192, 10) if _gpu() else (4096, 1)
+    size, chain = (8192, 10) if has_gpu() else (4096, 1)
     left = tf.cast(tf.random.stateless_uniform([size, size], [0, 1]), dtype)
     # Rows that sum to one keep the chained products finite.
     left /= tf.reduce_sum(left, axis=1, keepdims=True)
@@ -175,11 +139,11 @@ def measure(call, images, gflop, repeats, warmup=2):
         "gflop_per_second" (these of the median), "peak_rss_mib" and, with a GPU, "peak_gpu_mib"
         of the whole measurement, "growth_mib" of resident memory over the timed calls.
     """
-    _reset_memory_peak()
+    reset_memory_peak()
     _time(call, warmup)
-    resident = _status("VmRSS")
+    resident = resident_memory()
     seconds = _time(call, repeats)
-    grown = _status("VmRSS") - resident
+    grown = resident_memory() - resident
     median = statistics.median(seconds)
     return {
         "median_ms": 1e3 * median,
@@ -187,7 +151,7 @@ def measure(call, images, gflop, repeats, warmup=2):
         "images_per_second": images / median,
         "gflop": gflop,
         "gflop_per_second": gflop / median,
-        **_memory_peak(),
+        **memory_peak(),
         "growth_mib": round(grown / MIB, 1),
     }
 
@@ -253,37 +217,6 @@ def _wait(tensor):
     return tf.reshape(tensor, [-1])[0].numpy()
 
 
-def _gpu():
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _reset_memory_peak():
-    # Linux alone can reset it; elsewhere the peak is that since the process began.
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")
-    if _gpu():
-        tf.config.experimental.reset_memory_stats("GPU:0")
-
-
-def _memory_peak():
-    values = {"peak_rss_mib": round(_status("VmHWM") / MIB)}
-    if _gpu():
-        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-        values["peak_gpu_mib"] = round(peak / MIB)
-    return values
-
-
-def _status(field):
-    """A field of /proc/self/status in bytes; where there is none, the peak of resident memory."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as file:
-            line = next(line for line in file if line.startswith(field + ":"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if platform.system() == "Darwin" else peak * 1024
-
-
 def table(parts):
     """Measurements as text: {name: what a `measure…` function returned}, a line each."""
     width = max(map(len, parts))
@@ -297,7 +230,7 @@ def table(parts):
             _cell(values, "gflop_per_second", "{:.1f}"),
             _cell(values, "share_of_peak", "{:.1%}"),
             _cell(values, "waiting_share", "{:.1%}"),
-            _cell(values, "peak_gpu_mib" if _gpu() else "peak_rss_mib", "{} MiB"),
+            _cell(values, "peak_gpu_mib" if has_gpu() else "peak_rss_mib", "{} MiB"),
             _cell(values, "growth_mib", "{:.1f} MiB"),
         )
         lines.append(f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells))

@@ -9,13 +9,15 @@ in the same run. --dilated_layers measures no model, but what each way to smooth
 convolution adds to it.
 """
 
+import contextlib
+
 import common
 import keras
 import tensorflow as tf
 from absl import flags
 
-from tfseg import benchmark, benchmark_dilated, create_model
-from tfseg.data import Augmentation, DataInfo, read_split, train_dataset
+from tfseg import benchmark, benchmark_dilated, create_model, machine
+from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference
 from tfseg.files import write_json
@@ -64,10 +66,10 @@ def network_parts(num_classes):
     return parts, step
 
 
-def data_parts(info, num_classes, step):
+def data_parts(image_list, info, num_classes, step):
     """{name: measurement} of the input pipeline, alone and feeding the training step."""
     dataset = train_dataset(
-        read_split(FLAGS.data_dir, FLAGS.split),
+        image_list,
         Augmentation(
             crop_size=(FLAGS.image_size, FLAGS.image_size),
             scale_range=_numbers("random_scale"),
@@ -101,7 +103,7 @@ def compare_dilated_layers():
     results = benchmark_dilated.measure_layers(repeats=FLAGS.repeats)
     print(benchmark_dilated.table(results))
     if FLAGS.output:
-        write_json(FLAGS.output, {"machine": benchmark.machine(), "dilated_layers": results})
+        write_json(FLAGS.output, {"machine": machine.describe(), "dilated_layers": results})
         print(f"\nwritten to {FLAGS.output}")
 
 
@@ -112,13 +114,15 @@ def main():
         return compare_dilated_layers()
     info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
     num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
+    image_list = read_split(FLAGS.data_dir, FLAGS.split) if info else None
     parts, step = network_parts(num_classes)
-    if info:
-        parts.update(data_parts(info, num_classes, step))
-    results, peaks = benchmark.run(parts, FLAGS.precision)
-    machine = benchmark.machine()
-    print(f"{machine['processor']}, {machine['cores']} cores, TensorFlow {machine['tensorflow']}")
-    for name in machine["accelerators"]:
+    with pipeline_errors(image_list) if info else contextlib.nullcontext():
+        if info:
+            parts.update(data_parts(image_list, info, num_classes, step))
+        results, peaks = benchmark.run(parts, FLAGS.precision)
+    here = machine.describe()
+    print(f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}")
+    for name in here["accelerators"]:
         print(name)
     print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
     print(
@@ -129,7 +133,7 @@ def main():
     if FLAGS.output:
         names = ("model", "model_option", "image_size", "batch_size", "precision", "data_dir")
         settings = {**{name: FLAGS[name].value for name in names}, "num_classes": num_classes}
-        values = {"machine": machine, "peak_gflop_per_second": peaks, "settings": settings}
+        values = {"machine": here, "peak_gflop_per_second": peaks, "settings": settings}
         write_json(FLAGS.output, {**values, "parts": results})
         print(f"\nwritten to {FLAGS.output}")
 

@@ -66,7 +66,16 @@ def run(main, paths=False):
             return 141
 
     _show_in_help(("common", "protocol", "trained_model"))
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv):
+    """absl's parser, which would tell of a wrong flag in three lines and without our "error:"."""
+    try:
+        return FLAGS(argv)
+    except flags.Error as error:
+        message = " ".join(str(error).split())
+        sys.exit(_fail(f"{message}; --help lists the flags"))
 
 
 def _show_in_help(modules):

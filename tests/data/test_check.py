@@ -79,11 +79,11 @@ def spoil_colour(path):
 @pytest.mark.parametrize(
     ("name", "spoil", "message"),
     [
-        ("1.png", spoil_text, "image .*1.png can't be decoded"),
-        ("1.png", spoil_end, "image .*1.png can't be decoded"),
+        ("1.png", spoil_text, "image .*1.png is not an image"),
+        ("1.png", spoil_end, "image .*1.png can't be read"),
         ("1.png", lambda path: Image.new("RGB", (24, 24)).save(path, "BMP"), "is a BMP file"),
         ("1_label.png", spoil_text, "label map .*1_label.png is not a PNG"),
-        ("1_label.png", spoil_end, "label map .*1_label.png can't be decoded"),
+        ("1_label.png", spoil_end, "label map .*1_label.png can't be read"),
         ("1_label.png", spoil_colour, "label map .*1_label.png has 8-bit RGB pixels"),
         ("1_label.png", os.remove, "label map .*1_label.png does not exist"),
     ],

@@ -258,7 +258,7 @@ def test_sizes_that_differ(image_list):
 def test_truncated_image(image_list):
     with open(image_list.images[2], "r+b") as file:
         file.truncate(150)
-    assert_names_the_problem(image_list, r"image .*/2\.png can't be decoded: ")
+    assert_names_the_problem(image_list, r"image .*/2\.png can't be read: ")
 
 
 def test_vanished_file(image_list):

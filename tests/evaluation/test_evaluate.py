@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfseg.data import read_split
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Evaluator, evaluate
+from tfseg.evaluation import Evaluator
 from tfseg.models import Preprocessing, create_model
 
 CLASSES = 4
@@ -73,9 +73,7 @@ def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weight
     image_list = read_split(str(data_dir), "val")
     model = build(weights)
     calls = []
-    matrix = evaluate(
-        model, image_list, PREPROCESSING, progress=lambda done, total: calls.append((done, total))
-    )
+    matrix = Evaluator(model, PREPROCESSING)(image_list, lambda *counts: calls.append(counts))
     assert matrix.dtype == np.int64
     assert np.array_equal(matrix, expected_matrix(model, data_dir))
     assert (matrix.sum(axis=0) > 0).sum() > 1  # more than one class was predicted
@@ -91,10 +89,9 @@ def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weight
 def test_label_map_and_ignore_label(data_dir, weights):
     image_list = read_split(str(data_dir), "val")
     model = build(weights)
-    matrix = evaluate(model, image_list, PREPROCESSING)
-    swapped = evaluate(
-        model, image_list, PREPROCESSING, label_map={0: 1, 1: 0, 2: 2, 3: 255, 255: 255}
-    )
+    matrix = Evaluator(model, PREPROCESSING)(image_list)
+    label_map = {0: 1, 1: 0, 2: 2, 3: 255, 255: 255}
+    swapped = Evaluator(model, PREPROCESSING, label_map=label_map)(image_list)
     assert np.array_equal(swapped[[1, 0, 2]], matrix[:3])
     assert swapped[3].sum() == 0
 
@@ -103,7 +100,7 @@ def test_label_out_of_range_names_the_file(data_dir):
     image_list = read_split(str(data_dir), "val")
     model = create_model("drn_d_22", 2)
     with pytest.raises(TfsegError, match=r"label\d\.png"):
-        evaluate(model, image_list, PREPROCESSING)
+        Evaluator(model, PREPROCESSING)(image_list)
 
 
 WORKER = """
@@ -112,7 +109,7 @@ import numpy as np
 import tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 from tfseg.data import read_split
-from tfseg.evaluation import evaluate
+from tfseg.evaluation import Evaluator
 from tfseg.models import Preprocessing, create_model
 data_dir, weights, output = sys.argv[1:]
 values = np.load(weights)
@@ -120,7 +117,7 @@ with strategy.scope():
     model = create_model("drn_d_22", 4)
     for variable, key in zip(model.variables, values.files):
         variable.assign(values[key])
-matrix = evaluate(model, read_split(data_dir, "val"), Preprocessing(), strategy=strategy)
+matrix = Evaluator(model, Preprocessing(), strategy=strategy)(read_split(data_dir, "val"))
 np.save(output, matrix)
 """
 
@@ -156,6 +153,6 @@ def test_two_workers_count_the_same(data_dir, weights, tmp_path):
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0, 0], errors
-    matrix = evaluate(build(weights), read_split(str(data_dir), "val"), PREPROCESSING)
+    matrix = Evaluator(build(weights), PREPROCESSING)(read_split(str(data_dir), "val"))
     for index in range(2):
         assert np.array_equal(np.load(tmp_path / f"matrix{index}.npy"), matrix)

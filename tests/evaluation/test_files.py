@@ -71,6 +71,20 @@ def test_same_name_from_two_folders_is_an_error(photos, tmp_path):
         find_images([str(photos), str(tmp_path / "more")])
 
 
+def test_results_inside_of_the_input_are_no_input(photos):
+    picture(photos / "out" / "labels" / "a.png")
+    names = list(find_images([str(photos)], str(photos / "b" / ".." / "out")).values())
+    assert names == ["a.png", "b/1.png", "b/2.png", "b/c/3.png"]
+    with pytest.raises(TfsegError, match=r"among the images of .*photos: name another"):
+        find_images([str(photos)], f"{photos}/")
+
+
+def test_list_from_windows(photos):
+    list_file = photos / "list.txt"
+    list_file.write_bytes(b"\xef\xbb\xbfa.png\r\nb/2.png\r\n")
+    assert list(find_images([str(list_file)])) == [str(photos / "a.png"), str(photos / "b/2.png")]
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty folder", "empty list"])
 def test_nothing_to_predict(kind, tmp_path):
     path = tmp_path / "input.txt"

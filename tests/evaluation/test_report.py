@@ -23,8 +23,11 @@ def test_metrics_state_protocol_scores_classes_and_matrix(tmp_path):
 
 
 def test_table_shows_classes_scores_and_protocol():
-    text = report.table(report.metrics(MATRIX, None, PROTOCOL))
+    facts = {"label_map": {7: 0, 8: 255}, "model_options": {"blocks": [1, 1], "conv": None}}
+    text = report.table(report.metrics(MATRIX, None, {**PROTOCOL, **facts}))
     lines = text.splitlines()
+    assert any(line.endswith(" 7=0 8=255") for line in lines)
+    assert any(line.endswith(" blocks=1,1 conv=none") for line in lines)
     assert " ".join(lines[2].split()) == "class 1 0.5714 0.6667 60.00% class 0 (33%)"
     assert any(line.split()[:3] == ["class", "2", "-"] for line in lines)
     assert any(line.startswith("mean IoU") and line.endswith("0.5357") for line in lines)

@@ -247,9 +247,15 @@ def test_model_spec(tmp_path):
         ("{", "JSON"),
         ("{}", "name"),
         ('{"name": 1, "num_classes": 1, "format": 9}', "newer"),
+        ('{"name": "drn_d_23", "num_classes": 1}', "did you mean .*drn_d_22"),
+        ('{"name": "drn_d_22", "num_classes": "1"}', "a whole number"),
+        ('{"name": "drn_d_22", "num_classes": 2, "classes": ["road"]}', "classes has 1"),
+        ('{"name": "drn_d_22", "num_classes": 2, "label_map": {"road": 1}}', "describe a model"),
+        ('{"name": "drn_d_22", "num_classes": 2, "preprocessing": {"std": 0}}', "std must be"),
     ):
         path.write_text(text)
-        with pytest.raises(tfseg.TfsegError, match=words):
+        with pytest.raises(tfseg.TfsegError, match=words) as error:
             ModelSpec.load(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
     with pytest.raises(tfseg.TfsegError, match="classes has 1"):
         ModelSpec("drn_d_22", 3, classes=["road"])

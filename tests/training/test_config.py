@@ -1,10 +1,14 @@
+import dataclasses
+import pathlib
 import shlex
 
 import pytest
 from absl import flags
 
+from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
 from tfseg.training.config import interval
+from tfseg.training.setup import plan_run
 
 
 @pytest.mark.parametrize(
@@ -13,11 +17,17 @@ from tfseg.training.config import interval
         ({"steps": 0}, "either --steps or --epochs"),
         ({"steps": 4, "epochs": 1.0}, "either --steps or --epochs"),
         ({"batch_size": 0}, "--batch_size must be at least 1, not 0"),
+        ({"batch_size": "8"}, "--batch_size must be a whole number, not '8'"),
+        ({"learning_rate": "0.1"}, "--learning_rate must be a number, not '0.1'"),
+        ({"learning_rate": -1.0}, "--learning_rate must be above 0, not -1.0"),
+        ({"learning_rate": float("inf")}, "--learning_rate must be above 0, not inf"),
+        ({"mirror": 1}, "--mirror must be true or false, not 1"),
+        ({"model_options": [1]}, r"--model_options must be a dict, not \[1\]"),
         ({"crop_size": "3,4,5"}, "--crop_size must be height,width, not 3,4,5"),
         ({"crop_size": "big"}, "--crop_size must be numbers, not 'big'"),
         ({"random_scale": "2,1"}, "--random_scale must be smallest,largest, not 2,1"),
         ({"momentum": 1.0}, "--momentum must be less than 1"),
-        ({"learning_rate": float("nan")}, "--learning_rate must be"),
+        ({"learning_rate": float("nan")}, "--learning_rate must be above 0, not nan"),
         ({"lr_schedule": "polly"}, "did you mean poly"),
         ({"lr_update_every": "0"}, "--lr_update_every must be step, epoch or a number"),
         ({"validate_every": "step"}, "--validate_every must be epoch or a number"),
@@ -35,6 +45,11 @@ def test_impossible_settings_end_in_one_line(make_config, settings, message):
 
 def test_one_number_is_a_square_crop(make_config):
     assert make_config(crop_size="48").crop_size == (48, 48)
+
+
+def test_paths_and_numbers_become_text(make_config, tmp_path):
+    config = make_config(data_dir=tmp_path, validate_every=3)
+    assert config.data_dir == str(tmp_path) and config.validate_every == "3"
 
 
 def test_intervals():
@@ -55,3 +70,29 @@ def test_written_flags_say_everything(make_config):
     holder(["tool", *(line for line in lines if "class_w" in line or "_scale" in line)])
     again = make_config(class_weights=holder.class_weights, random_scale=holder.random_scale)
     assert again.class_weights == (1.0, 0.5) and again.random_scale == (0.5, 2.0)
+
+
+def test_class_weights_by_name(make_config):
+    named = make_config(class_weights="median_frequency")
+    assert named.class_weights == ("median_frequency",)
+    assert "--class_weights=median_frequency" in named.to_flags()
+    # As the line of the flag file says it.
+    assert dataclasses.replace(named, class_weights="median_frequency,") == named
+    with pytest.raises(TfsegError, match="--class_weights must be numbers"):
+        make_config(class_weights="no_rule")
+
+
+def test_class_weights_come_from_info_json(make_config, tmp_path, data_dir):
+    info = DataInfo.load(data_dir)
+    plain = dataclasses.replace(info, class_weights=None)
+    for path in pathlib.Path(data_dir).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "info.json").unlink()
+    plain.save(tmp_path)
+    config = make_config(class_weights="effective_number", data_dir=str(tmp_path))
+    with pytest.raises(TfsegError, match="no class weights 'effective_number'"):
+        plan_run(config)
+    weights = {"effective_number": list(range(len(info.classes)))}
+    dataclasses.replace(plain, class_weights=weights).save(tmp_path)
+    assert plan_run(config).class_weights == tuple(range(len(info.classes)))
+    assert plan_run(make_config(class_weights="1,2")).class_weights == (1.0, 2.0)

@@ -97,13 +97,23 @@ def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of,
     assert_same_run(parts, whole)
 
 
+def contents(folder):
+    files = (path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files}
+
+
 def test_a_run_is_not_continued_under_other_settings(make_config):
-    train(make_config(steps=1, val_split=""))
+    config = make_config(steps=1, val_split="")
+    train(config)
+    before = contents(config.run_dir)
     others = {"model": "drn_c_26", "batch_size": 2, "seed": 1, "precision": "bfloat16"}
     for name, value in {**others, "ema_decay": 0.9}.items():
         told = name.removesuffix("_decay")
         with pytest.raises(TfsegError, match=f"was trained to step 1 with {told} .*, not"):
             train(make_config(steps=2, val_split="", **{name: value}))
+    with pytest.raises(TfsegError, match="class_weights"):
+        train(make_config(steps=2, val_split="", class_weights=(1.0, 2.0)))
+    assert contents(config.run_dir) == before
 
 
 def test_a_finished_run_can_be_made_longer(make_config):
@@ -207,6 +217,7 @@ def test_labels_out_of_range_are_found_before_training(make_config, tmp_path):
 
 
 @pytest.mark.parametrize("checkpoint_every", ["1", "0"])
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_full_disk_leaves_the_earlier_checkpoint(make_config, checkpoint_every, run_of):
     """While a checkpoint is written, and while the best weights are."""
     config = make_config(steps=2, val_split="")
@@ -235,10 +246,15 @@ def test_full_disk_leaves_the_earlier_checkpoint(make_config, checkpoint_every, 
 def test_damaged_checkpoint_is_one_clear_line(make_config):
     config = make_config(steps=1, val_split="")
     train(config)
-    path = pathlib.Path(config.run_dir) / "checkpoints" / "step-1.index"
-    path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(TfsegError, match="can't read the checkpoint"):
-        train(config)
+    checkpoints = pathlib.Path(config.run_dir) / "checkpoints"
+    for name, kept in (("data-00000-of-00001", 0.9), ("data-00000-of-00001", 0), ("index", 0.1)):
+        path = checkpoints / f"step-1.{name}"
+        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+        before = contents(config.run_dir)
+        with pytest.raises(TfsegError, match=r"can't (read|restore) .*step-1") as error:
+            train(dataclasses.replace(config, steps=2))
+        assert "\n" not in str(error.value)
+        assert contents(config.run_dir) == before
 
 
 def test_state_in_a_checkpoint_is_plain(make_config):

@@ -12,7 +12,7 @@ def imagenet_classes():
     Returns:
         {WordNet number, such as "n02123045": name, such as "tabby"}; the names are distinct.
     """
-    path = pathlib.Path(__file__).with_name("imagenet.csv")
+    path = pathlib.Path(__file__).with_name("catalog") / "imagenet.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return {row["synset"]: row["name"] for row in rows}

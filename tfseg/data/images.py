@@ -10,13 +10,9 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from tfseg.data import png
+
 MARK = "[tfseg]"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# The parts of a PNG file's start: 8 bytes of signature, then the IHDR chunk: its length (4), its
-# name (4), 13 bytes of content and their checksum (4).
-_IHDR_END = 33
-_BIT_DEPTH, _COLOUR_TYPE = 24, 25
-_GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 
 
 def require(condition, *message):
@@ -48,25 +44,23 @@ def decode_label(contents, path):
         contents: scalar string tensor.
         path: scalar string tensor, for the message when the file is something else.
     """
-    is_png = tf.strings.substr(contents, 0, len(_PNG_SIGNATURE)) == _PNG_SIGNATURE
-    whole = tf.strings.length(contents) >= _IHDR_END
+    is_png = tf.strings.substr(contents, 0, len(png.SIGNATURE)) == png.SIGNATURE
+    whole = tf.strings.length(contents) >= png.HEADER_SIZE
     with tf.control_dependencies(
         [require(is_png & whole, "label map ", path, " is not a PNG file")]
     ):
-        header = tf.io.decode_raw(tf.strings.substr(contents, 0, _IHDR_END), tf.uint8)
-    colour_type, depth = header[_COLOUR_TYPE], header[_BIT_DEPTH]
-    is_palette = colour_type == _PALETTE
-    valid = is_palette | ((colour_type == _GREY) & (depth == 8))
-    names = tf.constant(["grey", "", "RGB", "palette", "grey with alpha", "", "RGBA"])
-    found = tf.gather(names, tf.minimum(tf.cast(colour_type, tf.int32), _RGBA))
+        header = tf.io.decode_raw(tf.strings.substr(contents, 0, png.HEADER_SIZE), tf.uint8)
+    colour_type, depth = header[png.COLOUR_TYPE], header[png.BIT_DEPTH]
+    names = tf.constant(png.NAMES)
+    found = tf.gather(names, tf.minimum(tf.cast(colour_type, tf.int32), len(png.NAMES) - 1))
     check = require(
-        valid,
+        png.holds_indices(colour_type, depth),
         *("label map ", path, " has ", tf.strings.as_string(depth), "-bit ", found),
-        " pixels; label maps must be 8-bit grey or palette PNG",
+        f" pixels; {png.LABEL_RULE}",
     )
     with tf.control_dependencies([check]):
         label = tf.cond(
-            is_palette,
+            colour_type == png.PALETTE,
             lambda: _decode_palette(contents, depth),
             lambda: tf.io.decode_png(contents, channels=1),
         )
@@ -79,8 +73,8 @@ def _grey_header():
 
     CRC-32 is affine: the same change at the same place changes every checksum by the same bits.
     """
-    change = np.zeros(_IHDR_END, np.uint8)
-    change[_COLOUR_TYPE] = _PALETTE ^ _GREY
+    change = np.zeros(png.HEADER_SIZE, np.uint8)
+    change[png.COLOUR_TYPE] = png.PALETTE ^ png.GREY
     content = change[12:29].tobytes()  # the checksum covers the chunk's name and content
     crc = zlib.crc32(content) ^ zlib.crc32(bytes(len(content)))
     change[29:33] = np.frombuffer(crc.to_bytes(4, "big"), np.uint8)
@@ -93,7 +87,7 @@ def _decode_palette(contents, depth):
     The file is presented as a grey one: its header says so, and the palette and all else before
     the pixels is left out. A grey decoder stretches 1, 2 or 4 bits to 0..255; that is undone.
     """
-    header = tf.io.decode_raw(tf.strings.substr(contents, 0, _IHDR_END), tf.uint8)
+    header = tf.io.decode_raw(tf.strings.substr(contents, 0, png.HEADER_SIZE), tf.uint8)
     characters = tf.constant([bytes([value]) for value in range(256)])
     changed = tf.cast(tf.bitwise.bitwise_xor(header, _grey_header()), tf.int32)
     header = tf.strings.reduce_join(tf.gather(characters, changed))
@@ -112,7 +106,7 @@ def _decode_palette(contents, depth):
     (pixels,) = tf.while_loop(
         lambda at: (at + 12 < length) & (at > 0) & (chunk_name(at) != b"IDAT"),
         next_chunk,
-        [tf.constant(_IHDR_END)],
+        [tf.constant(png.HEADER_SIZE)],
     )
     pixels = tf.clip_by_value(pixels, 0, length)
     rest = tf.strings.substr(contents, pixels, length - pixels)

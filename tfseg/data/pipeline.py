@@ -5,6 +5,8 @@ is (see `order`), and a key of (seed, epoch, file) decides its augmentation. Thr
 workers and interruptions don't enter, so none of them changes a run.
 """
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from tfseg.data.images import decode_image
 from tfseg.data.labels import label_table
 from tfseg.data.loading import keep_in_memory, labelled_loader
 from tfseg.data.order import epoch_key, fold
+from tfseg.data.shards import pair_reader
 from tfseg.errors import TfsegError
 
 
@@ -150,10 +153,10 @@ def predict_dataset(image_list, preprocessing):
     Returns:
         Dataset of (images float32 [1, H, W, 3], normalised, index int64 [1]).
     """
-    paths = tf.constant(image_list.images, tf.string)
+    read = pair_reader(dataclasses.replace(image_list, labels=None))
 
     def sample(index):
-        image = decode_image(tf.io.read_file(tf.gather(paths, index)))
+        image = decode_image(read(index)[0])
         return preprocessing.normalize(tf.cast(image, tf.float32)), index
 
     dataset = tf.data.Dataset.range(len(image_list))

@@ -115,26 +115,3 @@ class Evaluator:
         )
         reduced = self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
         return np.asarray(reduced, np.int64)
-
-
-def evaluate(
-    model,
-    image_list,
-    preprocessing,
-    *,
-    protocol=None,
-    ignore_label=255,
-    label_map=None,
-    strategy=None,
-    progress=None,
-):
-    """One evaluation of `model` on `image_list`; see `Evaluator`, which is for repeated ones."""
-    evaluator = Evaluator(
-        model,
-        preprocessing,
-        protocol=protocol,
-        ignore_label=ignore_label,
-        label_map=label_map,
-        strategy=strategy,
-    )
-    return evaluator(image_list, progress)

@@ -8,6 +8,7 @@ import os
 from PIL import Image
 
 from tfseg import visualize
+from tfseg.data.lists import read_lines
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.predictor import read_image
@@ -16,12 +17,14 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 OUTPUTS = ("labels", "color", "overlay")
 
 
-def find_images(inputs):
+def find_images(inputs, output_dir=None):
     """The image files that `inputs` stand for, and what to call their results.
 
     Args:
         inputs: paths of image files, of folders (searched with all their subfolders), and of
             lists (`.txt`, one image a line, relative to the list's folder).
+        output_dir: the folder for the results. Where it lies inside of a folder of `inputs`, what
+            an earlier prediction has left in it is no input.
 
     Returns:
         A dict {image path: name}, in order. A name is a relative path that ends in ".png": the
@@ -29,12 +32,13 @@ def find_images(inputs):
         that differ in their extension alone keep it: "a.jpg.png".
 
     Raises:
-        TfsegError: an input is missing, has no image, or two images would get the same name.
+        TfsegError: an input is missing, has no image, or is `output_dir`, or two images would get
+            the same name.
     """
     found = {}
     for source in inputs:
         if os.path.isdir(source):
-            images = _folder(source)
+            images = _folder(source, output_dir)
         elif not os.path.isfile(source):
             raise TfsegError(f"{source} does not exist")
         elif source.lower().endswith(".txt"):
@@ -68,10 +72,15 @@ def result_names(names):
     ]
 
 
-def _folder(folder):
+def _folder(folder, output_dir):
     images = {}
+    results = output_dir and os.path.realpath(output_dir)
+    if os.path.realpath(folder) == results:
+        raise TfsegError(f"the results would lie among the images of {folder}: name another folder")
     for parent, children, files in os.walk(folder):
-        children.sort()
+        children[:] = sorted(
+            child for child in children if os.path.realpath(os.path.join(parent, child)) != results
+        )
         for file in sorted(files):
             if file.lower().endswith(EXTENSIONS):
                 path = os.path.join(parent, file)
@@ -80,17 +89,11 @@ def _folder(folder):
 
 
 def _list(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TfsegError(f"can't read the list {path}: {error}") from error
     folder = os.path.dirname(path)
     # An absolute path, or one that climbs out, must not lead out of the output folder.
     return {
         os.path.join(folder, line): os.path.relpath(os.path.normpath("/" + line), "/")
-        for line in lines
-        if line
+        for _, line in read_lines(path)
     }
 
 

@@ -61,7 +61,8 @@ class Protocol:
             floats = tf.cast(size, tf.float64)
             sizes = [tf.maximum(tf.cast(floats * scale, tf.int32), 1) for scale in self.scales]
         step = self.padding_constant
-        return [-(-one // step) * step for one in sizes]
+        # Not as -(-one // step): exported graphs may round negative quotients to zero.
+        return [(one + step - 1) // step * step for one in sizes]
 
     def to_dict(self):
         """Plain values for metrics.json."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tfseg import visualize
 from tfseg.data import label_table
+from tfseg.data.files import read_label, read_rgb
 from tfseg.evaluation.files import result_names
 from tfseg.files import atomic_write
 
@@ -62,10 +63,8 @@ class PanelWriter:
         self._pending.append(self._pool.submit(self._write, index, labels))
 
     def _write(self, index, labels):
-        with Image.open(self.image_list.images[index]) as image:
-            image = np.asarray(image.convert("RGB"))
-        with Image.open(self.image_list.labels[index]) as truth:
-            truth = self.table[np.asarray(truth)]
+        image = read_rgb(self.image_list.images[index])
+        truth = self.table[read_label(self.image_list.labels[index])]
         maps = [visualize.colorize(one, self.palette) for one in (truth, labels)]
         picture = visualize.panel([image, *maps], ["image", "truth", "prediction"])
         with atomic_write(os.path.join(self.output_dir, self.names[index])) as file:

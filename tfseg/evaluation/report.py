@@ -61,9 +61,9 @@ def table(values):
     lines = [f"{'class':<{width}}     IoU  accuracy  of all pixels  mostly taken for"]
     for index, entry in enumerate(classes):
         share = f"{entry['pixels'] / total:.2%}"
-        scores_ = f"{_number(entry['iou'])}    {_number(entry['accuracy'])}  {share:>13}"
+        measures = f"{_number(entry['iou'])}    {_number(entry['accuracy'])}  {share:>13}"
         lines.append(
-            f"{entry['name']:<{width}}  {scores_}  {_mistake(matrix[index], index, names)}"
+            f"{entry['name']:<{width}}  {measures}  {_mistake(matrix[index], index, names)}"
         )
     lines.append("")
     for key, name in SUMMARY:
@@ -102,8 +102,11 @@ def _number(value):
 def _plain(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        if len(value) > 12:  # A label map; metrics.json has all of it.
+            return f"{len(value)} values"
+        parts = (f"{key}={_plain(part).replace(', ', ',')}" for key, part in value.items())
+        return " ".join(parts) or "none"
+    if isinstance(value, list | tuple):
         return ", ".join(str(x) for x in value)
-    if isinstance(value, dict) and len(value) > 12:  # a label map; metrics.json has all of it
-        return f"{len(value)} values"
-    return "none" if value in (None, {}) else str(value)
+    return "none" if value is None else str(value)

@@ -34,6 +34,11 @@ class ModelSpec:
     label_map: dict | None = None
 
     def __post_init__(self):
+        if not isinstance(self.num_classes, int) or not isinstance(self.options, dict):
+            raise TfsegError(
+                "num_classes must be a whole number and options a dict, not "
+                f"{self.num_classes!r} and {self.options!r}"
+            )
         for name in ("classes", "palette"):
             value = getattr(self, name)
             if value is not None and len(value) < self.num_classes:
@@ -58,7 +63,8 @@ class ModelSpec:
         """Reads what `save` wrote.
 
         Raises:
-            TfsegError: the file is missing, isn't JSON, or was written by a newer tfseg.
+            TfsegError: the file is missing, isn't JSON, does not describe a model, or was written
+                by a newer tfseg; the message names it.
         """
         values = read_json(path)
         if not isinstance(values, dict) or "name" not in values or "num_classes" not in values:
@@ -68,7 +74,15 @@ class ModelSpec:
         surplus = set(values) - {field.name for field in dataclasses.fields(cls)}
         if surplus:
             raise TfsegError(f"{path} has unknown entries: {', '.join(sorted(surplus))}")
-        values["preprocessing"] = Preprocessing.from_dict(values.get("preprocessing", {}))
-        if values.get("label_map") is not None:
-            values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}
-        return cls(**values)
+        from tfseg.models.factory import resolve
+
+        try:
+            resolve(values["name"])
+            values["preprocessing"] = Preprocessing.from_dict(values.get("preprocessing", {}))
+            if values.get("label_map") is not None:
+                values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}
+            return cls(**values)
+        except TfsegError as error:
+            raise TfsegError(f"{path}: {error}") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TfsegError(f"{path} does not describe a model: {error}") from error

@@ -12,6 +12,8 @@ from absl import logging
 from tfseg.errors import TfsegError
 
 FOLDER = "checkpoints"
+# TensorFlow has no one type for a file that ends too early.
+_DAMAGED = (tf.errors.OpError, ValueError, RuntimeError, IndexError, AssertionError)
 _STATE_KEY = "state/.ATTRIBUTES/py_state"
 
 
@@ -47,7 +49,7 @@ def read_state(run_dir):
         return None
     try:
         return json.loads(tf.train.load_checkpoint(path).get_tensor(_STATE_KEY))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise TfsegError(
             f"can't read the checkpoint {path}: {_first_line(error)}; "
             f"remove it to continue from an earlier one, or use another --run_dir"
@@ -97,7 +99,7 @@ class Checkpoints:
         try:
             status = self._checkpoint.restore(path)
             status.assert_existing_objects_matched()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except _DAMAGED as error:
             raise TfsegError(f"can't restore {path}: {_first_line(error)}") from error
 
     def save(self, values):
@@ -114,7 +116,7 @@ class Checkpoints:
             earlier = self._manager.latest_checkpoint
             self.clean()
             raise TfsegError(
-                f"can't save the checkpoint of step {step} in {self.folder}: {reason(error)}; "
+                f"can't save the checkpoint of step {step} in {self.folder}: {_reason(error)}; "
                 + (f"{earlier} is still whole" if earlier else "there is no earlier one")
             ) from error
         if self._scratch:
@@ -137,8 +139,8 @@ def _first_line(error):
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def reason(error):
-    """Why a file couldn't be written, in the system's words if TensorFlow's or HDF5's have them."""
+def _reason(error):
+    """Why a file couldn't be written, in the system's words if TensorFlow's have them."""
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO):
         if os.strerror(number) in str(error):
             return os.strerror(number)

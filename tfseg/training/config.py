@@ -2,7 +2,10 @@
 
 import dataclasses
 import math
+import numbers
+import os
 
+from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PREPROCESSINGS
 
@@ -120,7 +123,11 @@ class TrainConfig:
         "data's mean and std (auto), the data's (data), or a published one.",
         ("auto", "data", *PREPROCESSINGS),
     )
-    class_weights: tuple = _option((), "Weight of each class in the loss, comma-separated.")
+    class_weights: tuple = _option(
+        (),
+        "Weight of each class in the loss, comma-separated; or median_frequency or "
+        "effective_number for those of info.json.",
+    )
     ohem_fraction: float = _option(
         0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
     )
@@ -132,6 +139,7 @@ class TrainConfig:
     )
 
     def __post_init__(self):
+        self._check_types()
         for name in ("data_dir", "run_dir", "model"):
             if not getattr(self, name):
                 raise TfsegError(f"--{name} is missing")
@@ -168,8 +176,10 @@ class TrainConfig:
             raise TfsegError(
                 f"--random_scale must be smallest,largest, not {_text(self.random_scale)}"
             )
-        weights = _numbers("class_weights", self.class_weights, float)
-        if weights and (min(weights) < 0 or max(weights) == 0):
+        weights = _numbers("class_weights", self.class_weights, str)
+        if len(weights) != 1 or weights[0] not in RULES:
+            weights = _numbers("class_weights", self.class_weights, float)
+        if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
             raise TfsegError("--class_weights must be at least 0, and not all 0")
         for name, value in (
             ("crop_size", size),
@@ -181,6 +191,23 @@ class TrainConfig:
         for name in ("lr_update_every", "validate_every", "checkpoint_every"):
             interval(name, getattr(self, name), 1)
 
+    def _check_types(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is str and (isinstance(value, os.PathLike) or _is(value, int)):
+                # Paths, and numbers of updates where "epoch" may stand as well.
+                value = str(value)
+                object.__setattr__(self, field.name, value)
+            words, right = {
+                bool: ("true or false", isinstance(value, bool)),
+                int: ("a whole number", _is(value, numbers.Integral)),
+                float: ("a number", _is(value, numbers.Real)),
+                str: ("text", isinstance(value, str)),
+                dict: ("a dict", isinstance(value, dict)),
+            }.get(field.type, ("", True))
+            if not right:
+                raise TfsegError(f"--{field.name} must be {words}, not {value!r}")
+
     def _check_numbers(self):
         limits = {
             **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
@@ -189,7 +216,6 @@ class TrainConfig:
             **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
             **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
             **dict.fromkeys(("momentum", "ema_decay"), (0, 1)),
-            **dict.fromkeys(("learning_rate", "lr_step_size", "lr_decay_rate"), (0, math.inf)),
             "keep_checkpoints": (1, math.inf),
             "random_rotate": (0, 180),
             "seed": (0, 2**32 - 1),
@@ -204,8 +230,9 @@ class TrainConfig:
             if getattr(self, name) == 1:
                 raise TfsegError(f"--{name} must be less than 1")
         for name in ("learning_rate", "lr_step_size", "lr_decay_rate"):
-            if getattr(self, name) == 0:
-                raise TfsegError(f"--{name} must be above 0")
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise TfsegError(f"--{name} must be above 0, not {value}")
 
     @property
     def effective_batch(self):
@@ -248,6 +275,10 @@ def interval(name, value, steps_per_epoch):
         words = "step, epoch" if name == "lr_update_every" else "epoch"
         raise TfsegError(f"--{name} must be {words} or a number of updates, not '{value}'")
     return int(value)
+
+
+def _is(value, kind):
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _numbers(name, value, kind):

@@ -18,8 +18,7 @@ class Console:
 
     def __init__(self, total, done=0, progress_bar=False, quiet=False):
         self.total = total
-        self.first = done
-        self.start = time.monotonic()
+        self.first, self.start = done, None
         self.quiet = quiet
         self.bar = None
         if progress_bar and not quiet:
@@ -27,6 +26,9 @@ class Console:
 
     def step(self, step, loss):
         """After each update."""
+        if self.start is None:
+            # The first update is traced and compiled, which says nothing of the others.
+            self.first, self.start = step, time.monotonic()
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             self.bar.update(step - self.bar.n)
@@ -38,7 +40,7 @@ class Console:
             self.line(
                 f"step {row['step']}/{self.total}  epoch {row['epoch']:.2f}  "
                 f"loss {row['loss_average']:.4f}  {row['images_per_second']:.1f} images/s, "
-                f"{waiting}  {self._left(row['step'])}"
+                f"{waiting}{self._left(row['step'])}"
             )
 
     def line(self, text):
@@ -57,8 +59,11 @@ class Console:
             self.bar.close()
 
     def _left(self, step):
-        seconds = (time.monotonic() - self.start) / max(step - self.first, 1) * (self.total - step)
-        return f"{duration(seconds)} left"
+        """The time left, or nothing where nothing is known of it."""
+        if self.start is None or not self.first < step < self.total:
+            return ""
+        seconds = (time.monotonic() - self.start) / (step - self.first) * (self.total - step)
+        return f", {duration(seconds)} left"
 
 
 def duration(seconds):

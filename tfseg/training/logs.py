@@ -80,10 +80,6 @@ class RunLog:
         with self.board.as_default(step=step):
             tf.summary.image(name, image[None])
 
-    def flush(self):
-        """Writes what TensorBoard's writer still holds."""
-        self.board.flush()
-
     def close(self):
         """Closes TensorBoard's file."""
         self.board.close()

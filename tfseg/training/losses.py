@@ -12,7 +12,7 @@ class SegmentationLoss:
 
     A mean is a sum divided by a normaliser that all replicas and micro-batches share, so a replica
     computes `counts` of its labels before the forward pass, the trainer adds them up, and the
-    sums of all replicas' losses is the loss. A map without any valid pixel contributes zero.
+    sum of the replicas' losses is the loss. A map without any valid pixel contributes zero.
 
     Where logits and labels meet is the model's choice (`loss_resolution`): "labels" upsamples the
     logits to the labels (DRN); "logits" takes the labels at the centres of each map's cells

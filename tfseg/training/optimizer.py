@@ -27,31 +27,31 @@ class SGD(tf.Module):
     def __init__(self, variables, groups, momentum=0.9, weight_decay=0.0):
         super().__init__()
         self.paths = list(variables)
-        self.variables_ = list(variables.values())
+        self.targets = list(variables.values())
         self.groups = list(groups)
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.velocities = [
-            tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self.variables_
+            tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self.targets
         ]
 
     def apply(self, strategy, gradients, learning_rate, finite):
         """One update, in cross-replica context; gradients are summed over replicas already."""
-        rows = zip(self.variables_, self.velocities, gradients, self.groups, strict=True)
+        rows = zip(self.targets, self.velocities, gradients, self.groups, strict=True)
         for variable, velocity, gradient, group in rows:
             strategy.extended.update(
                 variable,
                 self._update,
                 args=(velocity, gradient, learning_rate, finite),
-                kwargs={"group_": group},
+                kwargs={"row": group},
             )
 
-    def _update(self, variable, velocity, gradient, learning_rate, finite, group_):
-        decay = self.weight_decay * group_.weight_decay
+    def _update(self, variable, velocity, gradient, learning_rate, finite, row):
+        decay = self.weight_decay * row.weight_decay
         if decay:
             gradient += decay * variable
         velocity_now = self.momentum * velocity + gradient
-        rate = tf.cast(learning_rate, velocity_now.dtype) * group_.learning_rate
+        rate = tf.cast(learning_rate, velocity_now.dtype) * row.learning_rate
         step = rate * velocity_now
         # A selection, as a product with zero would keep NaN.
         velocity.assign(tf.where(finite, velocity_now, velocity))
@@ -75,16 +75,16 @@ class WeightAverage(tf.Module):
 
     def __init__(self, variables, decay):
         super().__init__()
-        self.variables_ = {path: v for path, v in variables.items() if v.dtype.is_floating}
+        self.targets = {path: v for path, v in variables.items() if v.dtype.is_floating}
         self.decay = decay
         self.averages = {
             path: tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False)
-            for path, v in self.variables_.items()
+            for path, v in self.targets.items()
         }
 
     def reset(self):
         """Starts from the variables' present values."""
-        for path, variable in self.variables_.items():
+        for path, variable in self.targets.items():
             self.averages[path].assign(variable.numpy())
 
     def decay_at(self, step):
@@ -93,7 +93,7 @@ class WeightAverage(tf.Module):
 
     def apply(self, strategy, decay, finite):
         """One update, in cross-replica context, after that of the weights."""
-        for path, variable in self.variables_.items():
+        for path, variable in self.targets.items():
             strategy.extended.update(
                 self.averages[path], self._update, args=(variable, decay, finite)
             )
@@ -106,13 +106,13 @@ class WeightAverage(tf.Module):
     @contextlib.contextmanager
     def in_place(self):
         """Within, the model has the averaged values."""
-        own = {path: variable.numpy() for path, variable in self.variables_.items()}
+        own = {path: variable.numpy() for path, variable in self.targets.items()}
         try:
-            for path, variable in self.variables_.items():
+            for path, variable in self.targets.items():
                 variable.assign(self.averages[path].numpy())
             yield
         finally:
-            for path, variable in self.variables_.items():
+            for path, variable in self.targets.items():
                 variable.assign(own[path])
 
 

@@ -5,10 +5,8 @@ import os
 
 from absl import logging
 
-from tfseg.errors import TfsegError
-from tfseg.files import replacing
 from tfseg.models import PREPROCESSINGS
-from tfseg.training.checkpoints import Checkpoints, RunState, read_state, reason
+from tfseg.training.checkpoints import Checkpoints, RunState, read_state
 from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale, WeightAverage
@@ -20,9 +18,7 @@ from tfseg.training.setup import (
 )
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
-from tfseg.weights import load_weights
-
-BEST_WEIGHTS = "best.weights.h5"
+from tfseg.weights import BEST_WEIGHTS, load_weights, save_weights
 
 
 class Session:
@@ -35,6 +31,7 @@ class Session:
 
     Attributes:
         model: the `Segmenter`.
+        loss: `SegmentationLoss`.
         groups: the rows of the table of parameter groups.
         average: `WeightAverage` or None.
         loss_scale: `LossScale` or None.
@@ -42,7 +39,8 @@ class Session:
 
     Raises:
         TfsegError: the model can't be built, the run can't be continued with these settings, its
-            checkpoint is damaged, or the run directory can't be written.
+            checkpoint is damaged, or the run directory can't be written. Up to the last of these,
+            the run directory is as it was.
     """
 
     def __init__(self, config, plan, strategy):
@@ -54,17 +52,21 @@ class Session:
         with strategy.scope():
             self.model = build_model(config, plan)
             objects = self._create_variables()
+        self.loss = SegmentationLoss(
+            self.model, plan.spec.ignore_label, plan.class_weights, config.ohem_fraction
+        )
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)
-        if self.chief:
-            prepare_run_dir(config, plan)
         state = RunState(step=0, best=None, losses=[], row=None)
         worker = None if self.chief else strategy.cluster_resolver.task_id
         self.checkpoints = Checkpoints(
             config.run_dir, objects, state, config.keep_checkpoints, worker
         )
+        # Nothing is written before the run is known to go on.
         if saved:
             self.checkpoints.restore()
+        if self.chief:
+            prepare_run_dir(config, plan)
         self.values = {
             **state.values,
             "settings": config.fixed(strategy.num_replicas_in_sync),
@@ -109,14 +111,9 @@ class Session:
     def train_step(self, element_spec):
         """The compiled `TrainStep` for batches of a distributed dataset."""
         config = self.config
-        if config.xla and self.strategy.num_replicas_in_sync > 1:
-            raise TfsegError("--xla works with one replica only")
-        loss = SegmentationLoss(
-            self.model, self.plan.spec.ignore_label, config.class_weights, config.ohem_fraction
-        )
         return TrainStep(
             self.model,
-            loss,
+            self.loss,
             self.optimizer,
             self.strategy,
             element_spec,
@@ -138,14 +135,9 @@ class Session:
         Raises:
             TfsegError: they can't be written; an earlier file is still whole.
         """
-        if not self.chief:
-            return
-        path = os.path.join(self.config.run_dir, BEST_WEIGHTS)
-        with replacing(path) as temporary:
-            try:
-                self.model.save_weights(temporary)
-            except (OSError, RuntimeError) as error:  # HDF5 fails in one or the other
-                raise TfsegError(f"can't write {path}: {reason(error)}") from error
+        if self.chief:
+            path = os.path.join(self.config.run_dir, BEST_WEIGHTS)
+            save_weights(self.model, path, self.plan.spec.preprocessing)
 
     def save(self):
         """Saves a checkpoint.

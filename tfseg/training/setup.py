@@ -36,6 +36,7 @@ class Plan:
             batches as the training list has images for, at least 1. Samples are numbered on
             without a gap, so that the images left over come first in the next.
         total_steps: updates in the whole run.
+        class_weights: the loss's, one number per class, or empty.
     """
 
     spec: ModelSpec
@@ -44,6 +45,7 @@ class Plan:
     classes: list
     steps_per_epoch: int
     total_steps: int
+    class_weights: tuple = ()
 
 
 def plan_run(config):
@@ -61,17 +63,10 @@ def plan_run(config):
         raise TfsegError(
             f"how many classes? {config.data_dir}/info.json has no class names: give --num_classes"
         )
-    spec = ModelSpec(
-        config.model,
-        num_classes,
-        # JSON has no tuples: what is compared with model.json must not have them either.
-        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
-        Preprocessing(info.mean, info.std),
-        classes=info.classes,
-        palette=info.palette,
-        ignore_label=info.ignore_label,
-        label_map=info.label_map,
-    )
+    try:
+        spec = _spec(config, num_classes, info)
+    except TfsegError as error:
+        raise TfsegError(f"{config.data_dir}/info.json: {error}") from error
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
     per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
@@ -83,7 +78,36 @@ def plan_run(config):
         classes=names[:num_classes],
         steps_per_epoch=per_epoch,
         total_steps=config.steps or math.ceil(config.epochs * per_epoch),
+        class_weights=_class_weights(config, info),
     )
+
+
+def _spec(config, num_classes, info):
+    return ModelSpec(
+        config.model,
+        num_classes,
+        # JSON has no tuples: what is compared with model.json must not have them either.
+        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
+        Preprocessing(info.mean, info.std),
+        classes=info.classes,
+        palette=info.palette,
+        ignore_label=info.ignore_label,
+        label_map=info.label_map,
+    )
+
+
+def _class_weights(config, info):
+    """The numbers that --class_weights gives or names."""
+    (rule, *_) = config.class_weights or (None,)
+    if not isinstance(rule, str):
+        return config.class_weights
+    if rule not in (info.class_weights or {}):
+        raise TfsegError(
+            f"{config.data_dir}/info.json has no class weights '{rule}': "
+            f"`python tools/prepare_data.py --dataset=folder --data_dir={config.data_dir}` "
+            "computes them from the training labels"
+        )
+    return tuple(info.class_weights[rule])
 
 
 def with_preprocessing(plan, values):
@@ -94,11 +118,11 @@ def with_preprocessing(plan, values):
     return dataclasses.replace(plan, spec=spec)
 
 
-def check_batch(config, strategy):
-    """Refuses a batch that can't be dealt to the replicas in equal parts.
+def check_replicas(config, strategy):
+    """Refuses settings that don't go with the number of replicas.
 
     Raises:
-        TfsegError: `batch_size` isn't a multiple of their number.
+        TfsegError: `batch_size` isn't a multiple of it, or it is above 1 with `xla`.
     """
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
@@ -106,6 +130,8 @@ def check_batch(config, strategy):
             f"--batch_size={config.batch_size} can't be dealt to {replicas} replicas: it must be a "
             f"multiple of {replicas}"
         )
+    if config.xla and replicas > 1:
+        raise TfsegError(f"--xla works with one replica only, not with {replicas}")
 
 
 def check_data(config, plan):

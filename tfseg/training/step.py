@@ -114,7 +114,7 @@ class TrainStep:
                 scaled = loss if scale is None else loss * scale
             gradients = tape.gradient(
                 scaled,
-                self.optimizer.variables_,
+                self.optimizer.targets,
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             losses.append(loss)

@@ -1,6 +1,7 @@
 """Distribution: one device, several devices of this machine, or several machines."""
 
 import functools
+import json
 import os
 
 import tensorflow as tf
@@ -23,8 +24,9 @@ def create_strategy(name="auto", replicas=0):
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto":
-        several = len(gpus) > 1 or replicas > 1
-        name = "multi_worker" if _has_cluster() else "mirrored" if several else "one_device"
+        name = "mirrored" if len(gpus) > 1 or replicas > 1 else "one_device"
+        if (_tf_config_tasks() or _slurm_tasks()) > 1:
+            name = "multi_worker"
     if name == "multi_worker":
         return _multi_worker()
     if name == "mirrored":
@@ -39,8 +41,18 @@ def _mirrored(devices):
     return tf.distribute.MirroredStrategy(devices)
 
 
-def _has_cluster():
-    return "TF_CONFIG" in os.environ or _slurm_tasks() > 1
+def _tf_config_tasks():
+    """How many tasks that train TF_CONFIG names; some services set it for a single one, or none."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster") or {}
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise _bad_tf_config(error) from error
+
+
+def _bad_tf_config(error):
+    reason = " ".join(str(error).split())
+    return TfsegError(f"TF_CONFIG in the environment does not describe a cluster: {reason}")
 
 
 def _slurm_tasks():
@@ -49,7 +61,7 @@ def _slurm_tasks():
 
 
 def _multi_worker():
-    if "TF_CONFIG" in os.environ:
+    if _tf_config_tasks():
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     elif _slurm_tasks() > 1:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
@@ -61,7 +73,7 @@ def _multi_worker():
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except (ValueError, TypeError, KeyError) as error:
-        raise TfsegError(f"TF_CONFIG does not describe a cluster: {error}") from error
+        raise _bad_tf_config(error) from error
 
 
 def _devices(gpus, replicas):

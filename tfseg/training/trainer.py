@@ -17,8 +17,8 @@ from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
 from tfseg.training.session import Session
 from tfseg.training.setup import (
-    check_batch,
     check_data,
+    check_replicas,
     distributed_dataset,
     files_of_step,
     plan_run,
@@ -64,7 +64,7 @@ def train(config, progress_bar=False):
     strategy = create_strategy(config.strategy, config.replicas)
     several = strategy.extended._in_multi_worker_mode()
     try:
-        check_batch(config, strategy)
+        check_replicas(config, strategy)
         plan = plan_run(config)
         check_data(config, plan)
         session = Session(config, plan, strategy)

@@ -1,6 +1,7 @@
 """Our own files: .weights.h5, .keras, and run directories."""
 
 import dataclasses
+import io
 import json
 import os
 
@@ -8,7 +9,7 @@ import h5py
 import keras
 
 from tfseg.errors import TfsegError
-from tfseg.files import replacing
+from tfseg.files import atomic_write
 from tfseg.models import Classifier, ModelSpec, Preprocessing, create_classifier, create_model
 from tfseg.weights.assign import Report, assign, weights_of
 
@@ -22,7 +23,8 @@ _HARMLESS = ("freeze_batch_norm", "sync_batch_norm", "batch_norm_momentum")
 def save_weights(model, path, preprocessing=None):
     """Writes a model's weights as a Keras .weights.h5 file that also says which model they fit.
 
-    The file appears under its name only when it is complete.
+    The file appears under its name only when it is complete, and is made in memory: HDF5 would
+    print tracebacks of its own over a full disk.
 
     Args:
         model: a `Segmenter` or `Classifier`.
@@ -30,7 +32,8 @@ def save_weights(model, path, preprocessing=None):
         preprocessing: the `Preprocessing` that the weights expect, to be kept with them.
 
     Raises:
-        TfsegError: the file can't be written, or its name doesn't end in ".weights.h5".
+        TfsegError: the file can't be written (an earlier one is still whole), or its name doesn't
+            end in ".weights.h5".
     """
     if not str(path).endswith(".weights.h5"):
         raise TfsegError(f"a file of weights is named *.weights.h5, not {path}")
@@ -42,13 +45,19 @@ def save_weights(model, path, preprocessing=None):
         "options": options,
         "preprocessing": preprocessing and preprocessing.to_dict(),
     }
-    with replacing(path) as temporary:
-        try:
-            model.save_weights(temporary, overwrite=True)
-            with h5py.File(temporary, "r+") as file:
-                file.attrs[_RECIPE] = json.dumps(recipe)
-        except RuntimeError as error:  # how HDF5 reports a full disk when it closes a file
-            raise OSError(str(error)) from error
+    buffer = _Buffer()
+    model.save_weights(buffer)
+    with h5py.File(buffer, "r+") as file:
+        file.attrs[_RECIPE] = json.dumps(recipe)
+    with atomic_write(path) as file:
+        file.write(buffer.getbuffer())
+
+
+class _Buffer(io.BytesIO):
+    """A file in memory that Keras accepts: it looks for the ending in what `str` says."""
+
+    def __str__(self):
+        return "memory.weights.h5"
 
 
 def is_own(path):
