@@ -25,6 +25,7 @@ LAYERS = [
     Conv2D(6, 3, dilation_rate=2, padding="same"),
     BatchNorm(momentum=0.5, epsilon=1e-3),
     ConvBN(6, 3, 2, batch_norm={"epsilon": 1e-3}),
+    ConvBN(6, 3, dilation_rate=2, folded=True),
     AdaptiveAveragePool2D(3),
     MaxPool2D(),
     MaxPool2D("ceil"),
