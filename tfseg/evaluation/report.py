@@ -70,7 +70,7 @@ def table(values):
         lines.append(f"{name:<24}{_number(values['scores'][key])}")
     lines.append("")
     for key, value in values["protocol"].items():
-        lines.append(f"{key.replace('_', ' '):<18}{_plain(value)}")
+        lines.append(f"{key.replace('_', ' '):<18}{plain(value)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -99,9 +99,12 @@ def _number(value):
     return "     -" if value is None else f"{value:6.4f}"
 
 
-def _plain(value):
+def plain(value):
+    """A value of the protocol in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(x) for x in value)
+    if isinstance(value, dict) and value:
+        return ", ".join(f"{key} {x}" for key, x in value.items())
     return "none" if value in (None, {}) else str(value)
