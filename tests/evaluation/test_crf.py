@@ -34,9 +34,8 @@ def halves(height, width):
     image = np.zeros((height, width, 3), np.uint8)
     image[:, width // 2 :] = 200
     truth = (image[..., 0] > 0).astype(np.uint8)
-    share = np.clip(
-        0.25 + 0.5 * truth + np.random.default_rng(0).normal(0, 0.2, truth.shape), 0.02, 0.98
-    )
+    noise = np.random.default_rng(0).normal(0, 0.2, truth.shape)
+    share = np.clip(0.25 + 0.5 * truth + noise, 0.02, 0.98)
     return image, truth, np.stack([1 - share, share], -1).astype(np.float32)
 
 
