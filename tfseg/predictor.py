@@ -109,18 +109,21 @@ class Predictor:
         spec: the `ModelSpec`.
         model: a `Segmenter` built from it, with trained weights.
         protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
+        crf: a `tfseg.evaluation.crf.CRF` that refines the label maps, or None.
     """
 
-    def __init__(self, spec, model, protocol=None):
+    def __init__(self, spec, model, protocol=None, crf=None):
         self.spec = spec
         self.model = model
         self.protocol = protocol or Protocol()
+        self.crf = crf
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
-        self.inference = Inference(model, self.protocol)
+        self.inference = Inference(model, self.protocol, spec.preprocessing)
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
         images = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._labels = tf.function(self._labels_of, input_signature=[images])
-        self._probabilities = tf.function(self._probabilities_of, input_signature=[images])
+        self._labels = tf.function(self.inference.labels, input_signature=[images])
+        self._logits = tf.function(self.inference.logits, input_signature=[images])
+        self._probabilities = tf.function(self.inference.probabilities, input_signature=[images])
 
     def predict(self, image):
         """The class of every pixel.
@@ -131,7 +134,10 @@ class Predictor:
         Returns:
             uint8 [H, W], class indices.
         """
-        return self._run(self._labels, [read_image(image)])[0]
+        if self.crf is None:
+            return self._run(self._labels, [read_image(image)])[0]
+        image = read_image(image)
+        return self.crf.labels(image, self.probabilities(image))
 
     def predict_batch(self, images, batch_size=8):
         """The label maps of several images: a list of uint8 [H, W] in their order.
@@ -145,6 +151,8 @@ class Predictor:
         """
         if batch_size < 1:
             raise TfsegError(f"batch_size must be at least 1, not {batch_size}")
+        if self.crf is not None:
+            return [self.predict(image) for image in images]
         labels = []
         for _, alike in itertools.groupby(map(read_image, images), np.shape):
             while batch := list(itertools.islice(alike, batch_size)):
@@ -152,8 +160,20 @@ class Predictor:
         return labels
 
     def probabilities(self, image):
-        """Every pixel's class probabilities: float32 [H, W, C] of an image as in `predict`."""
+        """Every pixel's class probabilities: float32 [H, W, C] of an image as in `predict`.
+
+        Those of the network, also where a CRF refines the label maps.
+        """
         return self._run(self._probabilities, [read_image(image)])[0]
+
+    def logits(self, image):
+        """The network's logits at its own resolution: float32 [h, w, C] of an image.
+
+        Raises:
+            TfsegError: the protocol has several views or tiles.
+        """
+        self.inference.require_logits()
+        return self._run(self._logits, [read_image(image)])[0]
 
     def overlay(self, image, alpha=0.5):
         """The image with its predicted classes' colours over it: uint8 RGB [H, W, 3].
@@ -169,12 +189,3 @@ class Predictor:
         except tf.errors.ResourceExhaustedError as error:
             height, width = images[0].shape[:2]
             raise TfsegError(f"not enough memory for an image of {width}x{height}") from error
-
-    def _normalize(self, images):
-        return self.spec.preprocessing.normalize(tf.cast(images, tf.float32))
-
-    def _labels_of(self, images):
-        return tf.cast(self.inference.labels(self._normalize(images)), tf.uint8)
-
-    def _probabilities_of(self, images):
-        return self.inference.probabilities(self._normalize(images))
