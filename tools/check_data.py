@@ -32,6 +32,9 @@ def main():
     more = len(report.errors) - FLAGS.max_errors
     if more > 0:
         print(f"error: and {more} more; --max_errors prints them", file=sys.stderr)
+    if not report.errors:
+        count = sum(split.pairs for split in report.splits.values())
+        print(f"\nnothing wrong with {count} images and their label maps")
     return 1 if report.errors else 0
 
 
