@@ -153,6 +153,7 @@ def test_bad_sources(camvid, tmp_path):
     with pytest.raises(TfsegError, match=r"image .*train/1\.png is not an image"):
         prepare_dataset("camvid", camvid, tmp_path / "out")
     (camvid / "train.txt").unlink()
+    (camvid / "val.txt").unlink()
     with pytest.raises(TfsegError, match="no list of the split 'train'"):
         prepare_dataset("camvid", camvid, tmp_path / "out")
 
@@ -165,7 +166,8 @@ def test_catalog_rows_are_consistent(name):
     repeated = 1 if name == "ade20k" else 0
     assert len(set(dataset.palette)) == len(dataset.palette) - repeated
     allowed = {*range(len(dataset.classes)), dataset.ignore_label}
-    assert set(dataset.label_map.values()) <= allowed
+    for mapping in (dataset.label_map, dataset.color_map):
+        assert set((mapping or {}).values()) <= allowed
 
 
 def test_sample_set_is_valid_and_repeats(tmp_path):

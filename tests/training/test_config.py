@@ -1,10 +1,14 @@
+import dataclasses
+import pathlib
 import shlex
 
 import pytest
 from absl import flags
 
+from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
 from tfseg.training.config import interval
+from tfseg.training.setup import plan_run
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,29 @@ def test_written_flags_say_everything(make_config):
     holder(["tool", *(line for line in lines if "class_w" in line or "_scale" in line)])
     again = make_config(class_weights=holder.class_weights, random_scale=holder.random_scale)
     assert again.class_weights == (1.0, 0.5) and again.random_scale == (0.5, 2.0)
+
+
+def test_class_weights_by_name(make_config):
+    named = make_config(class_weights="median_frequency")
+    assert named.class_weights == ("median_frequency",)
+    assert "--class_weights=median_frequency" in named.to_flags()
+    # As the line of the flag file says it.
+    assert dataclasses.replace(named, class_weights="median_frequency,") == named
+    with pytest.raises(TfsegError, match="--class_weights must be numbers"):
+        make_config(class_weights="no_rule")
+
+
+def test_class_weights_come_from_info_json(make_config, tmp_path, data_dir):
+    info = DataInfo.load(data_dir)
+    plain = dataclasses.replace(info, class_weights=None)
+    for path in pathlib.Path(data_dir).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "info.json").unlink()
+    plain.save(tmp_path)
+    config = make_config(class_weights="effective_number", data_dir=str(tmp_path))
+    with pytest.raises(TfsegError, match="no class weights 'effective_number'"):
+        plan_run(config)
+    weights = {"effective_number": list(range(len(info.classes)))}
+    dataclasses.replace(plain, class_weights=weights).save(tmp_path)
+    assert plan_run(config).class_weights == tuple(range(len(info.classes)))
+    assert plan_run(make_config(class_weights="1,2")).class_weights == (1.0, 2.0)

@@ -6,10 +6,10 @@ import os
 from concurrent import futures
 
 import numpy as np
-from PIL import Image
 
-from tfseg.data.files import check_label, read_label, reading
 from tfseg.data.info import DataInfo
+from tfseg.data.inspect import inspect_pair
+from tfseg.data.journal import Journal
 from tfseg.data.labels import describe_values, label_table
 from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
@@ -41,12 +41,14 @@ class CheckReport:
 
     Attributes:
         errors: one line each for what is wrong; empty if nothing is.
+        warnings: one line each for what training can use, but is rarely meant.
         splits: {split: `SplitCheck`} of those whose lists could be read.
         classes: a name per class.
         quick: whether only a sample of the files was decoded.
     """
 
     errors: list
+    warnings: list
     splits: dict
     classes: list
     quick: bool
@@ -78,8 +80,19 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check_dataset(data_dir, num_classes=None, splits=("train", "val"), quick=False):
+def check_dataset(
+    data_dir,
+    num_classes=None,
+    splits=("train", "val"),
+    quick=False,
+    journal=None,
+    progress=None,
+):
     """Checks that every file exists, decodes, matches its partner in size and has valid labels.
+
+    Beyond these errors it warns of what is rarely meant: grey images, images with an EXIF
+    orientation (which is not followed), label maps with blended edges or with a palette in another
+    order, and files that are listed more than once.
 
     Args:
         data_dir: folder with lists and info.json.
@@ -87,12 +100,16 @@ def check_dataset(data_dir, num_classes=None, splits=("train", "val"), quick=Fal
         splits: the splits to check.
         quick: of all files read only the headers (existence, kind, sizes), and decode a few pairs
             of each split, evenly spread.
+        journal: path of a file that keeps what was found; what it says of files that have not
+            changed is taken over, so that a check that was interrupted continues.
+        progress: called as progress(done, total) after each pair of a split.
 
     Returns:
         `CheckReport`; files that are wrong are among its `errors`.
 
     Raises:
-        TfsegError: info.json is missing or wrong, or does not say how many classes there are.
+        TfsegError: info.json is missing or wrong, does not say how many classes there are, or
+            `journal` can't be written.
     """
     info = DataInfo.load(data_dir)
     num_classes = num_classes or len(info.classes or [])
@@ -104,82 +121,129 @@ def check_dataset(data_dir, num_classes=None, splits=("train", "val"), quick=Fal
     names = (info.classes or [])[:num_classes]
     names += [f"class {index}" for index in range(len(names), num_classes)]
     table = label_table(num_classes, info.label_map, info.ignore_label)
-    report = CheckReport(errors=[], splits={}, classes=names, quick=quick)
-    for name in splits:
-        try:
-            image_list = read_split(data_dir, name)
-        except TfsegError as error:
-            report.errors.append(str(error))
-            continue
-        pairs = list(zip(image_list.images, image_list.labels, strict=True))
-        whole = set(range(len(pairs)))
-        if quick:
-            whole = set(np.linspace(0, len(pairs) - 1, _QUICK_SAMPLE).astype(int).tolist())
-        split = SplitCheck(len(pairs), collections.Counter(), np.zeros(num_classes, np.int64))
-        with futures.ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
-            results = pool.map(
-                lambda number, pair, whole=whole: _check_pair(
-                    *pair, table, info.ignore_label, number in whole
-                ),
-                *(range(len(pairs)), pairs),
-            )
-            for errors, size, counts in results:
-                report.errors += errors
-                split.sizes.update([size] if size else [])
-                split.ignored += int(counts[table == info.ignore_label].sum())
-                for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
-                    split.pixels[table[value]] += counts[value]
-        report.splits[name] = split
+    report = CheckReport(errors=[], warnings=[], splits={}, classes=names, quick=quick)
+    lists = {}
+    with Journal(journal) as journal:
+        for name in splits:
+            try:
+                lists[name] = read_split(data_dir, name)
+            except TfsegError as error:
+                report.errors.append(str(error))
+                continue
+            found = _inspect_all(lists[name], quick, journal, progress)
+            report.splits[name] = _judge(lists[name], found, table, info, report)
+    _check_names(lists, report)
     return report
 
 
-def _check_pair(image_path, label_path, table, ignore_label, whole):
-    """Errors, the image's (width, height) or None, and pixels per value of the label file [256]."""
-    errors, counts = [], np.zeros(256, np.int64)
-    size = label_size = values = None
-    try:
-        size = image_size(image_path, whole)
-    except TfsegError as error:
-        errors.append(str(error))
-    try:
-        if whole:
-            values = read_label(label_path)
-            label_size = values.shape[::-1]
-        else:
-            label_size = check_label(label_path)
-    except TfsegError as error:
-        errors.append(str(error))
-    if not errors and size != label_size:
-        errors.append(
-            f"image {image_path} is {size[0]}x{size[1]}, "
-            f"but its label map {label_path} is {label_size[0]}x{label_size[1]}"
-        )
-    if values is not None:
-        counts = np.bincount(values.ravel(), minlength=256)
-        for value in np.flatnonzero((table < 0) & (counts > 0)):
-            errors.append(
-                f"label map {label_path} has the value {value} in {counts[value]} pixels; "
-                f"allowed are {describe_values(table, ignore_label)}"
+def _inspect_all(image_list, quick, journal, progress):
+    """Yields what `inspect_pair` says of each entry."""
+    whole = set(range(len(image_list)))
+    if quick:
+        whole = set(np.linspace(0, len(image_list) - 1, _QUICK_SAMPLE).astype(int).tolist())
+
+    def inspect(index):
+        if index not in whole:
+            return inspect_pair(image_list, index, whole=False)
+        return journal.recall(image_list, index, lambda: inspect_pair(image_list, index))
+
+    # Decoders leave Python's lock, so threads use all cores.
+    with futures.ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
+        try:
+            for done, facts in enumerate(pool.map(inspect, range(len(image_list))), 1):
+                yield facts
+                if progress:
+                    progress(done, len(image_list))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _judge(image_list, found, table, info, report):
+    """The `SplitCheck` of a split; adds to the report's errors and warnings."""
+    sizes, counts = collections.Counter(), np.zeros(256, np.int64)
+    for index, facts in enumerate(found):
+        report.errors += facts["errors"]
+        report.warnings += facts["warnings"]
+        title = image_list.label_titles[index]
+        edges = ": its edges are blended" if facts["blended"] else ""
+        for value, count in facts["counts"].items():
+            if table[int(value)] < 0:
+                report.errors.append(
+                    f"label map {title} has the value {value} in {count} pixels; "
+                    f"allowed are {describe_values(table, info.ignore_label)}{edges}"
+                )
+            counts[int(value)] += count
+        if facts["blended"]:
+            report.warnings.append(
+                f"label map {title} looks anti-aliased or interpolated: {facts['blended']:.0%} of "
+                "its edges pass through values in between; resize label maps to the nearest value"
             )
-    return errors, None if errors else size, counts
+        report.warnings += _palette_warnings(title, facts["palette"], table, info)
+        if facts["size"] and not facts["errors"]:
+            sizes[tuple(facts["size"])] += 1
+    split = SplitCheck(len(image_list), sizes, np.zeros(len(report.classes), np.int64))
+    split.ignored = int(counts[table == info.ignore_label].sum())
+    for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
+        split.pixels[table[value]] += counts[value]
+    return split
 
 
-def image_size(path, whole=False):
-    """The (width, height) of an image file, from its header.
+def _palette_warnings(title, palette, table, info):
+    """Whether a palette PNG paints its indices in the colours of other classes."""
+    known = {tuple(colour): index for index, colour in enumerate(info.palette or [])}
+    for value, colour in palette.items():
+        index = table[int(value)]
+        meant = known.get(tuple(colour), index)
+        if 0 <= index != info.ignore_label and meant != index and meant < len(info.classes or []):
+            return [
+                f"label map {title} paints the value {value} in the colour of {meant} "
+                f"({info.classes[meant]}): is its palette in another order than info.json's?"
+            ]
+    return []
 
-    Args:
-        path: the file.
-        whole: decode all of it.
 
-    Raises:
-        TfsegError: there is no such file, or it is not a whole PNG or JPEG file.
-    """
-    with reading(path), Image.open(path) as image:
-        if image.format not in ("PNG", "JPEG"):
-            raise TfsegError(f"image {path} is a {image.format} file; PNG or JPEG is needed")
-        if whole:
-            image.load()
-        return image.size
+def _check_names(lists, report):
+    """Looks for files that are listed twice, and for label maps beside other images' names."""
+    owners = {}
+    for split, image_list in lists.items():
+        labels = image_list.labels if image_list.offsets is None else []
+        for kind, names in (("image", image_list.names), ("label map", labels)):
+            for name in names:
+                # Predictions are laid out by name, without the extension.
+                key = (kind, os.path.splitext(name)[0])
+                if key in owners:
+                    first, other = owners[key]
+                    other = "" if other == name else f" as {other}"
+                    report.warnings.append(
+                        f"{kind} {name} of the split {split} has a duplicate: "
+                        f"it is listed in {first}{other}"
+                    )
+                owners.setdefault(key, (split, name))
+        if labels:
+            report.errors += _check_order(image_list)
+
+
+def _check_order(image_list):
+    """An error where names say that the two lists of a split are in different orders."""
+    stems = []
+    for paths in (image_list.images, image_list.labels):
+        names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+        shared = 0
+        for letters in zip(*(reversed(name) for name in names), strict=False):
+            if len(set(letters)) > 1:
+                break
+            shared += 1
+        stems.append([name[: len(name) - shared] for name in names])
+    images, labels = stems
+    if images == labels or len(set(labels)) < len(labels) or set(images) != set(labels):
+        return []
+    wrong = [index for index in range(len(images)) if images[index] != labels[index]]
+    first = wrong[0]
+    return [
+        f"the lists are in different orders in {len(wrong)} places: image "
+        f"{image_list.images[first]} stands beside label map {image_list.labels[first]}"
+    ]
 
 
 def _describe_sizes(sizes):

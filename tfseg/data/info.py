@@ -33,6 +33,8 @@ class DataInfo:
         label_map: {value in the label files: class index or ignore_label}, or None for label
             files that hold class indices. A value that it does not list is an error, except
             `ignore_label`, which always means itself.
+        class_weights: {rule: one weight per class}, as `tfseg.data.weights.class_weights` makes
+            them from the training labels, or None.
 
     Raises:
         TfsegError: on values outside these ranges.
@@ -44,6 +46,7 @@ class DataInfo:
     palette: list | None = None
     ignore_label: int = 255
     label_map: dict | None = None
+    class_weights: dict | None = None
 
     def __post_init__(self):
         for name in ("mean", "std"):
@@ -57,6 +60,12 @@ class DataInfo:
         if not is_label(self.ignore_label):
             raise TfsegError(f"ignore_label must be a value in 0..255, not {self.ignore_label}")
         object.__setattr__(self, "label_map", _parse_label_map(self.label_map))
+        weights = self.class_weights
+        if weights is not None and not (
+            isinstance(weights, dict)
+            and all(_numbers(row) and min(row, default=0) >= 0 for row in weights.values())
+        ):
+            raise TfsegError(f"class_weights must be lists of numbers by rule, not {weights}")
 
     def _check_classes(self):
         classes, palette = self.classes, self.palette

@@ -1,9 +1,12 @@
 """Image lists: which files make up a split."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+
+import tensorflow as tf
 
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
@@ -23,6 +26,8 @@ class ImageList:
         names: the images' names as in the list, always relative and without "..", so that
             outputs can be laid out by them below any folder.
         sizes: (height, width) of each image, or None where the list doesn't state them.
+        offsets: None for files. For TFRecord shards, `images` and `labels` are the shards, and
+            these the bytes where each pair's record starts.
     """
 
     root: str
@@ -30,9 +35,25 @@ class ImageList:
     labels: list | None
     names: list
     sizes: list | None = None
+    offsets: list | None = None
 
     def __len__(self):
         return len(self.images)
+
+    @property
+    def image_titles(self):
+        """What messages call the images: their paths, or their names within a shard."""
+        return self.images if self.offsets is None else self._titles("image")
+
+    @property
+    def label_titles(self):
+        """What messages call the label maps."""
+        return self.labels if self.offsets is None else self._titles("label map")
+
+    def _titles(self, kind):
+        return [
+            f"{path} ({kind} of {name})" for path, name in zip(self.images, self.names, strict=True)
+        ]
 
     def first(self, count):
         """The list of the first `count` files."""
@@ -42,6 +63,7 @@ class ImageList:
             labels=self.labels and self.labels[:count],
             names=self.names[:count],
             sizes=self.sizes and self.sizes[:count],
+            offsets=self.offsets and self.offsets[:count],
         )
 
 
@@ -51,8 +73,10 @@ def read_split(data_dir, split, labels=True, prefix=""):
     Reads ``{split}_images.txt`` and ``{split}_labels.txt``, one path a line; or a list of pairs
     ``{split}.txt`` or ``{split}_pairs.txt`` with ``image label`` a line (a tab parts paths that
     hold spaces); or ``{split}.odgt`` (for train and val also training.odgt and validation.odgt),
-    where each line is a JSON object with fpath_img, fpath_segm, width and height. The first of
-    these that is there counts. Paths are relative to `data_dir` or absolute. Empty lines are
+    where each line is a JSON object with fpath_img, fpath_segm, width and height; or the index of
+    TFRecord shards, ``{split}_shards.txt``, which counts before all others (see
+    `tfseg.data.shards`). The first of these that is there counts. Paths are relative to `data_dir`,
+    absolute, or whatever else `tf.io.gfile` opens, such as gs://bucket/image.png. Empty lines are
     skipped.
 
     Args:
@@ -71,13 +95,9 @@ def read_split(data_dir, split, labels=True, prefix=""):
     root = os.path.abspath(data_dir)
     if not os.path.isdir(root):
         raise TfsegError(f"there is no data folder {data_dir}")
-    odgt_names = [split] + ([_ODGT_NAMES[split]] if split in _ODGT_NAMES else [])
-    readers = {
-        f"{split}_images.txt": _read_two_lists,
-        f"{split}.txt": _read_pairs,
-        f"{split}_pairs.txt": _read_pairs,
-        **{f"{name}.odgt": _read_odgt for name in odgt_names},
-    }
+    if os.path.isfile(shard_index(root, split)):
+        return _read_shards(root, split, labels)
+    readers = _readers(split)
     found = [name for name in readers if os.path.isfile(os.path.join(root, name))]
     if not found:
         raise TfsegError(
@@ -95,10 +115,78 @@ def read_split(data_dir, split, labels=True, prefix=""):
     )
 
 
-def write_list(path, names):
-    """Writes one name a line, atomically."""
-    with atomic_write(path, "w") as file:
-        file.writelines(f"{name}\n" for name in names)
+def is_list(data_dir, split, ending=""):
+    """Whether `read_split` would find a list (whose name ends in `ending`)."""
+    names = [name for name in _readers(split) if name.endswith(ending)]
+    return any(os.path.isfile(os.path.join(data_dir, name)) for name in names)
+
+
+def is_labelled(data_dir, split):
+    """Whether the lists of a split that is there name label maps."""
+    images, labels = (
+        os.path.join(data_dir, f"{split}_{kind}.txt") for kind in ("images", "labels")
+    )
+    return os.path.isfile(labels) or not os.path.isfile(images)
+
+
+def write_split(data_dir, split, images, labels=None):
+    """Writes {split}_images.txt and {split}_labels.txt, atomically.
+
+    Lists of the split that are there already, also of label maps or shards that it no longer has,
+    are replaced.
+
+    Args:
+        images, labels: names relative to `data_dir`, or absolute paths; labels may be None.
+
+    Raises:
+        TfsegError: they can't be written.
+    """
+    for kind, names in (("images", images), ("labels", labels)):
+        path = os.path.join(data_dir, f"{split}_{kind}.txt")
+        if names is None:
+            remove(path)
+            continue
+        with atomic_write(path, "w") as file:
+            file.writelines(f"{name}\n" for name in names)
+    remove(shard_index(data_dir, split))
+
+
+def shard_index(data_dir, split):
+    """The path of the list of a split's TFRecord shards."""
+    return os.path.join(data_dir, f"{split}_shards.txt")
+
+
+def remove(path):
+    """Removes a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def read_file(path, kind="image"):
+    """The bytes of a file that may be anywhere `tf.io.gfile` reads.
+
+    Raises:
+        TfsegError: there is no such file, or it can't be read.
+    """
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError as error:
+        raise TfsegError(f"{kind} {path} does not exist") from error
+    except (tf.errors.OpError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise TfsegError(f"{kind} {path} can't be read: {reason}") from error
+
+
+def _readers(split):
+    """{name of a list: function that reads it}, in the order in which they count."""
+    odgt_names = [split] + ([_ODGT_NAMES[split]] if split in _ODGT_NAMES else [])
+    return {
+        f"{split}_images.txt": _read_two_lists,
+        f"{split}.txt": _read_pairs,
+        f"{split}_pairs.txt": _read_pairs,
+        **{f"{name}.odgt": _read_odgt for name in odgt_names},
+    }
 
 
 def read_lines(path):
@@ -107,14 +195,18 @@ def read_lines(path):
     Raises:
         TfsegError: the list can't be read or has no such line.
     """
+    lines = []
     try:
-        # Editors on Windows start UTF-8 files with a byte-order mark.
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [(number, line.strip()) for number, line in enumerate(file, 1)]
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                # Editors on Windows start UTF-8 files with a byte-order mark.
+                lines.append((number, line.decode("utf-8-sig").strip()))
     except OSError as error:
         raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise TfsegError(f"{path} is not UTF-8 text") from error
+        raise TfsegError(
+            f"{path}, line {number}: a name that is not UTF-8: {line.strip()[:80]}"
+        ) from error
     lines = [(number, line) for number, line in lines if line]
     if not lines:
         raise TfsegError(f"{path} is empty: it lists no image")
@@ -173,11 +265,30 @@ def _read_odgt(path, labels):
     return rows
 
 
+def _read_shards(root, split, labels):
+    """`ImageList` of the records that the index of a split's shards names."""
+    path, rows = shard_index(root, split), []
+    for number, line in read_lines(path):
+        try:
+            shard, offset, height, width, name = line.split("\t")
+            size = (int(height), int(width))
+            rows.append((_absolute(root, shard), int(offset), size, name))
+        except ValueError as error:
+            raise TfsegError(
+                f"{path}, line {number}: expected shard, offset, height, width, name: {line[:80]}"
+            ) from error
+    shards, offsets, sizes, names = map(list, zip(*rows, strict=True))
+    return ImageList(root, shards, shards if labels else None, names, sizes, offsets)
+
+
 def _absolute(root, name):
+    if "://" in name:
+        return name
     return os.path.normpath(os.path.join(root, name))
 
 
 def _output_name(root, name):
+    name = name.partition("://")[2] or name
     path = pathlib.Path(_absolute(root, name))
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()

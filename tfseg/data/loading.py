@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseg.data.images import MARK, decode_image, decode_label, require
 from tfseg.data.labels import apply_label_table
+from tfseg.data.shards import pair_reader, read_pair
 from tfseg.errors import TfsegError
 
 
@@ -25,13 +26,15 @@ def labelled_loader(image_list, table, ignore_label):
         fails, naming the file, on label maps that are no index PNG, hold wrong values or are of
         another size than their image.
     """
-    images = tf.constant(image_list.images, tf.string)
-    labels = tf.constant(image_list.labels, tf.string)
+    images = tf.constant(image_list.image_titles, tf.string)
+    labels = tf.constant(image_list.label_titles, tf.string)
+    read = pair_reader(image_list)
 
     def load(index):
         image_path, label_path = tf.gather(images, index), tf.gather(labels, index)
-        image = decode_image(tf.io.read_file(image_path))
-        label = decode_label(tf.io.read_file(label_path), label_path)
+        image_bytes, label_bytes = read(index)
+        image = decode_image(image_bytes)
+        label = decode_label(label_bytes, label_path)
         a, b = tf.shape(image), tf.shape(label)
         check = require(
             tf.reduce_all(a[:2] == b),
@@ -91,7 +94,11 @@ def pipeline_errors(image_list):
     """
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except (
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+        tf.errors.DataLossError,
+    ) as error:
         mark = re.escape(MARK)
         found = re.search(f"{mark}(.*?){mark}", str(error), re.DOTALL)
         message = _unescape(found.group(1)) if found else _find_damaged(image_list)
@@ -111,18 +118,22 @@ def _unescape(text):
 
 def _find_damaged(image_list):
     """What is wrong with the first file that can't be read or decoded, or None."""
-    jobs = [("image", path, lambda bytes_, _: decode_image(bytes_)) for path in image_list.images]
-    jobs += [("label map", path, decode_label) for path in image_list.labels or []]
 
-    def attempt(job):
-        kind, path, decode = job
+    def attempt(index):
+        kinds = [("image", image_list.image_titles, lambda contents, _: decode_image(contents))]
+        if image_list.labels:
+            kinds.append(("label map", image_list.label_titles, decode_label))
         try:
-            decode(tf.io.read_file(path), tf.constant(path))
-        except tf.errors.NotFoundError:
-            return f"{kind} {path} does not exist"
-        except tf.errors.OpError as error:
-            reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
-            return f"{kind} {path} can't be read: {reason}"
+            parts = read_pair(image_list, index)
+        except TfsegError as error:
+            return str(error)
+        for (kind, titles, decode), contents in zip(kinds, parts, strict=False):
+            try:
+                decode(tf.constant(contents), tf.constant(titles[index]))
+            except tf.errors.OpError as error:
+                reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
+                return f"{kind} {titles[index]} can't be read: {reason}"
+        return None
 
     with tf.device("CPU"), futures.ThreadPoolExecutor() as pool:
-        return next(filter(None, pool.map(attempt, jobs)), None)
+        return next(filter(None, pool.map(attempt, range(len(image_list)))), None)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfseg.data.info import DataInfo
-from tfseg.data.lists import write_list
+from tfseg.data.lists import write_split
 from tfseg.data.prepare import image_statistics, save_png
 from tfseg.data.scene import CLASSES, IGNORE, draw_scene
 
@@ -35,8 +35,7 @@ def write_sample_dataset(data_dir, seed=0, train=96, val=24, size=(128, 192)):
             image, label = draw_scene(np.random.default_rng([seed, number, index]), size)
             save_png(Image.fromarray(image), os.path.join(data_dir, images[index]))
             save_png(Image.fromarray(label), os.path.join(data_dir, labels[index]))
-        write_list(os.path.join(data_dir, f"{split}_images.txt"), images)
-        write_list(os.path.join(data_dir, f"{split}_labels.txt"), labels)
+        write_split(data_dir, split, images, labels)
         if split == "train":
             mean, std = image_statistics([os.path.join(data_dir, name) for name in images])
     info = DataInfo(mean, std, list(CLASSES), list(CLASSES.values()), IGNORE)

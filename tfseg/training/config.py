@@ -5,6 +5,7 @@ import math
 import numbers
 import os
 
+from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PREPROCESSINGS
 
@@ -111,14 +112,22 @@ class TrainConfig:
         "Weights to start from: a file, files with commas between, a run folder, or a release of "
         "the zoo.",
     )
-    new_head: bool = _option(False, "Leave the head fresh where --init_weights doesn't fit it.")
+    new_head: bool = _option(
+        False,
+        "Leave the head, and smoothing filters that it hasn't got, fresh where --init_weights "
+        "doesn't fit.",
+    )
     preprocessing: str = _option(
         "auto",
         "Normalisation of a new run's images: what --init_weights expects if it says so, else the "
         "data's mean and std (auto), the data's (data), or a published one.",
         ("auto", "data", *PREPROCESSINGS),
     )
-    class_weights: tuple = _option((), "Weight of each class in the loss, comma-separated.")
+    class_weights: tuple = _option(
+        (),
+        "Weight of each class in the loss, comma-separated; or median_frequency or "
+        "effective_number for those of info.json.",
+    )
     ohem_fraction: float = _option(
         0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
     )
@@ -167,8 +176,10 @@ class TrainConfig:
             raise TfsegError(
                 f"--random_scale must be smallest,largest, not {_text(self.random_scale)}"
             )
-        weights = _numbers("class_weights", self.class_weights, float)
-        if weights and (min(weights) < 0 or max(weights) == 0):
+        weights = _numbers("class_weights", self.class_weights, str)
+        if len(weights) != 1 or weights[0] not in RULES:
+            weights = _numbers("class_weights", self.class_weights, float)
+        if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
             raise TfsegError("--class_weights must be at least 0, and not all 0")
         for name, value in (
             ("crop_size", size),

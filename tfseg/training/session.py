@@ -53,7 +53,7 @@ class Session:
             self.model = build_model(config, plan)
             objects = self._create_variables()
         self.loss = SegmentationLoss(
-            self.model, plan.spec.ignore_label, config.class_weights, config.ohem_fraction
+            self.model, plan.spec.ignore_label, plan.class_weights, config.ohem_fraction
         )
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)

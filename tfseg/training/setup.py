@@ -36,6 +36,7 @@ class Plan:
             batches as the training list has images for, at least 1. Samples are numbered on
             without a gap, so that the images left over come first in the next.
         total_steps: updates in the whole run.
+        class_weights: the loss's, one number per class, or empty.
     """
 
     spec: ModelSpec
@@ -44,6 +45,7 @@ class Plan:
     classes: list
     steps_per_epoch: int
     total_steps: int
+    class_weights: tuple = ()
 
 
 def plan_run(config):
@@ -76,6 +78,7 @@ def plan_run(config):
         classes=names[:num_classes],
         steps_per_epoch=per_epoch,
         total_steps=config.steps or math.ceil(config.epochs * per_epoch),
+        class_weights=_class_weights(config, info),
     )
 
 
@@ -91,6 +94,20 @@ def _spec(config, num_classes, info):
         ignore_label=info.ignore_label,
         label_map=info.label_map,
     )
+
+
+def _class_weights(config, info):
+    """The numbers that --class_weights gives or names."""
+    (rule, *_) = config.class_weights or (None,)
+    if not isinstance(rule, str):
+        return config.class_weights
+    if rule not in (info.class_weights or {}):
+        raise TfsegError(
+            f"{config.data_dir}/info.json has no class weights '{rule}': "
+            f"`python tools/prepare_data.py --dataset=folder --data_dir={config.data_dir}` "
+            "computes them from the training labels"
+        )
+    return tuple(info.class_weights[rule])
 
 
 def with_preprocessing(plan, values):

@@ -1,0 +1,151 @@
+"""The data sets that tfseg knows, as a table: facts only.
+
+The facts of a data set are what its classes are called, how the original's figures colour them, and
+what the values or colours of its label maps mean. They stand in the CSV files beside this module,
+each with its source; `tfseg.data.prepare` knows how the files of each release are laid out.
+"""
+
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from tfseg.errors import TfsegError
+
+# Other spellings of a class table's columns.
+_COLUMNS = {"r": "red", "g": "green", "b": "blue"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One known data set.
+
+    Attributes:
+        title: its name in print.
+        classes: class names in index order.
+        palette: one (r, g, b) (0..255) per class.
+        label_map: {value in the original's label maps: class index or `ignore_label`}, complete;
+            None where values are class indices.
+        color_map: {(r, g, b) in the original's label maps: class index or `ignore_label`} where
+            those are colours, otherwise None.
+        ignore_label: the label value that neither loss nor metric counts.
+    """
+
+    title: str
+    classes: tuple | None = None
+    palette: tuple | None = None
+    label_map: dict | None = None
+    color_map: dict | None = None
+    ignore_label: int = 255
+
+    def original_values(self):
+        """uint8 [256]: the original's label value of each class index, for submissions.
+
+        What is no class index, such as `ignore_label`, becomes the lowest value without a class,
+        or `ignore_label` where the original has none. Where several values became one class, it is
+        the lowest of them.
+
+        Raises:
+            TfsegError: the original's label maps hold colours.
+        """
+        if self.color_map is not None:
+            raise TfsegError(f"the label maps of {self.title} hold colours, not values")
+        label_map = self.label_map or {index: index for index in range(len(self.classes))}
+        inverse = {}
+        for value, index in sorted(label_map.items()):
+            inverse.setdefault(index, value)
+        table = np.full(256, inverse.get(self.ignore_label, self.ignore_label), np.uint8)
+        for index in range(len(self.classes)):
+            table[index] = inverse[index]
+        return table
+
+
+def read_classes(path, ignore_label=255, shift=0, colours=False):
+    """The facts of a class table.
+
+    Args:
+        path: a CSV file with the columns name, red, green and blue (or r, g, b). A column `index`
+            gives the class index, empty for what has no class; without it, rows are classes in
+            their order. A column `value` gives the value in label maps. Lines that start with #
+            are comments.
+        ignore_label: what stands for "no class".
+        shift: added to each value.
+        colours: label maps hold the colours, whatever the values say.
+
+    Returns:
+        {"classes", "palette", "label_map"}, or with "color_map" instead of "label_map" with
+        `colours` or where there is no column `value`: arguments of `Dataset`. A label map that
+        changes nothing is None.
+
+    Raises:
+        TfsegError: the file can't be read, or is no such table.
+    """
+    rows = _read_rows(path)
+    coloured = colours or "value" not in rows[0]
+    classes, keys = {}, {}
+    for number, row in enumerate(rows):
+        colour = tuple(row[name] for name in ("red", "green", "blue"))
+        index = row.get("index", number)
+        if index is not None:
+            classes[index] = (row["name"], colour)
+        key = colour if coloured else row["value"] + shift
+        # A shift moves the value for "unlabelled" off the end: there it is the ignore label itself.
+        key = ignore_label if key == -1 else key
+        if keys.setdefault(key, index) != index:
+            raise TfsegError(f"{path} gives {key} two meanings: {keys[key]} and {index}")
+    if sorted(classes) != list(range(len(classes))) or not classes:
+        raise TfsegError(f"{path}: the class indices must be 0, 1, 2 and so on without a gap")
+    names, palette = zip(*(classes[index] for index in range(len(classes))), strict=True)
+    keys = {key: ignore_label if index is None else index for key, index in keys.items()}
+    facts = {"classes": names, "palette": palette}
+    if coloured:
+        return {**facts, "color_map": keys}
+    identity = all(key == index for key, index in keys.items())
+    return {**facts, "label_map": None if identity else keys}
+
+
+def _read_rows(path):
+    """[{column: text for name, int or None for the others}]"""
+    try:
+        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
+        reader = csv.DictReader(
+            (line for line in lines if line.strip() and not line.startswith("#")),
+            skipinitialspace=True,
+        )
+        rows = []
+        for row in reader:
+            row = {_COLUMNS.get(key.strip(), key.strip()): text for key, text in row.items()}
+            cells = {key: row[key] for key in ("index", "value") if key in row}
+            cells = {key: int(text) if text.strip() else None for key, text in cells.items()}
+            for key in ("red", "green", "blue"):
+                cells[key] = int(row[key])
+                if not 0 <= cells[key] <= 255:
+                    raise ValueError(f"{cells[key]} is not in 0..255")
+            rows.append({"name": row["name"].strip(), **cells})
+    except OSError as error:
+        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
+    except KeyError as error:
+        raise TfsegError(f"{path} has no column {error}: name, red, green, blue") from error
+    except (ValueError, AttributeError, TypeError, csv.Error) as error:
+        reason = str(error).splitlines()[0]
+        raise TfsegError(f"{path} is no table of name, red, green, blue: {reason}") from error
+    if not rows:
+        raise TfsegError(f"{path} is an empty table")
+    return rows
+
+
+def _facts(name, shift=0):
+    return read_classes(pathlib.Path(__file__).with_name(f"{name}.csv"), shift=shift)
+
+
+DATASETS = {
+    "camvid": Dataset("CamVid (SegNet's 11 classes)", **_facts("camvid")),
+    "camvid32": Dataset("CamVid (32 colours)", **_facts("camvid32")),
+    "cityscapes": Dataset("Cityscapes (19 classes)", **_facts("cityscapes")),
+    "voc12": Dataset("PASCAL VOC 2012", **_facts("voc12")),
+    "voc12aug": Dataset("PASCAL VOC 2012, augmented", **_facts("voc12")),
+    "cocostuff10k": Dataset("COCO-Stuff 10k", **_facts("cocostuff")),
+    "cocostuff164k": Dataset("COCO-Stuff 164k", **_facts("cocostuff", shift=-1)),
+    "ade20k": Dataset("ADE20K (scene parsing, 150 classes)", **_facts("ade20k")),
+}

@@ -1,0 +1,293 @@
+"""Writing a data folder from the files of a release, or of any other folder."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from tfseg.data.catalog import DATASETS, Dataset
+from tfseg.data.info import FILE_NAME, DataInfo
+from tfseg.data.lists import read_split, write_split
+from tfseg.data.prepare.convert import (
+    convert_image,
+    convert_label,
+    in_parallel,
+)
+from tfseg.data.prepare.sources import SOURCES, folder_pair, require_text
+from tfseg.data.weights import class_weights
+from tfseg.errors import TfsegError, unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An image to store.
+
+    Attributes:
+        split: the split that it belongs to.
+        name: what it is called, with its folders.
+        image: path, or the file's bytes.
+        label: path of a PNG or .mat file, an array of values or colours, or None.
+    """
+
+    split: str
+    name: str
+    image: str | bytes
+    label: str | np.ndarray | None
+
+
+def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=None):
+    """Writes a known data set below `data_dir`; the source is only read.
+
+    Images are copied byte for byte, or with `size` resized (bilinear, smoothed for reduction) and
+    stored as PNG. Label maps become 8-bit grey PNG of class indices and the ignore label; a
+    smaller one takes the values at its cells' centres. Everything written replaces what was
+    there, file by file, and info.json comes last.
+
+    Args:
+        name: a key of `catalog.DATASETS`.
+        source: folder of the original's files, or a list of folders.
+        data_dir: folder to write.
+        size: (width, height), or None to keep the images' own.
+        in_place: write lists of the source's own files, and their label values' meaning as the
+            `label_map` of info.json, instead of copies.
+        progress: called as progress(done, total) after each image.
+
+    Returns:
+        {split: number of images} and the `DataInfo` that was written.
+
+    Raises:
+        TfsegError: unknown name, missing or damaged source files, unknown label values, or a
+            release whose label maps can't be read in place.
+    """
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source or [])
+    sources = [os.path.abspath(one) for one in sources]
+    _check_source(sources, data_dir)
+    if len(sources) > (2 if name == "voc12aug" else 1):
+        raise TfsegError(f"{name} has one --source folder, not {len(sources)}")
+    splits = SOURCES[name](*sources)
+    if not splits:
+        raise TfsegError(
+            f"{sources[0]} is not laid out like {DATASETS[name].title}: no split was found"
+        )
+    return store(splits, DATASETS[name], data_dir, size, in_place, progress)
+
+
+def prepare_folder(
+    source,
+    data_dir,
+    dataset=None,
+    *,
+    images="images",
+    labels="labels",
+    val_share=0.0,
+    size=None,
+    in_place=False,
+    progress=None,
+):
+    """Writes any folder of images and label maps, matched by name, below `data_dir`.
+
+    Args:
+        source: a folder with the subfolders `images` and `labels`.
+        dataset: a `Dataset` that says what its labels are; None: they are class indices.
+        val_share: the share of the images that become the validation split, 0..1.
+        data_dir, size, in_place, progress, and what is returned: see `prepare_dataset`.
+
+    Raises:
+        TfsegError: as `prepare_dataset`, and for files without partner.
+    """
+    _check_source([source], data_dir)
+    splits = folder_pair(os.path.abspath(source), images, labels, val_share)
+    return store(splits, dataset or Dataset(source), data_dir, size, in_place, progress)
+
+
+def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
+    """Writes lists, files and info.json of `ImageList`s; see `prepare_dataset`."""
+    if in_place:
+        return _store_in_place(splits, dataset, data_dir, size, progress)
+    pairs = [
+        Pair(split, name, image, label)
+        for split, chosen in splits.items()
+        for name, image, label in zip(
+            chosen.names, chosen.images, chosen.labels or [None] * len(chosen), strict=True
+        )
+    ]
+    return store_pairs(pairs, len(pairs), dataset, data_dir, size, progress)
+
+
+def store_pairs(pairs, total, dataset, data_dir, size=None, progress=None):
+    """Writes lists, files and info.json of `Pair`s, which are drawn one after the other."""
+    lists = {}
+
+    def convert(pair):
+        image = _stored_name("images", pair.name, keep=size is None)
+        values = convert_image(pair.image, os.path.join(data_dir, image), size)
+        label, counts = None, np.zeros(256, np.int64)
+        if pair.label is not None:
+            label = _stored_name("labels", pair.name, keep=False)
+            counts = convert_label(pair.label, os.path.join(data_dir, label), dataset, size)
+        return pair.split, image, label, values, counts
+
+    statistics = {}
+    for split, image, label, values, counts in in_parallel(convert, pairs, progress, total):
+        lists.setdefault(split, []).append((image, label))
+        statistics.setdefault(split, Statistics()).add(values, counts)
+    for split, rows in lists.items():
+        images, labels = zip(*rows, strict=True)
+        if len(set(images)) < len(images):
+            double = next(name for name in images if images.count(name) > 1)
+            raise TfsegError(f"two images would both be stored as {double}")
+        write_split(data_dir, split, images, None if labels[0] is None else labels)
+    info = _facts(dataset, statistics)
+    info.save(data_dir)
+    return {split: len(rows) for split, rows in lists.items()}, info
+
+
+def _store_in_place(splits, dataset, data_dir, size, progress):
+    if size is not None:
+        raise TfsegError("files that stay in place can't be resized: leave out --size")
+    if dataset.color_map is not None:
+        raise TfsegError(f"label maps with colours can't stay in place ({dataset.title})")
+
+    def measure(job):
+        split, image, label = job
+        if label and not label.endswith(".png"):
+            raise TfsegError(f"{label} is no PNG, so it can't stay in place")
+        counts = convert_label(label, None, dataset, None) if label else np.zeros(256, np.int64)
+        return split, convert_image(image, None, None), counts
+
+    jobs = [
+        (split, image, label)
+        for split, chosen in splits.items()
+        for image, label in zip(chosen.images, chosen.labels or [None] * len(chosen), strict=True)
+    ]
+    statistics = {}
+    for split, values, counts in in_parallel(measure, jobs, progress, len(jobs)):
+        statistics.setdefault(split, Statistics()).add(values, counts)
+    for split, chosen in splits.items():
+        write_split(data_dir, split, chosen.images, chosen.labels)
+    info = dataclasses.replace(_facts(dataset, statistics), label_map=dataset.label_map)
+    info.save(data_dir)
+    return {split: len(chosen) for split, chosen in splits.items()}, info
+
+
+def measure_folder(data_dir, progress=None):
+    """Computes mean, std and class weights of a folder's training images into its info.json.
+
+    The other entries of an info.json that is there already are kept. Class weights need class
+    names.
+
+    Returns:
+        {"train": number of images} and the `DataInfo` that was written.
+
+    Raises:
+        TfsegError: no training list, or an image or label map that can't be decoded.
+    """
+    images = read_split(data_dir, "train", labels=False)
+    if not os.path.exists(os.path.join(data_dir, FILE_NAME)):
+        mean, std = image_statistics(images.images, progress)
+        info = DataInfo(mean, std)
+        info.save(data_dir)
+        return {"train": len(images)}, info
+    info = DataInfo.load(data_dir)
+    dataset = Dataset(str(data_dir), info.classes, info.palette, info.label_map)
+    dataset = dataclasses.replace(dataset, ignore_label=info.ignore_label)
+    labels = read_split(data_dir, "train").labels if info.classes else [None] * len(images)
+
+    def measure(job):
+        image, label = job
+        counts = convert_label(label, None, dataset, None) if label else np.zeros(256, np.int64)
+        return convert_image(image, None, None), counts
+
+    statistics = Statistics()
+    jobs = zip(images.images, labels, strict=True)
+    for values, counts in in_parallel(measure, jobs, progress, len(images)):
+        statistics.add(values, counts)
+    mean, std = statistics.mean_and_std()
+    info = dataclasses.replace(
+        info, mean=mean, std=std, class_weights=statistics.class_weights(len(info.classes or []))
+    )
+    info.save(data_dir)
+    return {"train": len(images)}, info
+
+
+def image_statistics(paths, progress=None):
+    """Mean and standard deviation over all pixels of some images; see `Statistics.mean_and_std`.
+
+    Args:
+        paths: image files.
+        progress: called as progress(done, total) after each image.
+
+    Raises:
+        TfsegError: an image can't be decoded.
+    """
+
+    def count(path):
+        return convert_image(path, None, None)
+
+    statistics = Statistics()
+    for values in in_parallel(count, paths, progress, len(paths)):
+        statistics.add(values)
+    return statistics.mean_and_std()
+
+
+class Statistics:
+    """Sums over the images of a split."""
+
+    def __init__(self):
+        self.values = np.zeros([3, 256], np.int64)
+        self.labels = []
+
+    def add(self, values, labels=None):
+        """Adds an image: pixels by value [3, 256], and of its label map by class [256]."""
+        self.values += values
+        if labels is not None:
+            self.labels.append(labels)
+
+    def mean_and_std(self):
+        """Two RGB tuples, as fractions of one.
+
+        Pixels were counted by value, so the result is exact to the rounding of float64 and does
+        not depend on the order of the files.
+        """
+        values = np.arange(256) / 255
+        total = self.values.sum(axis=1)
+        mean = self.values @ values / total
+        variance = (self.values * (values - mean[:, None]) ** 2).sum(axis=1) / total
+        return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance)))
+
+    def class_weights(self, num_classes):
+        """What `tfseg.data.weights.class_weights` says; None without labels or classes."""
+        counts = np.array(self.labels)[:, :num_classes] if self.labels and num_classes else None
+        return class_weights(counts) if counts is not None and counts.any() else None
+
+
+def _facts(dataset, statistics):
+    """The `DataInfo` of a folder: measured on its training images, or else its first split's."""
+    chosen = statistics.get("train") or next(iter(statistics.values()))
+    mean, std = chosen.mean_and_std()
+    return DataInfo(
+        mean,
+        std,
+        classes=dataset.classes,
+        palette=dataset.palette,
+        ignore_label=dataset.ignore_label,
+        class_weights=chosen.class_weights(len(dataset.classes or [])),
+    )
+
+
+def _check_source(sources, data_dir):
+    for source in sources or [None]:
+        if not source or not os.path.isdir(source):
+            raise TfsegError(f"there is no source folder {source}")
+        if os.path.realpath(source) == os.path.realpath(data_dir):
+            raise TfsegError(
+                f"source and data_dir are both {source}; the source must stay as it is"
+            )
+
+
+def _stored_name(folder, name, keep):
+    """Where an image or label map of the source's name goes, below the data folder."""
+    stem, extension = os.path.splitext(require_text(name, folder))
+    return f"{folder}/{stem}{extension if keep else '.png'}"

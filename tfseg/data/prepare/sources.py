@@ -1,0 +1,279 @@
+"""How the files of each release are laid out: a table with one small function for each.
+
+A function gets the source folders and returns {split: `ImageList`} of the splits that are there,
+with the labels None where the release has none. Names are what the stored files are called after.
+"""
+
+import os
+
+from tfseg.data.lists import ImageList, is_list, read_split
+from tfseg.errors import TfsegError
+
+
+def camvid(source):
+    """SegNet's tutorial data: lists of pairs that name a folder of their authors' machine."""
+    splits = [name for name in ("train", "val", "test") if is_list(source, name)] or ["train"]
+    return {name: read_split(source, name, prefix="/SegNet/CamVid/") for name in splits}
+
+
+def camvid32(source):
+    """The 701 pairs of CamVid: 701_StillsRaw_full/NAME.png, LabeledApproved_full/NAME_L.png.
+
+    The release has no splits: with lists {split}.txt of names beside the folders those, otherwise
+    all images are "train".
+    """
+    images = os.path.join(source, "701_StillsRaw_full")
+    names = _stems(images, ".png")
+    splits = {
+        split: _names(os.path.join(source, f"{split}.txt"))
+        for split in ("train", "val", "test")
+        if os.path.isfile(os.path.join(source, f"{split}.txt"))
+    }
+    return {
+        split: _pairs(source, chosen, "701_StillsRaw_full/{}.png", "LabeledApproved_full/{}_L.png")
+        for split, chosen in (splits or {"train": names}).items()
+    }
+
+
+def cityscapes(source):
+    """leftImg8bit/SPLIT/CITY, gtFine and gtCoarse.
+
+    "coarse" is train_extra with its coarse annotations. The test images have no annotations: what
+    gtFine holds for them is a placeholder.
+    """
+    found = {}
+    for split, folder, annotations in (
+        ("train", "train", "gtFine"),
+        ("val", "val", "gtFine"),
+        ("test", "test", None),
+        ("coarse", "train_extra", "gtCoarse"),
+    ):
+        root = os.path.join(source, "leftImg8bit", folder)
+        if not os.path.isdir(root):
+            continue
+        stems = [
+            f"{folder}/{city}/{stem.removesuffix('_leftImg8bit')}"
+            for city in sorted(os.listdir(root))
+            if os.path.isdir(os.path.join(root, city))
+            for stem in _stems(os.path.join(root, city), "_leftImg8bit.png")
+        ]
+        label = annotations and annotations + "/{}_" + annotations + "_labelIds.png"
+        found[split] = _pairs(source, stems, "leftImg8bit/{}_leftImg8bit.png", label)
+    return found
+
+
+def voc12(source):
+    """VOCdevkit/VOC2012: JPEGImages, SegmentationClass and ImageSets/Segmentation."""
+    found = {}
+    for split in ("train", "val", "test"):
+        path = os.path.join(source, "ImageSets", "Segmentation", f"{split}.txt")
+        if os.path.isfile(path):
+            label = "SegmentationClass/{}.png" if split != "test" else None
+            found[split] = _pairs(source, _names(path), "JPEGImages/{}.jpg", label)
+    return found
+
+
+def voc12aug(source, sbd=None):
+    """VOC 2012 trained on its augmentation (Hariharan et al., ICCV 2011): 10582 images.
+
+    The training images are all that have annotations there or in VOC's training set, less VOC's
+    validation set. The augmentation is SegmentationClassAug in VOC's folder, or SBD's own release
+    (benchmark_RELEASE) as the second source: dataset/cls/NAME.mat.
+    """
+    found = voc12(source)
+    for split in ("train", "val"):
+        if split not in found:
+            raise TfsegError(f"{source} has no ImageSets/Segmentation/{split}.txt")
+    train = {_stem(name): label for name, label in _named_labels(found["train"])}
+    if sbd is None:
+        folder, ending = os.path.join(source, "SegmentationClassAug"), ".png"
+    else:
+        base = os.path.join(sbd, "dataset")
+        folder = os.path.join(base if os.path.isdir(base) else sbd, "cls")
+        ending = ".mat"
+    if not os.path.isdir(folder):
+        raise TfsegError(
+            f"there is no folder {folder}: voc12aug needs SegmentationClassAug in --source, or "
+            "SBD's benchmark_RELEASE as a second --source"
+        )
+    for stem in _stems(folder, ending):
+        path = os.path.join(folder, stem + ending)
+        # VOC's own annotations are finer than SBD's.
+        train[stem] = path if sbd is None else train.get(stem, path)
+    validation = {_stem(name) for name in found["val"].names}
+    stems = sorted(set(train) - validation)
+    images = _pairs(source, stems, "JPEGImages/{}.jpg", None)
+    found["train"] = ImageList(source, images.images, [train[stem] for stem in stems], images.names)
+    return found
+
+
+def cocostuff10k(source):
+    """images/NAME.jpg, annotations/NAME.mat or .png, and imageLists/train.txt and test.txt.
+
+    The test list is what is validated on.
+    """
+    found = {}
+    for split, file in (("train", "train.txt"), ("val", "test.txt")):
+        path = os.path.join(source, "imageLists", file)
+        if not os.path.isfile(path):
+            continue
+        stems = _names(path)
+        first = os.path.join(source, "annotations", f"{stems[0]}.mat")
+        ending = ".mat" if os.path.isfile(first) else ".png"
+        found[split] = _pairs(source, stems, "images/{}.jpg", "annotations/{}" + ending)
+    return found
+
+
+def cocostuff164k(source):
+    """images/train2017 and val2017, annotations (or stuffthingmaps) likewise."""
+    folders = {"train": "train2017", "val": "val2017"}
+    maps = "annotations" if os.path.isdir(os.path.join(source, "annotations")) else "stuffthingmaps"
+    return _folders(source, folders, maps)
+
+
+def ade20k(source):
+    """images/training and validation with annotations likewise, or ADE20K's .odgt lists.
+
+    Lists may lie in the folder or beside it, with paths from the folder that holds it.
+    """
+    found = {}
+    for root in (source, os.path.dirname(os.path.abspath(source))):
+        for split in ("train", "val"):
+            if split not in found and is_list(root, split, ".odgt"):
+                found[split] = read_split(root, split)
+    return found or _folders(source, {"train": "training", "val": "validation"}, "annotations")
+
+
+SOURCES = {
+    "camvid": camvid,
+    "camvid32": camvid32,
+    "cityscapes": cityscapes,
+    "voc12": voc12,
+    "voc12aug": voc12aug,
+    "cocostuff10k": cocostuff10k,
+    "cocostuff164k": cocostuff164k,
+    "ade20k": ade20k,
+}
+
+
+def folder_pair(source, images="images", labels="labels", val_share=0.0):
+    """Two folders whose files match by name: images/a/b.jpg and labels/a/b.png.
+
+    Subfolders count as part of the name. The files of `val_share`, evenly spread over the sorted
+    names, become "val".
+
+    Raises:
+        TfsegError: a folder is missing or empty, an image has no label map or two, or two images
+            have one name.
+    """
+    found = {}
+    for kind, folder, endings in (
+        ("image", images, (".png", ".jpg", ".jpeg")),
+        ("label map", labels, (".png",)),
+    ):
+        root = os.path.join(source, folder)
+        if not os.path.isdir(root):
+            raise TfsegError(f"there is no folder {root}: it should hold the {kind}s")
+        paths = {}
+        for name in _walk(root, endings):
+            stem = os.path.splitext(name)[0]
+            if stem in paths:
+                raise TfsegError(f"{root} has two {kind}s of one name: {paths[stem]} and {name}")
+            paths[stem] = name
+        found[kind] = (root, paths)
+    (image_root, image_names), (label_root, label_names) = found.values()
+    missing = sorted(set(image_names) - set(label_names))
+    if missing or not image_names:
+        example = f": {len(missing)} images have none, such as {missing[0]}" if missing else ""
+        raise TfsegError(f"{label_root} must have a label map .png for every image{example}")
+    stems = sorted(image_names)
+    count = round(val_share * len(stems))
+    chosen = {(2 * k + 1) * len(stems) // (2 * count) for k in range(count)}
+    splits = {"train": [], "val": []}
+    for number, stem in enumerate(stems):
+        splits["val" if number in chosen else "train"].append(stem)
+    return {
+        split: ImageList(
+            source,
+            [os.path.join(image_root, image_names[stem]) for stem in chosen],
+            [os.path.join(label_root, label_names[stem]) for stem in chosen],
+            [image_names[stem] for stem in chosen],
+        )
+        for split, chosen in splits.items()
+        if chosen
+    }
+
+
+def _walk(root, endings):
+    """The names of all files below `root` that end so, relative to it."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        for name in sorted(files):
+            if name.lower().endswith(endings) and not name.startswith("."):
+                path = os.path.relpath(os.path.join(folder, name), root)
+                yield require_text(path.replace(os.sep, "/"), root)
+
+
+def require_text(name, folder):
+    """`name`, if it can stand in a UTF-8 list.
+
+    Raises:
+        TfsegError: the file's name isn't UTF-8.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(name)
+        raise TfsegError(f"{folder} has a file whose name is not UTF-8: {shown}") from error
+    return name
+
+
+def _stems(folder, ending):
+    """The sorted names of a folder's files that end so, without the ending's extension."""
+    files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    names = [require_text(name, folder) for name in files if name.endswith(ending)]
+    if not names:
+        raise TfsegError(f"{folder} has no files *{ending}")
+    return [os.path.splitext(name)[0] for name in names]
+
+
+def _stem(name):
+    return os.path.splitext(os.path.basename(name))[0]
+
+
+def _names(path):
+    """The first word of each line of a list, without folders and extension."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            words = [line.split()[0] for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TfsegError(f"can't read {path}: {error}") from error
+    if not words:
+        raise TfsegError(f"{path} is empty: it lists no image")
+    return [_stem(word) for word in words]
+
+
+def _named_labels(image_list):
+    return zip(image_list.names, image_list.labels, strict=True)
+
+
+def _pairs(source, stems, image, label):
+    """An `ImageList` of files whose paths are the patterns `image` and `label` with {} filled."""
+    images = [image.format(stem) for stem in stems]
+    return ImageList(
+        root=source,
+        images=[os.path.join(source, name) for name in images],
+        labels=label and [os.path.join(source, label.format(stem)) for stem in stems],
+        names=[name.split("/", 1)[1] for name in images],
+    )
+
+
+def _folders(source, folders, annotations):
+    """images/FOLDER/NAME.jpg with ANNOTATIONS/FOLDER/NAME.png."""
+    found = {}
+    for split, folder in folders.items():
+        path = os.path.join(source, "images", folder)
+        if os.path.isdir(path):
+            stems = [f"{folder}/{stem}" for stem in _stems(path, ".jpg")]
+            found[split] = _pairs(source, stems, "images/{}.jpg", annotations + "/{}.png")
+    return found
