@@ -113,7 +113,10 @@ DATA = {
     ),
     "truncated PNG": (lambda f: cut(f / "images/train/0000.png"), "0000.png can't be read"),
     "truncated JPEG": (truncated_jpeg, "images/train/0000.png can't be read"),
-    "empty image": (lambda f: cut(f / "images/val/0000.png", 0), "0000.png is empty: the file has 0 bytes"),
+    "empty image": (
+        lambda f: cut(f / "images/val/0000.png", 0),
+        "0000.png is empty: the file has 0 bytes",
+    ),
     "size mismatch": (
         edit_label(lambda label, path: Image.fromarray(label[:30]).save(path)),
         "is 64x48, but its label map",
