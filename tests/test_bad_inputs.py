@@ -105,7 +105,7 @@ DATA = {
     "empty list": (lambda f: (f / "val_images.txt").write_text("\n"), "val_images.txt is empty"),
     "list in another encoding": (
         lambda f: (f / "train_images.txt").write_bytes(b"stra\xdfe.png\n"),
-        "train_images.txt is not UTF-8 text",
+        "train_images.txt, line 1: a name that is not UTF-8",
     ),
     "missing image": (
         lambda f: (f / "images/train/0000.png").unlink(),
@@ -113,7 +113,10 @@ DATA = {
     ),
     "truncated PNG": (lambda f: cut(f / "images/train/0000.png"), "0000.png can't be read"),
     "truncated JPEG": (truncated_jpeg, "images/train/0000.png can't be read"),
-    "empty image": (lambda f: cut(f / "images/val/0000.png", 0), "0000.png is not an image"),
+    "empty image": (
+        lambda f: cut(f / "images/val/0000.png", 0),
+        "0000.png is empty: the file has 0 bytes",
+    ),
     "size mismatch": (
         edit_label(lambda label, path: Image.fromarray(label[:30]).save(path)),
         "is 64x48, but its label map",

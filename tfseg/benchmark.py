@@ -8,6 +8,7 @@ import statistics
 import time
 
 import tensorflow as tf
+from absl import logging
 
 from tfseg.machine import MIB, has_gpu, memory_peak, reset_memory_peak, resident_memory
 from tfseg.training.groups import assign_groups, find_table
@@ -92,6 +93,7 @@ def run(parts, dtype):
             peaks[name] = max(peaks[name], matmul_peak(name))
 
     for name, part in parts.items():
+        logging.info("measuring %s", name)
         update_peaks()
         results[name] = part()
     update_peaks()

@@ -56,6 +56,9 @@ def main():
         more = len(messages) - FLAGS.max_errors
         if more > 0:
             print(f"{kind}: and {more} more; --max_errors prints them", file=sys.stderr)
+    if not report.errors and not report.warnings:
+        count = sum(split.pairs for split in report.splits.values())
+        print(f"\nnothing wrong with {count} images and their label maps")
     return 1 if report.errors else 0
 
 

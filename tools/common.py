@@ -74,8 +74,8 @@ def _parse(argv):
     try:
         return FLAGS(argv)
     except flags.Error as error:
-        message = " ".join(str(error).split())
-        sys.exit(_fail(f"{message}; --help lists the flags"))
+        message = " ".join(str(error).split()).replace(" ?", "?")
+        sys.exit(_fail(f"{message} (--help lists the flags)"))
 
 
 def _show_in_help(modules):

@@ -215,6 +215,8 @@ def test_the_tools(camvid, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "3 train, 2 val" in done.stdout and "Bicyclist" in done.stdout
+    done = run_tool("tools/check_data.py", f"--data_dir={out}")
+    assert done.returncode == 0 and "nothing wrong with 5 images" in done.stdout
     path = out / "labels/train/1.png"
     Image.new("L", (4, 3), 99).save(path)
     done = run_tool("tools/check_data.py", f"--data_dir={out}")
