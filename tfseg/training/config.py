@@ -242,10 +242,15 @@ class TrainConfig:
         natural = self.batch_size // replicas if self.short_sides else None
         return {**values, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
+    @classmethod
+    def flag_fields(cls):
+        """The fields that are flags of the tool."""
+        return list(dataclasses.fields(cls))
+
     def to_flags(self):
         """The lines of a flag file that repeats the run."""
         lines = []
-        for field in dataclasses.fields(self):
+        for field in self.flag_fields():
             value = getattr(self, field.name)
             if isinstance(value, bool):
                 lines.append(f"--{'' if value else 'no'}{field.name}")
