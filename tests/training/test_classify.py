@@ -93,9 +93,8 @@ def tool(*arguments):
 
 
 def test_resumes_exactly(make, assert_same_run):
-    whole, parts = (
-        make(run, steps=6, epochs=0.0, validate_every="3") for run in ("whole", "parts")
-    )
+    settings = {"steps": 6, "epochs": 0.0, "validate_every": "3"}
+    whole, parts = make("whole", **settings), make("parts", **settings)
     train(whole, task=Classification())
     train(make("parts", **{**settings, "steps": 3}), task=Classification())
     result = train(parts, task=Classification())
