@@ -20,6 +20,10 @@ def requirements():
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+MAT = ["scipy>=1.11,<2"]
+ONNX = ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
+TFLITE = ["ai-edge-litert>=1.3,<3"]
+
 setup(
     name="tfseg",
     version=version(),
@@ -30,16 +34,26 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["tfseg", "tfseg.*"]),
-    package_data={"tfseg.data.catalog": ["*.csv"]},
+    package_data={"tfseg.data.catalog": ["*.csv"], "tfseg.serving": ["*.js"]},
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
     extras_require={
         # The maintained package of `import pydensecrf`; it compiles when it is installed.
         "crf": ["pydensecrf2>=1.1,<2"],
         # Reads label maps in MATLAB files: COCO-Stuff 10k, SBD.
-        "mat": ["scipy>=1.11,<2"],
+        "mat": MAT,
+        # Formats that tools/export.py writes: the converter, and the runtimes that check it.
+        "onnx": ONNX,
+        "tflite": TFLITE,
+        # Videos and cameras in tools/predict.py.
+        "video": ["opencv-python>=4.8,<6"],
+        # The page of tools/demo_app.py.
+        "app": ["gradio>=6,<7"],
         # Exact versions: another ruff formats differently.
-        "test": ["pytest==9.2.0", "ruff==0.17.5", "scipy>=1.11,<2"],
+        "test": [
+            *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
+            *(*MAT, *ONNX, *TFLITE),
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

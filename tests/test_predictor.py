@@ -1,5 +1,5 @@
+import concurrent.futures
 import json
-import threading
 
 import numpy as np
 import pytest
@@ -80,20 +80,30 @@ def test_overlay_uses_the_default_palette(predictor):
     assert np.array_equal(predictor.overlay(image, alpha=0.3), expected)
 
 
-def test_threads_get_their_own_answers(predictor):
-    images = [noise(16 + index, 20, index) for index in range(6)]
+def test_200_concurrent_requests_get_their_own_answers(predictor):
+    images = [noise(16 + index % 5, 20, index) for index in range(20)]
     expected = [predictor.predict(image) for image in images]
-    results = [None] * len(images)
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        results = list(pool.map(predictor.predict, images * 10))
+    assert all(np.array_equal(a, b) for a, b in zip(results, expected * 10, strict=True))
 
-    def work(index):
-        results[index] = predictor.predict(images[index])
 
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(images))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def test_batches_keep_order_and_sizes(predictor, tmp_path):
+    images = [noise(*size, seed) for seed, size in enumerate([(9, 8)] * 3 + [(8, 9), (9, 8)])]
+    Image.fromarray(images[1]).save(tmp_path / "image.png")
+    expected = [predictor.predict(image) for image in images]
+    sources = [images[0], tmp_path / "image.png", Image.fromarray(images[2]), *images[3:]]
+    results = predictor.predict_batch(iter(sources), batch_size=2)
     assert all(np.array_equal(a, b) for a, b in zip(results, expected, strict=True))
+    assert predictor.predict_batch([]) == []
+
+
+def test_large_file_is_refused_by_its_header(tmp_path, monkeypatch):
+    path = tmp_path / "image.png"
+    Image.fromarray(noise(4, 101)).save(path)
+    monkeypatch.setattr(Image.Image, "convert", None)  # what decoding would call
+    with pytest.raises(TfsegError, match="101x4, above 100 pixels a side"):
+        read_image(path, max_side=100)
 
 
 def test_weights_file_beside_model_json_and_with_a_spec(run_dir, predictor, tmp_path):

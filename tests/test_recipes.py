@@ -7,6 +7,7 @@ from absl import flags
 
 import tfseg
 from tfseg.training.config import TrainConfig
+from tools.common import parse_options
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted(
@@ -23,6 +24,9 @@ def settings(recipe):
         name, equals, text = line.removeprefix("--").partition("=")
         if not equals:
             values[name.removeprefix("no")] = not name.startswith("no")
+            continue
+        if name == "model_option":
+            values.setdefault("model_options", []).append(text)
             continue
         kind = type(getattr(TrainConfig, name))
         values[name] = text if kind is tuple else kind(text)
@@ -41,9 +45,20 @@ def test_there_are_recipes():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe_is_a_valid_configuration(recipe):
-    config = TrainConfig(**{"data_dir": "data", "run_dir": "run", **settings(recipe)})
+    values = settings(recipe)
+    values["model_options"] = parse_options(values.get("model_options", []))
+    config = TrainConfig(**{"data_dir": "data", "run_dir": "run", **values})
     assert config.model in tfseg.list_models()
-    assert config.model.replace("+", "_").replace("_bilinear", "") == Path(recipe).stem
+    assert Path(recipe).stem.startswith(config.model.replace("+", "_").replace("_bilinear", ""))
+
+
+@pytest.mark.parametrize(
+    "recipe", [recipe for recipe in RECIPES if "model_options" in settings(recipe)]
+)
+def test_options_of_the_model_exist(recipe):
+    values = settings(recipe)
+    options = {"blocks": [1, 1, 1, 1], **parse_options(values["model_options"])}
+    tfseg.create_model(values["model"], values["num_classes"], **options)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

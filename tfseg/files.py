@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 
 from tfseg.errors import TfsegError
@@ -57,6 +58,42 @@ def atomic_write(path, mode="wb"):
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replacing_folder(path, mark):
+    """The path of a temporary folder beside `path`, renamed to `path` on success.
+
+    Args:
+        path: the folder to (re)place.
+        mark: a file, relative to the folder, that only an earlier one of its kind has: nothing
+            else is replaced.
+
+    Raises:
+        TfsegError: something else is there, or the folder can't be written.
+    """
+    path = os.path.abspath(os.fspath(path))
+    parent, name = os.path.split(path)
+    if os.path.lexists(path) and not os.path.isfile(os.path.join(path, mark)):
+        empty = os.path.isdir(path) and not os.path.islink(path) and not os.listdir(path)
+        if not empty:
+            raise TfsegError(f"{path} exists and would be overwritten: choose another folder")
+    work = None
+    try:
+        os.makedirs(parent, exist_ok=True)
+        work = tempfile.mkdtemp(prefix=".", suffix=f".{name}", dir=parent)
+        new = os.path.join(work, "new")
+        os.mkdir(new)
+        yield new
+        if os.path.lexists(path):
+            # A folder can't replace another in one step; the old one goes with the work folder.
+            os.replace(path, os.path.join(work, "old"))
+        os.replace(new, path)
+    except OSError as error:
+        raise TfsegError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def write_json(path, value):

@@ -1,5 +1,6 @@
 """A ready predictor: a trained model with its preprocessing, class names and palette."""
 
+import itertools
 import os
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image, ImageOps
 from tfseg import visualize, zoo
 from tfseg.data.files import reading, rgb_array
 from tfseg.errors import TfsegError
-from tfseg.evaluation.inference import Inference
+from tfseg.evaluation.inference import Inference, Protocol
 from tfseg.models import ModelSpec
 from tfseg.weights import MODEL_CARD, load_weights
 
@@ -46,6 +47,11 @@ def load(source, spec=None):
     return Predictor(spec, model)
 
 
+def as_predictor(source):
+    """`source` itself if it is a `Predictor`, else what `load` makes of it."""
+    return source if isinstance(source, Predictor) else load(source)
+
+
 def _prepare(name):
     """The path of a segmenter from the zoo."""
     if name not in zoo.RELEASES:
@@ -61,7 +67,7 @@ def _prepare(name):
     return zoo.prepare(name)
 
 
-def read_image(source):
+def read_image(source, max_side=None):
     """An image as people see it.
 
     Photos are turned upright as their EXIF orientation says. Training and evaluation do not turn
@@ -69,12 +75,15 @@ def read_image(source):
 
     Args:
         source: a path, a PIL image, or a uint8 RGB array [H, W, 3] (returned as it is).
+        max_side: the largest height and width of a file, whose header is asked before the image
+            is decoded; None for Pillow's own limit.
 
     Returns:
         uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8.
 
     Raises:
-        TfsegError: the file is missing or isn't an image, or the array isn't uint8 [H, W, 3].
+        TfsegError: the file is missing, isn't an image or is too large, or the array isn't uint8
+            [H, W, 3].
     """
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
@@ -87,6 +96,9 @@ def read_image(source):
         return rgb_array(ImageOps.exif_transpose(source))
     path = os.fspath(source)
     with reading(path), Image.open(path) as image:
+        if max_side and max(image.size) > max_side:
+            width, height = image.size
+            raise TfsegError(f"{path} is {width}x{height}, above {max_side} pixels a side")
         return rgb_array(ImageOps.exif_transpose(image))
 
 
@@ -97,17 +109,21 @@ class Predictor:
         spec: the `ModelSpec`.
         model: a `Segmenter` built from it, with trained weights.
         protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
+        crf: a `tfseg.evaluation.crf.CRF` that refines the label maps, or None.
     """
 
-    def __init__(self, spec, model, protocol=None):
+    def __init__(self, spec, model, protocol=None, crf=None):
         self.spec = spec
         self.model = model
+        self.protocol = protocol or Protocol()
+        self.crf = crf
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
-        self.inference = Inference(model, protocol)
+        self.inference = Inference(model, self.protocol, spec.preprocessing)
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
-        images = tf.TensorSpec([1, None, None, 3], tf.uint8)
-        self._labels = tf.function(self._labels_of, input_signature=[images])
-        self._probabilities = tf.function(self._probabilities_of, input_signature=[images])
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        self._labels = tf.function(self.inference.labels, input_signature=[images])
+        self._logits = tf.function(self.inference.logits, input_signature=[images])
+        self._probabilities = tf.function(self.inference.probabilities, input_signature=[images])
 
     def predict(self, image):
         """The class of every pixel.
@@ -118,11 +134,46 @@ class Predictor:
         Returns:
             uint8 [H, W], class indices.
         """
-        return self._run(self._labels, image)
+        if self.crf is None:
+            return self._run(self._labels, [read_image(image)])[0]
+        image = read_image(image)
+        return self.crf.labels(image, self.probabilities(image))
+
+    def predict_batch(self, images, batch_size=8):
+        """The label maps of several images: a list of uint8 [H, W] in their order.
+
+        Images that follow each other with the same size go through the network together, up to
+        `batch_size` at a time.
+
+        Args:
+            images: an iterable of images as in `predict`, read as they are needed.
+            batch_size: at least 1.
+        """
+        if batch_size < 1:
+            raise TfsegError(f"batch_size must be at least 1, not {batch_size}")
+        if self.crf is not None:
+            return [self.predict(image) for image in images]
+        labels = []
+        for _, alike in itertools.groupby(map(read_image, images), np.shape):
+            while batch := list(itertools.islice(alike, batch_size)):
+                labels.extend(self._run(self._labels, batch))
+        return labels
 
     def probabilities(self, image):
-        """Every pixel's class probabilities: float32 [H, W, C] of an image as in `predict`."""
-        return self._run(self._probabilities, image)
+        """Every pixel's class probabilities: float32 [H, W, C] of an image as in `predict`.
+
+        Those of the network, also where a CRF refines the label maps.
+        """
+        return self._run(self._probabilities, [read_image(image)])[0]
+
+    def logits(self, image):
+        """The network's logits at its own resolution: float32 [h, w, C] of an image.
+
+        Raises:
+            TfsegError: the protocol has several views or tiles.
+        """
+        self.inference.require_logits()
+        return self._run(self._logits, [read_image(image)])[0]
 
     def overlay(self, image, alpha=0.5):
         """The image with its predicted classes' colours over it: uint8 RGB [H, W, 3].
@@ -132,19 +183,9 @@ class Predictor:
         image = read_image(image)
         return visualize.overlay(image, self.predict(image), self.palette, alpha)
 
-    def _run(self, function, image):
-        image = read_image(image)
+    def _run(self, function, images):
         try:
-            return function(tf.constant(image[None])).numpy()[0]
+            return function(tf.constant(np.stack(images))).numpy()
         except tf.errors.ResourceExhaustedError as error:
-            height, width = image.shape[:2]
+            height, width = images[0].shape[:2]
             raise TfsegError(f"not enough memory for an image of {width}x{height}") from error
-
-    def _normalize(self, images):
-        return self.spec.preprocessing.normalize(tf.cast(images, tf.float32))
-
-    def _labels_of(self, images):
-        return tf.cast(self.inference.labels(self._normalize(images)), tf.uint8)
-
-    def _probabilities_of(self, images):
-        return self.inference.probabilities(self._normalize(images))

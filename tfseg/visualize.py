@@ -61,12 +61,17 @@ def overlay(image, labels, palette, alpha=0.5):
     image, labels = np.asarray(image), np.asarray(labels)
     if image.shape != (*labels.shape, 3):
         raise ValueError(f"image of shape {image.shape} with labels of shape {labels.shape}")
-    # 8-bit fixed point: a photo in float32 would take four times the memory.
-    weight = round(alpha * 256)
-    mixed = image.astype(np.uint16) * (256 - weight)
-    mixed += colorize(labels, palette).astype(np.uint16) * weight
-    mixed += 128
-    return np.where((labels < len(palette))[..., None], (mixed >> 8).astype(np.uint8), image)
+    # 8-bit fixed point, some rows at a time: a large photo has no room for several copies.
+    weight, table = round(alpha * 256), colour_table(palette).astype(np.uint16)
+    result = np.array(image)
+    for start in range(0, len(image), 256):
+        rows = slice(start, start + 256)
+        mixed = image[rows].astype(np.uint16) * (256 - weight)
+        mixed += table[labels[rows]] * weight
+        mixed += 128
+        coloured = (labels[rows] < len(palette))[..., None]
+        np.copyto(result[rows], (mixed >> 8).astype(np.uint8), where=coloured)
+    return result
 
 
 def panel(images, titles, height=None):

@@ -21,6 +21,7 @@ from PIL import Image
 from tfseg import localization, visualize
 from tfseg.data.classification import read_class_folders
 from tfseg.data.files import read_rgb
+from tfseg.data.imagenet import imagenet_classes
 from tfseg.data.lists import read_lines
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images
@@ -35,7 +36,11 @@ FLAGS = flags.FLAGS
 common.define_config(ClassifyConfig)
 flags.DEFINE_string("split", "val", "test: folder of the images.")
 flags.DEFINE_string("weights", None, "test, locate: a file of ImageNet weights, instead of a run.")
-flags.DEFINE_string("class_names", None, "With --weights: text file with a class name a line.")
+flags.DEFINE_string(
+    "class_names",
+    None,
+    "With --weights: text file with a class (folder) a line; default ImageNet's.",
+)
 flags.DEFINE_string("output_dir", None, "locate: folder for the pictures.")
 flags.DEFINE_float("box_threshold", 0.5, "locate: share of the largest activation.", 0, 1)
 flags.DEFINE_string("boxes", None, "locate: CSV file with the objects' boxes.")
@@ -65,10 +70,12 @@ def load():
     """The trained model and its `ModelSpec`."""
     if FLAGS.weights:
         common.require("model")
-        names = FLAGS.class_names and [name for _, name in read_lines(FLAGS.class_names)]
+        names = list(imagenet_classes())
+        if FLAGS.class_names:
+            names = [name for _, name in read_lines(FLAGS.class_names)]
         spec = ModelSpec(
             FLAGS.model,
-            len(names) if names else 1000,
+            len(names),
             common.parse_options(FLAGS.model_option),
             PREPROCESSINGS["imagenet"],
             classes=names,
@@ -87,8 +94,6 @@ def load():
 def test():
     common.require("data_dir")
     model, spec = load()
-    if not spec.classes:
-        raise TfsegError("--class_names is missing: it names the folders of the classes in order")
     config = ClassifyConfig(
         data_dir=FLAGS.data_dir,
         run_dir=".",
@@ -107,7 +112,8 @@ def locate(paths):
     model, spec = load()
     locator = localization.Localizer(model, spec.preprocessing, min(crop_of(FLAGS.crop_size)))
     truth = localization.read_boxes(FLAGS.boxes) if FLAGS.boxes else {}
-    names = spec.classes or [f"class {index}" for index in range(spec.num_classes)]
+    # ImageNet's folders have WordNet's numbers.
+    names = [imagenet_classes().get(name, name) for name in spec.classes]
     found = []
     for path, name in find_images(paths, FLAGS.output_dir).items():
         image = read_rgb(path)
@@ -123,8 +129,9 @@ def locate(paths):
         target = os.path.join(FLAGS.output_dir, os.path.splitext(name)[0] + ".png")
         with atomic_write(target) as file:
             Image.fromarray(visualize.panel([image, overlay], titles)).save(file, "PNG")
-        if name in truth:
-            found.append([localization.localized(guesses, truth[name], top) for top in (1, 5)])
+        objects = truth.get(os.path.basename(path))
+        if objects:
+            found.append([localization.localized(guesses, objects, top) for top in (1, 5)])
     for top, hits in zip((1, 5), zip(*found, strict=True), strict=False):
         print(f"top-{top} localisation error {1 - sum(hits) / len(hits):.4f} of {len(hits)} images")
 

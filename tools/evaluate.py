@@ -2,11 +2,12 @@
 
     python tools/evaluate.py --run_dir=runs/camvid --data_dir=data/camvid --split=val
 
-Prints per-class scores and writes metrics.json, with its protocol, to RUN_DIR/eval/SPLIT. ADE20K's
-protocol, with several sizes of the image:
+Prints per-class scores and writes metrics.json, with its protocol, and report.html, a page with
+charts and pictures, to RUN_DIR/eval/SPLIT. ADE20K's
+protocol, and DRN's with six scales, mirrored too:
 
-    python tools/evaluate.py … --eval_short_sides=300,400,500,600 --padding_constant=8 \
-        --absent_classes=zero
+    python tools/evaluate.py … --protocol=ade20k --absent_classes=zero
+    python tools/evaluate.py … --protocol=drn --flip
 """
 
 import contextlib
@@ -20,8 +21,11 @@ from tqdm import tqdm
 
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Evaluator, report
+from tfseg.evaluation import Evaluator, html_report, report
+from tfseg.evaluation.gallery import Gallery
 from tfseg.evaluation.panels import PanelWriter
+from tfseg.evaluation.refined import evaluate_refined
+from tfseg.evaluation.truth import Truth
 from tfseg.training.strategy import create_strategy, is_chief
 from tfseg.weights import BEST_WEIGHTS
 
@@ -30,6 +34,11 @@ FLAGS = flags.FLAGS
 trained_model.define()
 common.define_data(split="val")
 protocol.define()
+protocol.define_crf()
+flags.DEFINE_bool("crf", False, "Refine the label maps by a dense CRF.")
+flags.DEFINE_integer("jobs", os.cpu_count(), "Processes for --crf.", 1)
+flags.DEFINE_string("save_logits", None, "Folder for each image's logits, for tools/crf.py.")
+flags.DEFINE_integer("batch_size", 1, "Images of one size that a device takes together.", 1)
 flags.DEFINE_enum(
     "absent_classes",
     "skip",
@@ -59,39 +68,37 @@ def main():
     info = DataInfo.load(FLAGS.data_dir)
     image_list = read_split(FLAGS.data_dir, FLAGS.split)
     strategy = create_strategy(FLAGS.strategy, FLAGS.replicas)
+    crf = protocol.read_crf() if FLAGS.crf else None
     with strategy.scope():
-        predictor = trained_model.load_predictor()
+        predictor = trained_model.load_predictor(protocol.read(), crf)
     spec = predictor.spec
     if info.classes not in (None, spec.classes) and len(info.classes) != spec.num_classes:
         raise TfsegError(
             f"the model tells {spec.num_classes} classes apart, "
             f"{FLAGS.data_dir} has {len(info.classes)}"
         )
-    evaluator = Evaluator(
-        predictor.model,
-        spec.preprocessing,
-        protocol=protocol.read(),
-        ignore_label=info.ignore_label,
-        label_map=info.label_map,
-        strategy=strategy,
-    )
     output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
-    panels = contextlib.nullcontext()
+    truth = Truth(image_list, spec.num_classes, info.label_map, info.ignore_label)
+    draw = contextlib.nullcontext()
     if FLAGS.visualize:
-        panels = PanelWriter(
-            image_list,
-            os.path.join(output_dir, "panels"),
-            predictor.palette,
-            label_map=info.label_map,
-            ignore_label=info.ignore_label,
-        )
+        draw = PanelWriter(truth, os.path.join(output_dir, "panels"), predictor.palette)
+    gallery = Gallery(truth, predictor.palette)
     quiet = None if is_chief(strategy) else True  # None: a bar on a terminal alone
-    with panels as draw, tqdm(total=len(image_list), unit="image", disable=quiet) as bar:
-        matrix = evaluator(image_list, lambda done, _: bar.update(done - bar.n), draw)
+    with draw as panels, tqdm(total=len(image_list), unit="image", disable=quiet) as bar:
+
+        def show(index, labels):
+            gallery(index, labels)
+            if panels:
+                panels(index, labels)
+
+        matrix = _evaluate(
+            predictor, truth, info, strategy, lambda n, _: bar.update(n - bar.n), show
+        )
     if not is_chief(strategy):
         return
     facts = {
-        **evaluator.inference.protocol,
+        **predictor.inference.protocol,
+        "crf": predictor.crf and predictor.crf.to_dict(),
         "ignore_label": info.ignore_label,
         "label_map": info.label_map,
         "data_dir": os.path.abspath(FLAGS.data_dir),
@@ -105,8 +112,36 @@ def main():
     values = report.metrics(matrix, classes, facts, FLAGS.absent_classes)
     path = os.path.join(output_dir, "metrics.json")
     report.write(path, values)
+    page = os.path.join(output_dir, "report.html")
+    html_report.write(page, values, gallery.panels(), FLAGS.run_dir)
     print(report.table(values))
-    print(f"\nwritten to {path}")
+    print(f"\nwritten to {path} and {page}")
+
+
+def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
+    """The confusion matrix: on all devices, or one image at a time for CRF and logits."""
+    if FLAGS.crf or FLAGS.save_logits:
+        if strategy.num_replicas_in_sync > 1:
+            raise TfsegError("--crf and --save_logits take --strategy=one_device")
+        return evaluate_refined(
+            predictor,
+            truth,
+            predictor.crf,
+            jobs=FLAGS.jobs,
+            logits_dir=FLAGS.save_logits,
+            progress=progress,
+            on_prediction=on_prediction,
+        )
+    evaluator = Evaluator(
+        predictor.model,
+        predictor.spec.preprocessing,
+        protocol=protocol.read(),
+        ignore_label=info.ignore_label,
+        label_map=info.label_map,
+        batch_size=FLAGS.batch_size,
+        strategy=strategy,
+    )
+    return evaluator(truth.image_list, progress, on_prediction)
 
 
 def _absolute(weights):

@@ -7,9 +7,16 @@ below --output_dir, with the folders' structure kept:
     labels/   8-bit PNG of class indices
     color/    the same indices in a PNG with the model's palette, so that viewers show colours
     overlay/  the colours laid over the image
+    panel/    the image, the colours and the overlay side by side (--outputs=panel)
+    ids/      the data set's own label values, as a benchmark's server takes them (--outputs=ids)
+Run again after an interruption, with the same settings, it predicts what is missing or older than
+its image.
 Photos are turned upright as their EXIF orientation says.
+Videos (.mp4, .avi, …) become videos in overlay/, and --camera=0 shows what a camera sees; both
+need the extra [video].
 """
 
+import os
 import sys
 
 import common
@@ -18,10 +25,15 @@ import trained_model
 from absl import flags
 from tqdm import tqdm
 
+from tfseg.data.catalog import DATASETS
+from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
-from tfseg.evaluation.files import OUTPUTS, find_images, predict_files
+from tfseg.evaluation.files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predict_files
 from tfseg.evaluation.report import class_shares
-from tfseg.predictor import Predictor
+from tfseg.evaluation.resume import Outputs, fingerprint
+from tfseg.files import write_json
+from tfseg.serving.video import predict_camera, predict_video, split_videos
+from tfseg.weights import BEST_WEIGHTS
 
 FLAGS = flags.FLAGS
 
@@ -31,32 +43,87 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("output_dir", None, "Folder for the results.")
 protocol.define()
+protocol.define_crf()
+flags.DEFINE_bool("crf", False, "Refine the label maps by a dense CRF.")
 flags.DEFINE_bool("print_shares", False, "Print each class's share of each image.")
-flags.DEFINE_multi_enum("outputs", list(OUTPUTS), OUTPUTS, "What to write.")
+flags.DEFINE_string("shares", None, "JSON file for each class's share of each image.")
+flags.DEFINE_multi_enum("outputs", list(DEFAULT_OUTPUTS), OUTPUTS, "What to write.")
+flags.DEFINE_enum(
+    "ids_of", None, list(DATASETS), "With --outputs=ids: the data set; default the model's own."
+)
+flags.DEFINE_integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
 
 
 def main(inputs):
-    common.require("output_dir")
-    if not inputs:
-        raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    if FLAGS.camera is None:
+        common.require("output_dir")
+        if not inputs:
+            raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    elif inputs:
+        raise TfsegError("--camera shows a camera: it takes no files beside it")
+    videos, inputs = split_videos(inputs)
     names = find_images(inputs, FLAGS.output_dir)
-    views = protocol.read()
-    predictor = trained_model.load_predictor()
-    predictor = Predictor(predictor.spec, predictor.model, views)
-    failures = 0
-    results = predict_files(predictor, names, FLAGS.output_dir, FLAGS.outputs)
+    crf = protocol.read_crf() if FLAGS.crf else None
+    predictor = trained_model.load_predictor(protocol.read(), crf)
+    if FLAGS.camera is not None:
+        frames, rate = predict_camera(predictor, FLAGS.camera)
+        print(f"showed {frames} frames, {rate:.1f} a second")
+        return 0
+    for source, name in videos.items():
+        _predict_video(predictor, source, os.path.join(FLAGS.output_dir, "overlay", name))
+    return _predict_images(predictor, names, crf) if names else 0
+
+
+def _predict_video(predictor, source, path):
+    with tqdm(unit="frame", disable=None) as bar:
+
+        def show(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        frames, rate = predict_video(predictor, source, path, show)
+    print(f"predicted {frames} frames of {source}, {rate:.1f} a second: {path}")
+
+
+def _predict_images(predictor, names, crf):
+    settings = {
+        "weights": fingerprint(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
+        "model": [predictor.spec.name, predictor.spec.options],
+        "preprocessing": predictor.spec.preprocessing.to_dict(),
+        "palette": predictor.palette,
+        "protocol": predictor.inference.protocol,
+        "crf": crf and crf.to_dict(),
+        "ids": FLAGS.ids_of,
+    }
+    resume = Outputs(FLAGS.output_dir, settings)
+    ids = _ids(predictor.spec) if "ids" in FLAGS.outputs else None
+    results = predict_files(
+        predictor, names, FLAGS.output_dir, FLAGS.outputs, ids=ids, resume=resume
+    )
+    failures, shares = 0, {}
     for path, labels, message in tqdm(results, total=len(names), unit="image", disable=None):
         if message:
             failures += 1
             tqdm.write(f"error: {message}", file=sys.stderr)
-        elif FLAGS.print_shares:
-            shares = class_shares(labels, predictor.spec.classes)
-            lines = [path, *(f"  {name}: {share:.2%}" for name, share in shares)]
-            tqdm.write("\n".join(lines), file=sys.stdout)
+        elif labels is not None and (FLAGS.print_shares or FLAGS.shares):
+            shares[path] = dict(class_shares(labels, predictor.spec.classes))
+            if FLAGS.print_shares:
+                lines = [path, *(f"  {name}: {x:.2%}" for name, x in shares[path].items())]
+                tqdm.write("\n".join(lines), file=sys.stdout)
+    if FLAGS.shares:
+        write_json(FLAGS.shares, shares)
     done = len(names) - failures
     folders = ", ".join(f"{kind}/" for kind in FLAGS.outputs)
     print(f"predicted {done} of {len(names)} images: {FLAGS.output_dir} has {folders}")
     return 1 if failures else 0
+
+
+def _ids(spec):
+    """The label value of each class, of --ids_of's data set or the model's own."""
+    label_map = DATASETS[FLAGS.ids_of].label_map if FLAGS.ids_of else spec.label_map
+    if not label_map:
+        raise TfsegError("--outputs=ids: this model has no label_map; name one by --ids_of")
+    return class_values(spec.num_classes, label_map)
 
 
 if __name__ == "__main__":

@@ -22,4 +22,6 @@ step "Lint and format"
 "$PYTHON" -m ruff check
 "$PYTHON" -m ruff format --check
 step "Tests"
-exec "$PYTHON" -m pytest -q ${markers[@]+"${markers[@]}"} ${arguments[@]+"${arguments[@]}"}
+# Most tests keep one core busy tracing graphs, so several run side by side.
+workers=$("$PYTHON" -c 'import os; print(min(os.cpu_count(), 4))')
+exec "$PYTHON" -m pytest -q -n "$workers" --dist=worksteal ${markers[@]+"${markers[@]}"} ${arguments[@]+"${arguments[@]}"}

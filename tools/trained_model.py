@@ -8,7 +8,7 @@ from absl import flags
 from tfseg import zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing
+from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold
 from tfseg.predictor import Predictor, load
 from tfseg.weights import load_weights
 
@@ -38,8 +38,12 @@ def define():
     )
 
 
-def load_predictor():
-    """The `Predictor` that the flags name.
+def load_predictor(protocol=None, crf=None):
+    """The `Predictor` that the flags name, with its batch norms folded.
+
+    Args:
+        protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
+        crf: a `tfseg.evaluation.crf.CRF`, or None.
 
     Weights of --model are taken to mean the classes that info.json in --data_dir states, and to
     expect its normalisation unless they say otherwise; without --data_dir, ImageNet's.
@@ -47,6 +51,11 @@ def load_predictor():
     Raises:
         TfsegError: flags that contradict each other, or a model that can't be loaded.
     """
+    predictor = _load()
+    return Predictor(predictor.spec, fold(predictor.model), protocol, crf)
+
+
+def _load():
     if FLAGS.run_dir and (FLAGS.weights or FLAGS.model):
         raise TfsegError("give --run_dir, or --weights with --model, not both")
     if FLAGS.run_dir:

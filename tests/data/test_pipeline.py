@@ -153,7 +153,7 @@ def test_sample_files_are_those_shown(tmp_path, identity):
     assert shown == sample_files(image_list, Augmentation(4), 5, 4, 10)
 
 
-def test_label_map(make_folder, identity):
+def test_label_map(make_folder):
     image_list = read_split(make_folder(SIZES), "train")
     options = {"num_classes": 2, "label_map": {0: 1, 1: 0, 2: 255, 3: 1}}
     _, plain = batches(image_list, 5)
@@ -162,7 +162,7 @@ def test_label_map(make_folder, identity):
     table[[0, 1, 2, 3, 255]] = [1, 0, 255, 1, 255]
     np.testing.assert_array_equal(mapped, table[plain])
     for (_, whole, index), path in zip(
-        eval_dataset(image_list, identity, **options), image_list.labels, strict=True
+        eval_dataset(image_list, **options), image_list.labels, strict=True
     ):
         np.testing.assert_array_equal(whole[0], table[np.asarray(Image.open(path))])
         assert image_list.labels[int(index[0])] == path
@@ -173,8 +173,8 @@ def test_label_map_must_lead_to_classes(image_list):
         batches(image_list, 1, num_classes=2, label_map={0: 0, 1: 2})
 
 
-def test_eval_is_whole_images_in_order(image_list, identity):
-    found = list(eval_dataset(image_list, identity, num_classes=4))
+def test_eval_is_whole_images_in_order(image_list):
+    found = list(eval_dataset(image_list, num_classes=4))
     assert [tuple(labels.shape) for _, labels, _ in found] == [(1, *size) for size in SIZES]
     assert [index.numpy().tolist() for _, _, index in found] == [[0], [1], [2], [3], [4]]
     for images, labels, _ in found:
@@ -182,10 +182,27 @@ def test_eval_is_whole_images_in_order(image_list, identity):
         np.testing.assert_array_equal(images[..., 0], 20 * labels + 10)
 
 
-def test_shards_partition_and_pad(image_list, identity):
+def test_eval_batches_images_of_one_size(make_folder):
+    sizes = [(4, 6), (5, 5), (4, 6), (4, 6), (5, 5), (4, 6), (6, 4)]
+    image_list = read_split(make_folder(sizes), "train")
+    found = list(eval_dataset(image_list, num_classes=7, batch_size=3))
+    indices = [index.numpy().tolist() for _, _, index in found]
+    assert indices == [[0, 2, 3], [5], [1, 4], [6]]
+    for images, labels, index in found:
+        assert images.dtype == tf.uint8
+        for image, label, number in zip(images, labels, index.numpy(), strict=True):
+            assert label.shape == sizes[number]
+            np.testing.assert_array_equal(image[..., 0], 20 * label + 10)
+    # Two workers with two replicas each: one step.
+    for worker in range(2):
+        part = eval_dataset(image_list, num_classes=7, batch_size=3, shard=(worker, 2), replicas=2)
+        assert [index.numpy().tolist() for _, _, index in part] == indices[worker::2]
+
+
+def test_shards_partition_and_pad(image_list):
     indices = []
     for shard in range(3):
-        part = eval_dataset(image_list, identity, num_classes=4, shard=(shard, 3), pad_to=2)
+        part = eval_dataset(image_list, num_classes=4, shard=(shard, 3))
         elements = list(part)
         assert len(elements) == 2
         for _, labels, index in elements:
@@ -204,7 +221,7 @@ def test_predict_needs_no_labels(make_folder, identity):
     assert [tuple(images.shape) for images, _ in found] == [(1, *size, 3) for size in SIZES]
     assert [int(index[0]) for _, index in found] == [0, 1, 2, 3, 4]
     for make in (
-        lambda: eval_dataset(image_list, identity, num_classes=4),
+        lambda: eval_dataset(image_list, num_classes=4),
         lambda: batches(image_list, 1),
     ):
         with pytest.raises(TfsegError, match="without label maps"):
@@ -214,7 +231,7 @@ def test_predict_needs_no_labels(make_folder, identity):
 def assert_names_the_problem(image_list, message, cache=False):
     for pull in (
         lambda: batches(image_list, 5, cache=cache),
-        lambda: list(eval_dataset(image_list, Preprocessing(), num_classes=4)),
+        lambda: list(eval_dataset(image_list, num_classes=4)),
     ):
         with pytest.raises(TfsegError, match=message) as caught, pipeline_errors(image_list):
             pull()

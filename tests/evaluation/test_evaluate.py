@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfseg.data import read_split
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Evaluator
+from tfseg.evaluation import Evaluator, Protocol
 from tfseg.models import Preprocessing, create_model
 
 CLASSES = 4
@@ -84,6 +84,24 @@ def test_matrix_is_the_definition_and_replicas_do_not_change_it(data_dir, weight
     # Repeated, as in training: the same counts from the same trace.
     assert np.array_equal(evaluator(image_list), matrix)
     assert evaluator._step.experimental_get_tracing_count() == 1
+
+
+def test_batches_replicas_and_tiles_count_the_same(data_dir, weights, two_replicas):
+    for kind in ("image", "label"):
+        lines = (data_dir / f"val_{kind}s.txt").read_text()
+        (data_dir / f"thrice_{kind}s.txt").write_text(3 * lines)
+    expected = 3 * Evaluator(build(weights), PREPROCESSING)(read_split(str(data_dir), "val"))
+    image_list = read_split(str(data_dir), "thrice")
+    # No image is larger than a tile, so that tiles change nothing.
+    for strategy, batch_size, tile_size in ((None, 4, 0), (two_replicas, 4, 0), (None, 2, 64)):
+        evaluator = Evaluator(
+            build(weights, strategy),
+            PREPROCESSING,
+            protocol=Protocol(tile_size=tile_size),
+            batch_size=batch_size,
+            strategy=strategy,
+        )
+        np.testing.assert_array_equal(evaluator(image_list), expected)
 
 
 def test_label_map_and_ignore_label(data_dir, weights):

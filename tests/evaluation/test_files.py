@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images, predict_files
+from tfseg.evaluation.resume import Outputs
 
 
 class Stripes:
@@ -148,3 +150,59 @@ def test_more_images_than_threads_are_all_done_in_order(tmp_path):
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=3))
     assert [path for path, _, _ in done] == paths
     assert len(listing(tmp_path / "out/labels")) == 20
+
+
+class Counting(Stripes):
+    def __init__(self):
+        self.calls = 0
+
+    def predict(self, image):
+        self.calls += 1
+        return super().predict(image)
+
+
+def test_second_run_does_what_is_missing(photos, tmp_path):
+    out, names = tmp_path / "out", find_images([str(photos)])
+
+    def run(settings, outputs=("labels", "overlay")):
+        predictor = Counting()
+        resume = Outputs(out, settings)
+        done = list(predict_files(predictor, names, str(out), outputs, resume=resume))
+        assert sorted(path for path, _, _ in done) == sorted(names)
+        assert all(labels.shape == (4, 5) for _, labels, _ in done)
+        return predictor.calls
+
+    assert run({"scales": (1.0,)}) == 4
+    assert run({"scales": (1.0,)}) == 0
+    # A missing file of either kind, and an image that was changed.
+    (out / "labels/b/1.png").unlink()
+    (out / "overlay/a.png").unlink()
+    os.utime(photos / "b/2.png")
+    assert run({"scales": (1.0,)}) == 3
+    assert run({"scales": (1.0,)}, ("labels", "panel")) == 4
+    assert run({"scales": (0.5,)}) == 4
+
+
+def test_interrupted_run_is_finished(photos, tmp_path):
+    out, names = tmp_path / "out", find_images([str(photos)])
+    first = predict_files(Stripes(), names, str(out), resume=Outputs(out, {}), threads=1)
+    next(first)
+    first.close()
+    whole = len(listing(out / "overlay"))
+    assert 0 < whole < 4
+    again = Counting()
+    list(predict_files(again, names, str(out), resume=Outputs(out, {})))
+    assert again.calls == 4 - whole
+    assert len(listing(out / "labels")) == 4
+
+
+def test_ids_and_panel(photos, tmp_path):
+    names = find_images([str(photos / "a.png")])
+    ids = class_values(3, {7: 0, 8: 1, 11: 2, 9: 255, 12: 1})
+    list(predict_files(Stripes(), names, str(tmp_path), ("ids", "panel"), ids=ids))
+    with Image.open(tmp_path / "ids/a.png") as picture:
+        assert np.asarray(picture).tolist() == [[8, 7, 8, 7, 8]] * 4
+    with Image.open(tmp_path / "panel/a.png") as picture:
+        assert picture.width > 3 * 5
+    with pytest.raises(TfsegError, match="no value for class 1 of 2"):
+        class_values(2, {7: 0})

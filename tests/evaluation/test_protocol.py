@@ -1,5 +1,7 @@
 """Evaluation at several sizes, against hand-computed sizes and means."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,8 +10,19 @@ from PIL import Image
 from tfseg.data import read_split
 from tfseg.data.natural import resize_image
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Evaluator, Inference, Protocol, confusion_matrix, report, scores
+from tfseg.evaluation import (
+    PROTOCOLS,
+    Evaluator,
+    Inference,
+    Protocol,
+    confusion_matrix,
+    report,
+    scores,
+    strips,
+)
 from tfseg.evaluation.panels import PanelWriter
+from tfseg.evaluation.protocol import AVERAGES
+from tfseg.evaluation.truth import Truth
 from tfseg.models import Preprocessing, create_model
 
 CLASSES = 4
@@ -87,30 +100,127 @@ def test_probabilities_are_the_mean_over_sizes(protocol, inputs, weights):
     np.testing.assert_array_equal(inference.labels(image), expected.argmax(-1))
 
 
+def view_scores(model, image, size, mirrored, activation):
+    """One view's scores at the image's size, from the definition."""
+    view, own = resize_image(image, size), image.shape[1:3]
+    logits = model(view[:, :, ::-1] if mirrored else view, training=False)["logits"]
+    if model.upsampling == "bilinear":  # resized once, from the network's resolution
+        scores = activation(tf.image.resize(logits, own))
+    else:
+        scores = tf.image.resize(activation(model.upsample(logits, size)), own)
+    return scores[:, :, ::-1] if mirrored else scores
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("name", ["drn_d_22", "resnet18+upernet"])
+def test_each_way_to_join_views(name, average, monkeypatch):
+    # Strips of four rows, so that they meet inside of the image.
+    monkeypatch.setattr(strips, "_STRIP", 4 * 47 * CLASSES)
+    model = create_model(name, CLASSES)
+    for variable in model.decoder.trainable_variables:
+        variable.assign(10 * variable)
+    image = np.random.default_rng(1).normal(size=(1, 33, 47, 3)).astype(np.float32)
+    activation = {
+        "probabilities": tf.nn.softmax,
+        "log_probabilities": tf.nn.log_softmax,
+        "maximum": tf.identity,
+    }[average]
+    maps = [
+        view_scores(model, image, size, mirrored, activation)
+        for size in ((16, 23), (33, 47), (41, 58))
+        for mirrored in (False, True)
+    ]
+    joined = np.max(maps, 0) if average == "maximum" else np.mean(maps, 0)
+    expected = joined if average == "probabilities" else tf.nn.softmax(joined)
+    protocol = dataclasses.replace(SCALES, flip=True, average=average)
+    inference = Inference(model, protocol)
+    # The sharper head's logits reach hundreds, where float32 resolves some 1e-5.
+    np.testing.assert_allclose(inference.probabilities(image), expected, atol=1e-4)
+    np.testing.assert_array_equal(inference.labels(image), joined.argmax(-1))
+
+
+def test_joining_two_views_by_hand():
+    """Two views of one pixel, whose winner each rule sees differently."""
+
+    class TwoViews:
+        upsampling, output_stride, num_classes, size_period = "bilinear", 1, 3, 1
+        name_and_options = ("two views", {})
+
+        def __call__(self, images, training):
+            first, second = [[[[2.0, 1.9, 0.0]]]], [[[[-9.0, 1.9, 3.0]]]]
+            return {"logits": tf.where(images[0, 0, 0, 0] > 0, first, second)}
+
+    # What comes first tells the stand-in which way round it sees these two pixels.
+    image = np.array([[[[1.0] * 3, [-1.0] * 3]]], np.float32)
+    winners = {
+        # softmax (.50, .45, .07), (.00, .25, .75): means (.25, .35, .41)
+        "probabilities": 2,
+        # sums of log-probabilities: about (-13, -2.2, -3.0)
+        "log_probabilities": 1,
+        # maxima (2, 1.9, 3)
+        "maximum": 2,
+    }
+    for average, winner in winners.items():
+        inference = Inference(TwoViews(), Protocol(flip=True, average=average))
+        assert inference.labels(image).numpy().tolist() == [[[winner, winner]]]
+
+
+def test_maximum_is_not_taken_twice():
+    model = create_model("deeplab_v2_resnet50", 2, blocks=[1, 1, 1, 1], multi_scale=[1, 0.5])
+    with pytest.raises(TfsegError, match="multi_scale"):
+        Inference(model, PROTOCOLS["deeplab_v2"])
+
+
 def test_plain_protocol_is_the_image_as_it_is(weights):
     model = build(weights)
     image = np.random.default_rng(1).normal(size=(1, 33, 47, 3)).astype(np.float32)
     for protocol in (None, Protocol(), Protocol(scales=(1,))):
         inference = Inference(model, protocol)
-        np.testing.assert_array_equal(inference.probabilities(image), model.probabilities(image))
-    assert Inference(model).protocol == {"resolution": "native", "flip": False, "scales": [1.0]}
+        expected = model.probabilities(image)
+        np.testing.assert_allclose(inference.probabilities(image), expected, atol=1e-5)
+        np.testing.assert_array_equal(inference.labels(image), np.argmax(expected, -1))
+    assert Inference(model).protocol == {
+        "name": "single_scale",
+        "resolution": "native",
+        "flip": False,
+        "scales": [1.0],
+    }
 
 
 def test_protocol_names_every_choice():
     assert ADE20K.to_dict() == {
+        "name": "custom",
         "resolution": "native",
         "flip": False,
         "short_sides": [16, 24],
         "max_long_side": 40,
         "padding_constant": 8,
-        "average": "probabilities",
+        "image_resizing": "bilinear, smoothed for reduction",
+        "average": "mean of the probabilities",
     }
     assert SCALES.to_dict()["scales"] == [0.5, 1.0, 1.25]
+    assert PROTOCOLS["drn"].to_dict() == {
+        "name": "drn",
+        "resolution": "native",
+        "flip": False,
+        "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75],
+        "padding_constant": 1,
+        "image_resizing": "bilinear, smoothed for reduction",
+        "average": "sum of the log-probabilities",
+    }
+    tiled = dataclasses.replace(PROTOCOLS["deeplab_v3"], tile_size=513).to_dict()
+    assert (tiled["name"], tiled["flip"], tiled["tile_size"]) == ("deeplab_v3", True, 513)
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"scales": ()}, {"scales": (0,)}, {"short_sides": (-1,)}, {"padding_constant": 0}],
+    [
+        {"scales": ()},
+        {"scales": (0,)},
+        {"short_sides": (-1,)},
+        {"padding_constant": 0},
+        {"tile_size": -1},
+    ],
 )
 def test_bad_protocol(values):
     with pytest.raises(TfsegError, match="must be positive"):
@@ -147,7 +257,8 @@ def test_two_replicas_count_the_same_and_hand_over_every_prediction(
 
 def test_panels_show_image_truth_and_prediction(image_list, tmp_path):
     palette = [[10, 20, 30], [40, 50, 60], [70, 80, 90], [100, 110, 120]]
-    with PanelWriter(image_list, tmp_path, palette, label_map=LABEL_MAP, threads=2) as write:
+    truth = Truth(image_list, CLASSES, LABEL_MAP)
+    with PanelWriter(truth, tmp_path, palette, threads=2) as write:
         for index, size in enumerate(SIZES):
             write(index, np.full(size, 1, np.uint8))
     for index, size in enumerate(SIZES):
@@ -171,7 +282,7 @@ def test_panels_tell_of_a_full_disk(image_list, tmp_path, monkeypatch):
         raise TfsegError("No space left")
 
     monkeypatch.setattr(PanelWriter, "_write", full)
-    writer = PanelWriter(image_list, tmp_path, [[0, 0, 0]] * CLASSES, label_map=LABEL_MAP)
+    writer = PanelWriter(Truth(image_list, CLASSES), tmp_path, [[0, 0, 0]] * CLASSES)
     with pytest.raises(TfsegError, match="No space"), writer as write:
         write(0, np.zeros(SIZES[0], np.uint8))
 

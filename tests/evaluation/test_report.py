@@ -38,3 +38,9 @@ def test_table_shows_classes_scores_and_protocol():
 def test_table_of_an_empty_evaluation():
     text = report.table(report.metrics(np.zeros((2, 2), np.int64), None, {}))
     assert "mean IoU" in text
+
+
+def test_long_label_maps_take_one_short_line():
+    protocol = {"label_map": {str(value): 0 for value in range(182)}}
+    text = report.table(report.metrics(MATRIX, None, protocol))
+    assert any(line.split() == ["label", "map", "182", "values"] for line in text.splitlines())

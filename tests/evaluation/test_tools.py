@@ -87,7 +87,8 @@ def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
     assert len(errors(result)) == 1 and "bad.png" in errors(result)[0]
     assert "predicted 1 of 2 images" in result.stdout
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files == {f"{kind}/deep/good.png" for kind in ("labels", "color", "overlay")}
+    results = {f"{kind}/deep/good.png" for kind in ("labels", "color", "overlay")}
+    assert files == {*results, "settings.json"}
 
 
 @pytest.mark.parametrize(

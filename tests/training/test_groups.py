@@ -3,6 +3,7 @@ import pytest
 
 import tfseg
 from tfseg.errors import TfsegError
+from tfseg.layers.dilated import FILTER_WEIGHTS
 from tfseg.training.groups import TABLES, Group, assign_groups, find_table
 
 PATHS = [
@@ -40,7 +41,7 @@ def test_unknown_table():
 
 def test_published_tables():
     found = assign_groups(PATHS, find_table("deeplab"))
-    assert [(g.learning_rate, g.weight_decay) for g in found] == [(1, 1), (1, 1), (10, 1), (20, 0)]
+    assert [(g.learning_rate, g.weight_decay) for g in found] == [(1, 1), (1, 0), (10, 1), (20, 0)]
     found = assign_groups(PATHS, find_table("conv_kernels"))
     assert [g.weight_decay for g in found] == [1, 0, 1, 0]
     found = assign_groups(PATHS, find_table("all"))
@@ -52,3 +53,22 @@ def test_tables_cover_a_model(table):
     model = tfseg.create_model("drn_c_26", 2, blocks=(1,) * 8)
     assert isinstance(model, keras.Model)
     assign_groups([v.path for v in model.trainable_variables], TABLES[table])
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_smoothing_filters_do_not_decay(table):
+    model = tfseg.create_model(
+        "resnet18_v1+deeplab_v1",
+        2,
+        dilated_type="aggregation",
+        gaussian_sigma="network",
+        trainable_average=True,
+    )
+    paths = [v.path for v in model.trainable_variables]
+    found = dict(zip(paths, assign_groups(paths, TABLES[table]), strict=True))
+    filters = [path for path in paths if path.rpartition("/")[2] in FILTER_WEIGHTS]
+    assert {path.rpartition("/")[2] for path in filters} == {
+        *("ssc", "average", "log_sigma", "factors")
+    }
+    assert not any(found[path].weight_decay for path in filters)
+    assert all(found[path].learning_rate == 1 for path in filters)

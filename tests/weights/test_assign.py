@@ -92,6 +92,16 @@ def test_classifier_starts_a_segmenter(model, original_weights):
     assert set(report.skipped) == {"fc.weight", "fc.bias"}
 
 
+def test_filters_start_fresh_from_weights_of_plain_convolutions(original_weights):
+    dilated = {"blocks": [1, 1, 1, 1, 1, 0, 0, 1]}
+    source = original_weights(tfseg.create_model("drn_d_22", 5, **dilated), "DRN segmenter")
+    model = tfseg.create_model("drn_d_22", 5, dilated_type="smooth_SSC", **dilated)
+    _fails(model, source, "only the smoothing filters are missing", "new_head")
+    report = tfseg.load_weights(model, source, new_head=True)
+    assert report.fresh and all(path.endswith("/ssc") for path in report.fresh)
+    assert len(report.loaded) + len(report.fresh) == len(model.variables)
+
+
 def test_new_head_does_not_forgive_the_encoder(model, source):
     del source["base.3.0.conv1.weight"]
     _fails(model, source, "base.3.0.conv1.weight", new_head=True)

@@ -18,7 +18,8 @@ from tfseg.encoders import ENCODERS
 from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.weights import save_original
 from tfseg.zoo import cache
-from tfseg.zoo.releases import RELEASES, File, Release
+from tfseg.zoo.release import File, Release
+from tfseg.zoo.releases import RELEASES
 
 TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 1]}
 

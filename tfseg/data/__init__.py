@@ -2,6 +2,7 @@
 
 from tfseg.data.check import CheckReport, check_dataset
 from tfseg.data.contact_sheet import write_contact_sheet
+from tfseg.data.imagenet import imagenet_classes
 from tfseg.data.info import DataInfo
 from tfseg.data.labels import label_table
 from tfseg.data.lists import ImageList, read_split
@@ -32,6 +33,7 @@ __all__ = [
     "NaturalShapes",
     "check_dataset",
     "eval_dataset",
+    "imagenet_classes",
     "label_table",
     "measure_folder",
     "pipeline_errors",

@@ -34,6 +34,25 @@ def label_table(num_classes, label_map=None, ignore_label=255):
     return table
 
 
+def class_values(num_classes, label_map):
+    """The label value of each class, uint8 [256]: the way back from class indices.
+
+    Args:
+        num_classes: how many classes there are.
+        label_map: {value: class or ignore label}; of several values of a class, the smallest.
+
+    Raises:
+        TfsegError: a class that no value leads to.
+    """
+    values = np.zeros(256, np.uint8)
+    for index in range(num_classes):
+        sources = [value for value, target in label_map.items() if target == index]
+        if not sources:
+            raise TfsegError(f"label_map has no value for class {index} of {num_classes}")
+        values[index] = min(sources)
+    return values
+
+
 def describe_values(table, ignore_label):
     """The values that `table` allows in label files, in words: "0..10 and 255"."""
     allowed = [int(value) for value in np.flatnonzero(table >= 0) if value != ignore_label]

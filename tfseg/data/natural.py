@@ -71,7 +71,7 @@ class NaturalSampler:
     def __init__(self, shapes, image_list, batch_size, seed):
         self.shapes = shapes
         self.paths = image_list.image_titles
-        self.sizes = np.array(image_list.sizes or _read_sizes(image_list.images), np.int64)
+        self.sizes = np.array(image_list.sizes or read_sizes(image_list.images), np.int64)
         portrait = self.sizes[:, 0] > self.sizes[:, 1]
         kinds = [np.flatnonzero(~portrait), np.flatnonzero(portrait)]
         self.order = Grouped(kinds, batch_size, seed)
@@ -150,7 +150,7 @@ def resize_image(image, size):
     return tf.image.resize(image, size, antialias=True)
 
 
-def _read_sizes(paths):
+def read_sizes(paths):
     """[(height, width)] from the files' headers."""
     with futures.ThreadPoolExecutor() as pool:
         return [size[::-1] for size in pool.map(image_size, paths)]

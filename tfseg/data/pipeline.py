@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfseg.data.images import decode_image
 from tfseg.data.labels import label_table
 from tfseg.data.loading import keep_in_memory, labelled_loader
+from tfseg.data.natural import read_sizes
 from tfseg.data.order import epoch_key, fold
 from tfseg.data.shards import pair_reader
 from tfseg.errors import TfsegError
@@ -106,53 +107,73 @@ def numbered_dataset(sample, batch_size, first_sample=0, block=None):
 
 def eval_dataset(
     image_list,
-    preprocessing,
     *,
     num_classes,
     label_map=None,
     ignore_label=255,
+    batch_size=1,
     shard=(0, 1),
-    pad_to=None,
+    replicas=1,
 ):
-    """Whole images at their own size, in the list's order.
+    """Whole images at their own size, in batches of equal size.
 
     Args:
         image_list: `ImageList` with labels.
-        preprocessing: `tfseg.models.Preprocessing`.
         num_classes: labels must be below it, or `ignore_label`.
         label_map: as in `train_dataset`.
         ignore_label: the label of pixels that do not count.
-        shard: (k, K): files k, k + K, k + 2K, … only.
-        pad_to: repeat the first file with all labels ignored until there are so many elements,
-            so that replicas with shards of unequal length stay in step.
+        batch_size: how many images may come together; those of one size do, in the list's order.
+        shard: (k, K): batches k, k + K, k + 2K, … only.
+        replicas: that take turns. Every shard has as many batches for each of them: where they
+            don't come out even, the first image comes again with all its labels ignored.
 
     Returns:
-        Dataset of (images float32 [1, H, W, 3], normalised, labels int32 [1, H, W], index int64
-        [1], the position in the list, or -1 for a repeated file).
+        Dataset of (images uint8 RGB [N, H, W, 3], labels int32 [N, H, W], index int64 [N], the
+        position in the list, or -1 for an image that comes again).
 
     Raises:
         TfsegError: the list has no labels. Errors in the files come while iterating.
     """
     _require_labels(image_list)
-    indices = np.arange(shard[0], len(image_list), shard[1], dtype=np.int64)
-    counts = np.ones(len(indices), bool)
-    if pad_to is not None and pad_to > len(indices):
-        surplus = pad_to - len(indices)
-        indices = np.concatenate([indices, np.zeros(surplus, np.int64)])
-        counts = np.concatenate([counts, np.zeros(surplus, bool)])
+    batches = _equal_sized(image_list, batch_size)
+    count = -(-len(batches) // (shard[1] * replicas)) * replicas
+    batches = batches[shard[0] :: shard[1]]
+    repeated = np.array([[-1, *[-2] * (batch_size - 1)]], np.int64)
+    batches = np.concatenate([batches, *[repeated] * (count - len(batches))])
     load = labelled_loader(
         image_list, label_table(num_classes, label_map, ignore_label), ignore_label
     )
 
-    def sample(index, counted):
-        image, label = load(index)
-        label = tf.where(counted, tf.cast(label, tf.int32), ignore_label)
-        index = tf.where(counted, index, -1)
-        return preprocessing.normalize(tf.cast(image, tf.float32)), label, index
+    def sample(index):
+        image, label = load(tf.maximum(index, 0))
+        return image, tf.where(index >= 0, tf.cast(label, tf.int32), ignore_label)
 
-    dataset = tf.data.Dataset.from_tensor_slices((indices, counts))
-    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return finish(dataset.batch(1))
+    def batch(indices):
+        indices = indices[indices > -2]
+        signature = (
+            tf.TensorSpec([None, None, 3], tf.uint8),
+            tf.TensorSpec([None, None], tf.int32),
+        )
+        images, labels = tf.map_fn(sample, indices, fn_output_signature=signature)
+        return images, labels, indices
+
+    dataset = tf.data.Dataset.from_tensor_slices(batches)
+    return finish(dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
+
+
+def _equal_sized(image_list, batch_size):
+    """int64 [batches, batch_size]: positions of images of one size; -2 where there is no more."""
+    if batch_size == 1:
+        return np.arange(len(image_list), dtype=np.int64)[:, None]
+    groups = {}
+    for index, size in enumerate(image_list.sizes or read_sizes(image_list.images)):
+        groups.setdefault(tuple(size), []).append(index)
+    rows = [
+        members[start : start + batch_size]
+        for members in groups.values()
+        for start in range(0, len(members), batch_size)
+    ]
+    return np.array([row + [-2] * (batch_size - len(row)) for row in rows], np.int64)
 
 
 def predict_dataset(image_list, preprocessing):

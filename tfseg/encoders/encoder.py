@@ -123,7 +123,7 @@ def _apply_stem(outputs, stem, conv):
         outputs = ConvBN(filters, kernel_size, strides, name=name, **conv)(outputs)
         stride *= strides
     if stem.pool:
-        outputs = MaxPool2D(stem.pool, name="pool")(outputs)
+        outputs = MaxPool2D(stem.pool, lowest=0.0, name="pool")(outputs)
         stride *= 2
     return outputs, stride
 

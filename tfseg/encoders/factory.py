@@ -35,7 +35,7 @@ _BATCH_NORM = {
     "sync_batch_norm": "synchronized",
     "freeze_batch_norm": "freeze",
 }
-_CONV = ("padding",)
+_CONV = ("padding", "folded")
 _OWN = ("blocks", "output_stride", "multi_grid")
 _SMOOTHING = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
 OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
@@ -56,7 +56,8 @@ def create_encoder(name, **options):
         **options: `blocks` (blocks per stage), `output_stride` (8, 16 or 32; DRNs have 8),
             `multi_grid` (ResNets: factors of the last stage's dilation rate, one per block),
             `padding` ("symmetric" or "same"), `batch_norm_epsilon` (1e-5), `batch_norm_momentum`
-            (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all").
+            (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all"),
+            `folded` (False; True is what `tfseg.models.fold` makes).
             How dilated convolutions are smoothed, see `DilatedConv2D` and `Smoothing`:
             `dilated_type` ("regular", "decompose", "smooth_GI", "smooth_SSC", "average_filter",
             "gaussian_filter", "aggregation"), `trainable_average` (False), `gaussian_sigma`

@@ -2,6 +2,14 @@
 
 from tfseg.evaluation.confusion import confusion_matrix, scores
 from tfseg.evaluation.evaluate import Evaluator
-from tfseg.evaluation.inference import Inference, Protocol
+from tfseg.evaluation.inference import Inference
+from tfseg.evaluation.protocol import PROTOCOLS, Protocol
 
-__all__ = ["Evaluator", "Inference", "Protocol", "confusion_matrix", "scores"]
+__all__ = [
+    "PROTOCOLS",
+    "Evaluator",
+    "Inference",
+    "Protocol",
+    "confusion_matrix",
+    "scores",
+]

@@ -3,6 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+# Pixels that are counted at once: what lies between labels and counts stays small.
+_CHUNK = 1 << 22
+
 # Which classes a mean runs over, in words: it goes into every metrics.json, because a class that
 # occurs nowhere would otherwise change the score between code bases.
 COUNTED_CLASSES = {
@@ -29,15 +32,29 @@ def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
     Returns:
         An int64 tensor [C, C]: rows are the truth, columns the prediction.
     """
-    labels = tf.reshape(tf.cast(labels, tf.int32), [-1])
-    predictions = tf.reshape(tf.cast(predictions, tf.int32), [-1])
-    # Ignored pixels get a cell of their own behind the matrix: selecting the valid ones instead
-    # would make the shape dynamic and copy both maps.
+    labels = tf.reshape(labels, [-1])
+    predictions = tf.reshape(predictions, [-1])
     cells = num_classes * num_classes
-    cell = tf.where(labels == ignore_label, cells, labels * num_classes + predictions)
-    # Counted in int32, which one image can't overflow, because GPUs have no int64 bincount.
-    counts = tf.math.bincount(cell, minlength=cells + 1, maxlength=cells + 1, dtype=tf.int32)
-    return tf.cast(tf.reshape(counts[:cells], [num_classes, num_classes]), tf.int64)
+
+    def count(start, counts):
+        truth, found = (
+            tf.cast(one[start : start + _CHUNK], tf.int32) for one in (labels, predictions)
+        )
+        # Ignored pixels get a cell of their own behind the matrix: selecting the valid ones
+        # instead would make the shape dynamic and copy both maps.
+        cell = tf.where(truth == ignore_label, cells, truth * num_classes + found)
+        # Counted in int32, which one chunk can't overflow: GPUs have no int64 bincount.
+        new = tf.math.bincount(cell, minlength=cells + 1, maxlength=cells + 1, dtype=tf.int32)
+        return start + _CHUNK, counts + tf.cast(new, tf.int64)
+
+    _, counts = tf.while_loop(
+        lambda start, _: start < tf.size(labels),
+        count,
+        (tf.constant(0), tf.zeros([cells + 1], tf.int64)),
+        (tf.TensorShape([]), tf.TensorShape([cells + 1])),
+        parallel_iterations=1,
+    )
+    return tf.reshape(counts[:cells], [num_classes, num_classes])
 
 
 def scores(matrix, classes=None, absent_classes="skip"):

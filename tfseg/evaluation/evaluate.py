@@ -1,7 +1,5 @@
 """Evaluation of a model on a list of images, on any number of devices."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -13,8 +11,8 @@ from tfseg.evaluation.inference import Inference
 class Evaluator:
     """Confusion matrices of one model: the network is traced once for all calls.
 
-    Every replica takes one whole image at a time, of any size, and all of them take the same
-    number of steps. The counts are integers, so the result doesn't depend on the number of
+    Every replica takes a batch of whole images of one size at a time, and all of them take the
+    same number of steps. The counts are integers, so the result doesn't depend on the number of
     replicas or workers.
 
     Args:
@@ -23,6 +21,7 @@ class Evaluator:
         protocol: a `Protocol`; default the images as they are.
         ignore_label: the label value that isn't counted.
         label_map: {value in the label files: class index}, or None.
+        batch_size: how many images of one size a replica takes together.
         strategy: a `tf.distribute.Strategy`; None for the current one.
     """
 
@@ -34,12 +33,13 @@ class Evaluator:
         protocol=None,
         ignore_label=255,
         label_map=None,
+        batch_size=1,
         strategy=None,
     ):
-        self.inference = Inference(model, protocol)
-        self.preprocessing = preprocessing
+        self.inference = Inference(model, protocol, preprocessing)
         self.ignore_label = ignore_label
         self.label_map = label_map
+        self.batch_size = batch_size
         self.strategy = strategy or tf.distribute.get_strategy()
         self._step = None
 
@@ -58,42 +58,40 @@ class Evaluator:
         Raises:
             TfsegError: an image or label that can't be used; the message names the file.
         """
-        replicas = self.strategy.num_replicas_in_sync
         dataset = self.strategy.distribute_datasets_from_function(
             lambda context: self._shard(image_list, context)
         )
         if self._step is None:
             signature = [dataset.element_spec]
             self._step = tf.function(self._matrices, input_signature=signature)
-        totals = None
+        totals, done = None, 0
         with pipeline_errors(image_list):
-            for step, element in enumerate(dataset, start=1):
+            for element in dataset:
                 # Each replica's sum stays on its own device until the end.
                 matrices, *predictions = self._step(element)
                 if on_prediction:
-                    for labels, index in zip(*predictions, strict=True):
-                        if index[0] >= 0:
-                            on_prediction(int(index[0]), labels.numpy()[0])
+                    _hand_over(on_prediction, *predictions)
                 if totals:
                     matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
                 totals = matrices
+                # Workers are in step, so others have done as much.
+                workers = self.strategy.num_replicas_in_sync // len(matrices)
+                done += workers * sum(index.shape[0] for index in predictions[1])
                 if progress:
-                    progress(min(step * replicas, len(image_list)), len(image_list))
+                    progress(min(done, len(image_list)), len(image_list))
         return self._sum(totals)
 
     def _shard(self, image_list, context):
-        """The images of one worker, padded so that all replicas of all workers stay in step."""
+        """The images of one worker; all replicas of all workers stay in step."""
         workers = context.num_input_pipelines
-        replicas = context.num_replicas_in_sync // workers
-        steps = math.ceil(len(image_list) / context.num_replicas_in_sync)
         return eval_dataset(
             image_list,
-            self.preprocessing,
             num_classes=self.inference.model.num_classes,
             label_map=self.label_map,
             ignore_label=self.ignore_label,
+            batch_size=self.batch_size,
             shard=(context.input_pipeline_id, workers),
-            pad_to=steps * replicas,
+            replicas=context.num_replicas_in_sync // workers,
         )
 
     def _matrices(self, element):
@@ -106,7 +104,7 @@ class Evaluator:
         matrix = confusion_matrix(
             labels, predictions, self.inference.model.num_classes, self.ignore_label
         )
-        return matrix, tf.cast(predictions, tf.uint8), index
+        return matrix, predictions, index
 
     def _sum(self, totals):
         """The sum over this worker's replicas and over all workers, as NumPy."""
@@ -115,3 +113,11 @@ class Evaluator:
         )
         reduced = self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
         return np.asarray(reduced, np.int64)
+
+
+def _hand_over(on_prediction, predictions, indices):
+    """Calls `on_prediction` for the images of all replicas that don't come again."""
+    for labels, index in zip(predictions, indices, strict=True):
+        for one, number in zip(labels.numpy(), index.numpy(), strict=True):
+            if number >= 0:
+                on_prediction(int(number), one)

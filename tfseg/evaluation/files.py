@@ -8,13 +8,15 @@ import os
 from PIL import Image
 
 from tfseg import visualize
+from tfseg.data.files import read_label
 from tfseg.data.lists import read_lines
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.predictor import read_image
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-OUTPUTS = ("labels", "color", "overlay")
+OUTPUTS = ("labels", "color", "overlay", "panel", "ids")
+DEFAULT_OUTPUTS = OUTPUTS[:3]
 
 
 def find_images(inputs, output_dir=None):
@@ -97,12 +99,16 @@ def _list(path):
     }
 
 
-def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
+def predict_files(
+    predictor, names, output_dir, outputs=DEFAULT_OUTPUTS, threads=4, *, ids=None, resume=None
+):
     """Predicts image files and writes the results as PNG.
 
     `labels/NAME` is 8-bit grey and holds class indices; `color/NAME` holds the same indices with
     the palette (so viewers show colours, and it reads as a label map too); `overlay/NAME` shows
-    the colours over the image. A file appears under its name when it is complete.
+    the colours over the image, `panel/NAME` the image, the colours and the overlay side by side;
+    `ids/NAME` is 8-bit grey and holds the values that `ids` gives. A file appears under its name
+    when it is complete.
 
     Args:
         predictor: a `Predictor`.
@@ -111,15 +117,26 @@ def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
         outputs: which of `OUTPUTS` to write.
         threads: how many threads read and write; so many images are in flight beside the one in
             the network.
+        ids: for "ids": uint8 [256], the value of each class, as from `class_values`.
+        resume: an `Outputs` of `output_dir`: what it has isn't predicted again.
 
     Yields:
         (path, label map, None) for each image done, (path, None, message) for each that can't be
-        read, in order.
+        read; first those that were there already, each kind in order. Of what was there, the label
+        map is None where there is neither labels/ nor color/.
 
     Raises:
         TfsegError: the results can't be written.
     """
-    queue = iter(names)
+    missing = list(names)
+    if resume is not None:
+        results = {path: [os.path.join(kind, names[path]) for kind in outputs] for path in names}
+        there = {path for path in names if resume.has(path, results[path])}
+        missing = [path for path in names if path not in there]
+        for path in names:
+            if path in there:
+                yield path, _stored(output_dir, names[path], outputs), None
+    queue = iter(missing)
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
 
         def read_ahead(count):
@@ -139,7 +156,7 @@ def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
                 except TfsegError as error:
                     yield path, None, str(error)
                     continue
-                results = (image, labels, predictor.palette, output_dir, names[path], outputs)
+                results = (image, labels, predictor.palette, output_dir, names[path], outputs, ids)
                 writing.append((path, labels, pool.submit(_write, *results)))
             else:
                 path, labels, written = writing.popleft()
@@ -147,12 +164,25 @@ def predict_files(predictor, names, output_dir, outputs=OUTPUTS, threads=4):
                 yield path, labels, None
 
 
-def _write(image, labels, palette, output_dir, name, outputs):
+def _stored(output_dir, name, outputs):
+    """The label map that was written before, or None."""
+    for kind in ("labels", "color"):
+        if kind in outputs:
+            return read_label(os.path.join(output_dir, kind, name))
+    return None
+
+
+def _write(image, labels, palette, output_dir, name, outputs, ids):
     for kind in outputs:
         if kind == "overlay":
             picture = Image.fromarray(visualize.overlay(image, labels, palette))
+        elif kind == "panel":
+            pictures = [image, visualize.colorize(labels, palette)]
+            pictures.append(visualize.overlay(image, labels, palette))
+            picture = visualize.panel(pictures, ["image", "prediction", "overlay"])
+            picture = Image.fromarray(picture)
         else:
-            picture = Image.fromarray(labels)
+            picture = Image.fromarray(ids[labels] if kind == "ids" else labels)
             if kind == "color":
                 picture.putpalette(visualize.colour_table(palette).tobytes())
         with atomic_write(os.path.join(output_dir, kind, name)) as file:

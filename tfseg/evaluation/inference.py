@@ -1,123 +1,221 @@
 """The one way from images to label maps: evaluation, prediction and reports all go through it."""
 
-import dataclasses
-import math
-
 import tensorflow as tf
 
-from tfseg.data.natural import resize_image, resized
+from tfseg.data.natural import resize_image
 from tfseg.errors import TfsegError
+from tfseg.evaluation.protocol import Protocol
+from tfseg.evaluation.strips import View, strip_height
+from tfseg.evaluation.tiles import TiledMap, Tiling
+from tfseg.models.sizes import OutputSizes
 
-# The images that the functions below take, for the tf.function that a caller wraps around them:
-# one trace for every size. They are not compiled here because under a distribution strategy the
-# tf.function has to stand outside of `strategy.run`.
-IMAGES = tf.TensorSpec([None, None, None, 3], tf.float32)
-
-
-@dataclasses.dataclass(frozen=True)
-class Protocol:
-    """At which sizes the network looks at an image.
-
-    With several sizes, the class probabilities of each are brought to the image's own size and
-    averaged. Images are resized bilinearly, smoothed for reduction. Whatever the sizes, label maps
-    have the image's own.
-
-    Attributes:
-        scales: factors of the image's height and width; the results are rounded down.
-        short_sides: instead of `scales`, lengths of the short side in pixels, as in the ADE20K
-            code.
-        max_long_side: with `short_sides`, limit of the other side.
-        padding_constant: heights and widths are rounded up to multiples of it, and the image
-            resized to exactly that.
-
-    Raises:
-        TfsegError: a number that isn't positive, or both `scales` and `short_sides`.
-    """
-
-    scales: tuple = (1.0,)
-    short_sides: tuple = ()
-    max_long_side: int = 1000
-    padding_constant: int = 1
-
-    def __post_init__(self):
-        for name in ("scales", "short_sides"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.short_sides and self.scales != (1.0,):
-            raise TfsegError("evaluation takes scales or short sides, not both")
-        numbers = (*self.scales, *self.short_sides, self.max_long_side, self.padding_constant)
-        if not self.scales or not all(0 < x < math.inf for x in numbers):
-            raise TfsegError(f"scales and sizes of an evaluation must be positive, not {numbers}")
-
-    @property
-    def is_plain(self):
-        """Whether the network looks at the image once and as it is."""
-        return self == Protocol(max_long_side=self.max_long_side)
-
-    def sizes(self, size):
-        """What the network looks at: a list of int32 [2], for images of `size`, int32 [2]."""
-        if self.short_sides:
-            sizes = [resized(size, side, self.max_long_side) for side in self.short_sides]
-        else:
-            floats = tf.cast(size, tf.float64)
-            sizes = [tf.maximum(tf.cast(floats * scale, tf.int32), 1) for scale in self.scales]
-        step = self.padding_constant
-        return [-(-one // step) * step for one in sizes]
-
-    def to_dict(self):
-        """Plain values for metrics.json."""
-        values = {"resolution": "native", "flip": False}
-        if self.short_sides:
-            values.update(short_sides=list(self.short_sides), max_long_side=self.max_long_side)
-        else:
-            values["scales"] = list(self.scales)
-        if not self.is_plain:
-            values.update(padding_constant=self.padding_constant, average="probabilities")
-        return values
+_ACTIVATIONS = {
+    "probabilities": tf.nn.softmax,
+    "log_probabilities": tf.nn.log_softmax,
+    "maximum": None,
+}
 
 
 class Inference:
-    """Runs a segmenter on whole images of any size.
+    """Runs a segmenter on images of any size.
+
+    The views of a `Protocol` go through the network one after the other. What comes after, from
+    the logits to the labels, is done in strips of rows. Its methods aren't compiled: a caller
+    wraps them in a tf.function, which under a distribution strategy stands outside of
+    `strategy.run`.
 
     Args:
         model: a `Segmenter`.
         protocol: a `Protocol`; default the images as they are.
+        preprocessing: the model's `Preprocessing`, for uint8 RGB images; None for images that are
+            normalised already.
 
     Attributes:
         model: the same.
         protocol: the choices that change a score, as plain values for metrics.json.
+
+    Raises:
+        TfsegError: a maximum over scales for a model that takes one itself, or tiles too small
+            for the model.
     """
 
-    def __init__(self, model, protocol=None):
+    def __init__(self, model, protocol=None, preprocessing=None):
         self.model = model
         self._protocol = protocol or Protocol()
+        self._preprocessing = preprocessing
         self.protocol = self._protocol.to_dict()
+        options = model.name_and_options[1]
+        if options.get("multi_scale") and self._protocol.average == "maximum":
+            raise TfsegError(
+                "this model takes the maximum over scales itself (option multi_scale): evaluate "
+                "it at a single scale"
+            )
+        size = self._protocol.tile_size
+        self._tiling = Tiling(model, size) if size else None
+        self._map_sizes = OutputSizes(model)
+
+    def require_logits(self):
+        """Checks that the protocol's scores are those of `logits`.
+
+        Raises:
+            TfsegError: it has several views or tiles.
+        """
+        if self._protocol.name != "single_scale" or self._tiling:
+            raise TfsegError(
+                "logits can be kept of single-scale evaluation alone, without mirroring and tiles"
+            )
 
     def labels(self, images):
         """The most probable class of every pixel.
 
         Args:
-            images: normalised float32 [N, H, W, 3].
+            images: [N, H, W, 3]: uint8 RGB with `preprocessing`, else normalised float32.
 
         Returns:
-            int32 [N, H, W].
+            uint8 [N, H, W].
         """
-        if not self._protocol.is_plain:
-            return tf.argmax(self.probabilities(images), -1, tf.int32)
-        # Softmax does not move the maximum: the logits do, without another full-size copy.
-        logits = self.model(images, training=False)["logits"]
-        size = tf.shape(images)[1:3]
-        return tf.argmax(self.model.upsample(logits, (size[0], size[1])), -1, tf.int32)
+        single = len(self._protocol.views) == 1
+        # Neither softmax nor a resizing of one view alone would move the maximum.
+        activation = None if single else _ACTIVATIONS[self._protocol.average]
+
+        def label(scores):
+            return tf.cast(tf.argmax(scores, -1, tf.int32), tf.uint8)
+
+        return self._in_strips(images, activation, label, tf.uint8)
 
     def probabilities(self, images):
         """Every pixel's class probabilities: float32 [N, H, W, C] for `images` as in `labels`."""
-        if self._protocol.is_plain:
-            return self.model.probabilities(images)
+        average, count = self._protocol.average, len(self._protocol.views)
+
+        def finish(scores):
+            if average == "probabilities":
+                return scores / count
+            return tf.nn.softmax(scores / count if average == "log_probabilities" else scores)
+
+        return self._in_strips(images, _ACTIVATIONS[average], finish, tf.float32)
+
+    def logits(self, images):
+        """The logits of the whole image as it is, at the network's resolution: [N, h, w, C]."""
+        return self.model(self._normalize(images), training=False)["logits"]
+
+    def _normalize(self, images):
+        if self._preprocessing is None:
+            return images
+        return self._preprocessing.normalize(tf.cast(images, tf.float32))
+
+    def _in_strips(self, images, activation, finish, dtype):
+        """[N, H, W, ...]: `finish` of the views' joined scores, strip by strip."""
+        shape = tf.shape(images)
+        batch, height, width = shape[0], shape[1], shape[2]
+        sources, states = self._views(images, activation)
+        step = strip_height(width, self.model.num_classes, batch)
+        join = tf.maximum if self._protocol.average == "maximum" else tf.add
+
+        def strip(number, parts, states):
+            start = number * step
+            stop = tf.minimum(start + step, height)
+            scores, following = None, []
+            for (view, tiled), state in zip(sources, states, strict=True):
+                if tiled:
+                    state = tiled.advance(state, *view.needs(start, stop))
+                one = view.strip(state[0], state[1], start, stop)
+                scores = one if scores is None else join(scores, one)
+                following.append(state)
+            # TensorArrays are joined along the first axis.
+            values = tf.experimental.numpy.moveaxis(finish(scores), 1, 0)
+            return number + 1, parts.write(number, values), following
+
+        count = (height + step - 1) // step
+        parts = tf.TensorArray(dtype, count, infer_shape=False, clear_after_read=True)
+        invariants = [
+            tiled.shapes if tiled else tuple(x.shape for x in state)
+            for (_, tiled), state in zip(sources, states, strict=True)
+        ]
+        scalar = tf.TensorShape([])
+        _, parts, _ = tf.while_loop(
+            lambda number, *_: number < count,
+            strip,
+            (tf.constant(0), parts, states),
+            (scalar, scalar, invariants),
+            parallel_iterations=1,
+        )
+        tail = [] if dtype == tf.uint8 else [self.model.num_classes]
+        results = tf.reshape(parts.concat(), [height, batch, width, *tail])
+        return tf.experimental.numpy.moveaxis(results, 0, 1)
+
+    def _views(self, images, activation):
+        """([(`View`, `TiledMap` or None)], [state]): each view's logits, whole or to be made."""
         size = tf.shape(images)[1:3]
-        sizes, total = self._protocol.sizes(size), None
-        for one in sizes:
-            # One after the other: all at once would take the memory of all.
-            with tf.control_dependencies([] if total is None else [total]):
-                views = resize_image(images, one)
-            probabilities = self.model.probabilities(views, (size[0], size[1]))
-            total = probabilities if total is None else total + probabilities
-        return total / len(sizes)
+        image_size = (size[0], size[1])
+        sizes = self._protocol.sizes(size)
+        sources, states = [], []
+        for index, mirrored in self._protocol.views:
+            same = self._protocol.keeps_size(index)
+            view_size = image_size if same else (sizes[index][0], sizes[index][1])
+            if self._tiling is None:
+                # One after the other: all at once would take the memory of all.
+                with tf.control_dependencies([states[-1][0]] if states else []):
+                    logits = self._network(images, None if same else view_size, mirrored)
+                tiled, state = None, (logits, tf.constant(0))
+                map_size = tf.shape(logits)[1:3]
+            else:
+                map_size = self._map_sizes(view_size)["logits"]
+                tiled = self._tiled(images, view_size, map_size, same, mirrored)
+                state = tiled.start()
+            map_size = (map_size[0], map_size[1])
+            view = View(self.model, image_size, view_size, map_size, same, mirrored, activation)
+            sources.append((view, tiled))
+            states.append(state)
+        return sources, states
+
+    def _network(self, images, size, mirrored):
+        if mirrored:
+            images = images[:, :, ::-1]
+        images = self._normalize(images)
+        if size is not None:
+            images = resize_image(images, size)
+        return self.model(images, training=False)["logits"]
+
+    def _tiled(self, images, view_size, map_size, same, mirrored):
+        shape = tf.shape(images)
+
+        def network(top, bottom, left, right):
+            if mirrored:
+                left, right = view_size[1] - right, view_size[1] - left
+            window = (top, bottom, left, right)
+            piece = (
+                tf.cast(images[:, top:bottom, left:right], tf.float32)
+                if same
+                else _resized_piece(images, view_size, window)
+            )
+            return self._network(piece, None, mirrored)
+
+        classes = self.model.num_classes
+        return TiledMap(self._tiling, network, view_size, map_size, shape[0], classes)
+
+
+def _resized_piece(images, size, window):
+    """What `window` (top, bottom, left, right) shows of `images` resized to `size`, float32.
+
+    It reads no more of the images than the filter reaches.
+    """
+    scales, shifts, spans = [], [], []
+    for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
+        length = tf.shape(images)[axis]
+        scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
+        reach = tf.cast(tf.math.ceil(tf.maximum(1 / scale, 1.0)), tf.int32) + 1
+        ends = tf.cast(tf.stack([start, stop]), tf.float32) / scale
+        first = tf.maximum(tf.cast(ends[0], tf.int32) - reach, 0)
+        last = tf.minimum(tf.cast(ends[1], tf.int32) + reach + 1, length)
+        scales.append(scale)
+        shifts.append(scale * tf.cast(first, tf.float32) - tf.cast(start, tf.float32))
+        spans.append((first, last))
+    (above, below), (left, right) = spans
+    return tf.raw_ops.ScaleAndTranslate(
+        images=images[:, above:below, left:right],
+        size=tf.stack([window[1] - window[0], window[3] - window[2]]),
+        scale=tf.stack(scales),
+        translation=tf.stack(shifts),
+        kernel_type="triangle",
+        antialias=True,
+    )

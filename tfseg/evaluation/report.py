@@ -70,7 +70,7 @@ def table(values):
         lines.append(f"{name:<24}{_number(values['scores'][key])}")
     lines.append("")
     for key, value in values["protocol"].items():
-        lines.append(f"{key.replace('_', ' '):<18}{_plain(value)}")
+        lines.append(f"{key.replace('_', ' '):<18}{plain(value)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -99,11 +99,14 @@ def _number(value):
     return "     -" if value is None else f"{value:6.4f}"
 
 
-def _plain(value):
+def plain(value):
+    """A value of the protocol in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        parts = (f"{key}={_plain(part).replace(', ', ',')}" for key, part in value.items())
+        if len(value) > 12:  # A label map; metrics.json has all of it.
+            return f"{len(value)} values"
+        parts = (f"{key}={plain(part).replace(', ', ',')}" for key, part in value.items())
         return " ".join(parts) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(str(x) for x in value)

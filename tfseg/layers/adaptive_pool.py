@@ -41,7 +41,8 @@ class AdaptiveAveragePool2D(keras.layers.Layer):
         cells = ops.arange(self.bins)[:, None]
         positions = ops.arange(length)[None, :]
         start = cells * length // self.bins
-        stop = -(-(cells + 1) * length // self.bins)
+        # Not as -(-x // n): exported graphs may round the quotient of negative integers to zero.
+        stop = ((cells + 1) * length + self.bins - 1) // self.bins
         inside = ops.logical_and(positions >= start, positions < stop)
         return ops.cast(inside, dtype) / ops.cast(stop - start, dtype)
 

@@ -16,6 +16,8 @@ class ConvBN(keras.layers.Layer):
         activation: a Keras activation, or None.
         batch_norm: dict of `BatchNorm`'s arguments.
         smoothing: of a dilated convolution, as for `DilatedConv2D`.
+        folded: a bias takes the place of the normalisation, which a fixed one can be merged into;
+            for inference, with the weights that `tfseg.models.fold` computes.
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
     """
@@ -30,25 +32,33 @@ class ConvBN(keras.layers.Layer):
         activation="relu",
         batch_norm=None,
         smoothing=None,
+        folded=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.batch_norm = dict(batch_norm or {})
         self.activation = keras.activations.get(activation)
         arguments = (filters, kernel_size, strides, dilation_rate, padding)
-        common = {"dtype": self.dtype_policy, "name": "conv"}
+        self.folded = folded
+        common = {"use_bias": folded, "dtype": self.dtype_policy, "name": "conv"}
         if dilation_rate > 1:
             self.conv = DilatedConv2D(*arguments, smoothing=smoothing, **common)
         else:
             self.conv = Conv2D(*arguments, **common)
-        self.bn = BatchNorm(**self.batch_norm, dtype=self.dtype_policy, name="bn")
+        self.bn = None
+        if not folded:
+            self.bn = BatchNorm(**self.batch_norm, dtype=self.dtype_policy, name="bn")
 
     def build(self, input_shape):
         self.conv.build(input_shape)
-        self.bn.build(self.conv.compute_output_shape(input_shape))
+        if self.bn is not None:
+            self.bn.build(self.conv.compute_output_shape(input_shape))
 
     def call(self, inputs, training=False):
-        return self.activation(self.bn(self.conv(inputs), training=training))
+        outputs = self.conv(inputs)
+        if self.bn is not None:
+            outputs = self.bn(outputs, training=training)
+        return self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)
@@ -62,4 +72,5 @@ class ConvBN(keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "batch_norm": self.batch_norm,
             "smoothing": conv.get("smoothing"),
+            "folded": self.folded,
         }

@@ -29,6 +29,8 @@ FILTERS = {
     "gaussian_filter": ("gaussian",),
     "aggregation": ("input", "average", "gaussian", "ssc"),
 }
+# What the weights of filters are called, of layers and of networks.
+FILTER_WEIGHTS = ("ssc", "average", "mixing", "log_sigma", "factors")
 SIGMAS = ("fixed", "layer", "network")
 FACTORS = ("raw", "softmax")
 

@@ -16,6 +16,8 @@ class MaxPool2D(keras.layers.Layer):
     Args:
         padding: "symmetric" (PyTorch: one pixel on every side), "ceil" (Caffe: the last window may
             hang over the border, output H // 2 + 1), or "same" (TensorFlow).
+        lowest: a number that no input is below, such as 0 after a ReLU; the border is made of it.
+            Default minus infinity, which networks in integers can't express.
 
     Input [N, H, W, C], output [N, ceil(H / 2), ceil(W / 2), C]; for "ceil" H // 2 + 1.
 
@@ -23,17 +25,18 @@ class MaxPool2D(keras.layers.Layer):
         TfsegError: unknown `padding`.
     """
 
-    def __init__(self, padding="symmetric", **kwargs):
+    def __init__(self, padding="symmetric", lowest=None, **kwargs):
         super().__init__(**kwargs)
         if padding not in POOL_PADDINGS:
             raise unknown("pooling padding", padding, POOL_PADDINGS)
         self.padding = padding
+        self.lowest = lowest
 
     def call(self, inputs):
         if self.padding == "same":
             return ops.max_pool(inputs, 3, 2, "same")
         side = (1, 2 if self.padding == "ceil" else 1)
-        lowest = -float("inf")
+        lowest = -float("inf") if self.lowest is None else self.lowest
         inputs = ops.pad(inputs, ((0, 0), side, side, (0, 0)), constant_values=lowest)
         return ops.max_pool(inputs, 3, 2, "valid")
 
@@ -46,4 +49,4 @@ class MaxPool2D(keras.layers.Layer):
         return (batch, *size, channels)
 
     def get_config(self):
-        return {**super().get_config(), "padding": self.padding}
+        return {**super().get_config(), "padding": self.padding, "lowest": self.lowest}

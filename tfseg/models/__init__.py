@@ -2,6 +2,7 @@
 
 from tfseg.models.classifier import Classifier
 from tfseg.models.factory import create_classifier, create_model, list_models
+from tfseg.models.folding import fold
 from tfseg.models.preprocessing import PREPROCESSINGS, Preprocessing
 from tfseg.models.segmenter import Segmenter
 from tfseg.models.spec import ModelSpec
@@ -14,5 +15,6 @@ __all__ = [
     "Segmenter",
     "create_classifier",
     "create_model",
+    "fold",
     "list_models",
 ]

@@ -112,7 +112,11 @@ class TrainConfig:
         "Weights to start from: a file, files with commas between, a run folder, or a release of "
         "the zoo.",
     )
-    new_head: bool = _option(False, "Leave the head fresh where --init_weights doesn't fit it.")
+    new_head: bool = _option(
+        False,
+        "Leave the head, and smoothing filters that it hasn't got, fresh where --init_weights "
+        "doesn't fit.",
+    )
     preprocessing: str = _option(
         "auto",
         "Normalisation of a new run's images: what --init_weights expects if it says so, else the "

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.layers.dilated import FILTER_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,15 @@ class Group:
     weight_decay: float = 1.0
 
 
+_FILTERS = f"({'|'.join(FILTER_WEIGHTS)})"
+
 TABLES = {
-    # DRN: one group, batch norm and biases included.
-    "all": (Group("all", ".*"),),
+    # DRN: one group, batch norm and biases included. The filters of smoothed convolutions don't
+    # decay: what they start from, and what zero would undo, is the plain convolution.
+    "all": (
+        Group("all", rf"(?!.*/{_FILTERS}$).*"),
+        Group("filters", rf".*/{_FILTERS}", weight_decay=0.0),
+    ),
     # ADE20K code: only convolution kernels decay.
     "conv_kernels": (
         Group("encoder_kernels", r"encoder/.*/kernel"),
@@ -34,10 +41,12 @@ TABLES = {
         Group("decoder_rest", r"decoder/(?!.*/kernel$).*", weight_decay=0.0),
     ),
     # DeepLab (Chen et al. 2017, section 4.1.2, and its Caffe solver): the head learns 10 times as
-    # fast, its biases 20 times. Published settings freeze batch norm; where it is trained, the
-    # head's gammas and betas learn as fast as its kernels and don't decay.
+    # fast, its biases 20 times, and only convolution kernels decay. Published settings freeze
+    # batch norm or train its gammas and betas alone; where the head has one, they learn as fast
+    # as its kernels.
     "deeplab": (
-        Group("encoder", r"encoder/.*"),
+        Group("encoder_kernels", r"encoder/.*/kernel"),
+        Group("encoder_rest", r"encoder/(?!.*/kernel$).*", weight_decay=0.0),
         Group("decoder_kernels", r"decoder/.*/kernel", 10.0),
         Group("decoder_biases", r"decoder/.*/bias", 20.0, 0.0),
         Group("decoder_rest", r"decoder/(?!.*/(kernel|bias)$).*", 10.0, 0.0),

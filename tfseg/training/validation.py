@@ -6,7 +6,6 @@ import tensorflow as tf
 from tfseg import visualize
 from tfseg.data import eval_dataset, pipeline_errors
 from tfseg.evaluation import Evaluator, Inference, scores
-from tfseg.evaluation.inference import IMAGES
 
 PANELS = 3
 
@@ -25,7 +24,9 @@ class Validator:
         spec = plan.spec
         self._labels = {"ignore_label": spec.ignore_label, "label_map": spec.label_map}
         self._evaluator = Evaluator(model, spec.preprocessing, strategy=strategy, **self._labels)
-        self._predict = tf.function(Inference(model).labels, input_signature=[IMAGES])
+        inference = Inference(model, preprocessing=spec.preprocessing)
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        self._predict = tf.function(inference.labels, input_signature=[images])
 
     def scores(self, progress=None):
         """{"val_mean_iou", "val_pixel_accuracy", "val_iou/<class>"}: 0..1 or None.
@@ -45,13 +46,11 @@ class Validator:
         """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times."""
         spec, val = self.plan.spec, self.plan.val
         palette = spec.palette or visualize.default_palette(spec.num_classes)
-        dataset = eval_dataset(
-            val.first(PANELS), spec.preprocessing, num_classes=spec.num_classes, **self._labels
-        )
+        dataset = eval_dataset(val.first(PANELS), num_classes=spec.num_classes, **self._labels)
         for images, labels, _ in dataset:
             yield visualize.panel(
                 [
-                    spec.preprocessing.denormalize(images[0]),
+                    images[0].numpy(),
                     visualize.colorize(np.minimum(labels[0], 255), palette),
                     visualize.colorize(self._predict(images)[0], palette),
                 ],

@@ -10,7 +10,7 @@ from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.weights.causes import explain
 from tfseg.weights.families import layouts
-from tfseg.weights.layouts import HEADS
+from tfseg.weights.layouts import is_filter, is_head
 from tfseg.weights.sources import shape_of, without_prefix
 
 
@@ -82,14 +82,16 @@ def weights_of(model):
 def assign(model, source, new_head=False, origin="the source"):
     """Sets every variable of `model` from `source`.
 
-    Names and shapes are compared before any array is read, and arrays are read one by one.
+    Names and shapes are compared before any array is read, and all arrays are read before any
+    variable changes.
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
         source: mapping {original name: array}, such as a `WeightFile`. A common prefix "module."
             is taken off.
         new_head: the head (decoder or classifier) may differ: a variable of it that doesn't fit
-            keeps its fresh value. The encoder must fit all the same.
+            keeps its fresh value, and so do smoothing filters that the source hasn't got. The
+            rest of the encoder must fit all the same.
         origin: where the source came from, for error messages.
 
     Returns:
@@ -100,12 +102,10 @@ def assign(model, source, new_head=False, origin="the source"):
     """
     source = without_prefix(source)
     variables = weights_of(model)
-    match = min(
-        (_match(layout, variables, source) for layout in layouts(model)), key=lambda m: m.faults
-    )
+    match = _best_match(layouts(model), variables, source)
     fresh = []
     if new_head:
-        match, fresh = _forgive_head(match)
+        match, fresh = _forgive_new(match)
     if match.faults:
         raise TfsegError(explain(model, match, origin, new_head, source))
     _set(variables, match, source)
@@ -116,6 +116,18 @@ def assign(model, source, new_head=False, origin="the source"):
         tuple(fresh),
         match.layout.preprocessing,
     )
+
+
+def _best_match(candidates, variables, source):
+    """The first match without faults, or else the one with the fewest."""
+    best = None
+    for layout in candidates:
+        match = _match(layout, variables, source)
+        if not match.faults:
+            return match
+        if best is None or match.faults < best.faults:
+            best = match
+    return best
 
 
 def _match(layout, variables, source):
@@ -143,21 +155,21 @@ def _match(layout, variables, source):
     )
 
 
-def _convert(value, path, shape, layout):
+def _convert(value, path, shape, layout, transpose=np.transpose):
     """A foreign array in our axes; linear layers become 1x1 convolutions."""
-    value = np.asarray(value)
     if layout.kernels == "OIHW" and len(shape) == 4:
         if value.ndim == 2:
             value = value[:, :, None, None]
         if value.ndim == 4:
-            value = value.transpose(2, 3, 1, 0)
+            value = transpose(value, (2, 3, 1, 0))
     convert = layout.arrays.get(path.rpartition("/")[2])
     return convert(value) if convert else value
 
 
-def _forgive_head(match):
-    """The match without the faults of its head, and the paths that stay fresh."""
-    fresh = [path for path in (*match.missing, *match.wrong) if path.startswith(HEADS)]
+def _forgive_new(match):
+    """The match without the faults of head and filters, and the paths that stay fresh."""
+    fresh = [path for path in match.missing if is_head(path) or is_filter(path)]
+    fresh += [path for path in match.wrong if is_head(path)]
     surplus = [name for name in match.unused if re.search(match.layout.head, name)]
     surplus += [match.names[path] for path in match.wrong if path in fresh]
     match = dataclasses.replace(
@@ -171,15 +183,13 @@ def _forgive_head(match):
 
 
 def _set(variables, match, source):
-    """Assigns entry by entry; a file that fails halfway leaves the variables as they were."""
-    before = {}
-    try:
-        for path in match.fitting:
-            variable = variables[path]
-            value = _convert(source[match.names[path]], path, variable.shape, match.layout)
-            before[path] = keras.ops.convert_to_numpy(variable).copy()
-            variable.assign(np.asarray(value, variable.dtype))
-    except BaseException:
-        for path, value in before.items():
-            variables[path].assign(value)
-        raise
+    """Sets the variables once everything is read: a file that fails halfway changes nothing."""
+    values = {}
+    for path in match.fitting:
+        shape, dtype = variables[path].shape, variables[path].dtype
+        value = np.asarray(source[match.names[path]], dtype)
+        # numpy copies turned kernels number by number, which takes longer than reading them.
+        value = _convert(value, path, shape, match.layout, keras.ops.transpose)
+        values[path] = keras.ops.convert_to_tensor(value)
+    for path, value in values.items():
+        variables[path].assign(value)

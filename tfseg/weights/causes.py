@@ -5,7 +5,7 @@ import re
 
 from tfseg.encoders import drn, resnet
 from tfseg.weights.families import family
-from tfseg.weights.layouts import HEADS
+from tfseg.weights.layouts import is_filter, is_head
 
 
 def explain(model, match, origin, new_head, source):
@@ -47,7 +47,12 @@ def _likely_cause(match, new_head, source):
     if not source:
         return "the source is empty"
     at_fault = {*match.missing, *match.wrong}
-    in_head = all(path.startswith(HEADS) for path in at_fault)
+    if at_fault and not match.unused and all(map(is_filter, at_fault)):
+        return (
+            "only the smoothing filters are missing, as in weights of plain dilated convolutions: "
+            "ask for a new head (new_head) to keep fresh filters"
+        )
+    in_head = all(is_head(path) or is_filter(path) for path in at_fault)
     in_head = in_head and all(re.search(match.layout.head, name) for name in match.unused)
     if match.fitting and in_head and not new_head:
         return _head_cause(match)

@@ -8,10 +8,8 @@ expression over the path without its last part, and a template of the original l
 import dataclasses
 import re
 
+from tfseg.layers.dilated import FILTER_WEIGHTS
 from tfseg.models.preprocessing import Preprocessing
-
-# The parts of a model that may stay fresh under `new_head`.
-HEADS = ("decoder/", "classifier/")
 
 BLOCK = r"encoder/stage(?P<stage>\d+)_block(?P<block>\d+)"
 
@@ -24,6 +22,16 @@ PYTORCH_LEAVES = {
     "moving_variance": "running_var",
 }
 PYTORCH_COUNTERS = (r"num_batches_tracked$", "a counter that nothing depends on")
+
+
+def is_head(path):
+    """Whether the variable at `path` belongs to the head."""
+    return path.startswith(("decoder/", "classifier/"))
+
+
+def is_filter(path):
+    """Whether the variable at `path` belongs to the filter of a smoothed convolution."""
+    return path.rpartition("/")[2] in FILTER_WEIGHTS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ afterwards. Two environment variables say where:
 """
 
 from tfseg.zoo.cache import home, prepare
-from tfseg.zoo.releases import RELEASES, File, Release
+from tfseg.zoo.release import File, Release
+from tfseg.zoo.releases import RELEASES
 
 __all__ = ["RELEASES", "File", "Release", "home", "prepare"]

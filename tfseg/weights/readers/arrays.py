@@ -108,22 +108,28 @@ class Stream:
             raise ValueError(f"it holds one value of {count} bytes")
         start = self.skip(count) - self._buffer_start
         if not 0 <= start <= len(self._buffer) - count:
-            self._buffer_start, start = self.position - count, 0
-            self._buffer = self._file.bytes(
-                self._buffer_start, min(max(count, 4096), self._end - self._buffer_start)
-            )
+            self._fill(self.position - count, count)
+            start = 0
         return self._buffer[start : start + count]
 
     def readline(self, longest=4096):
         """The bytes up to and with the next newline, without escapes."""
-        line = bytearray()
-        while not line.endswith(b"\n"):
-            if len(line) == longest:
-                raise ValueError("it holds a line without an end")
-            line += self.read(1)
-            if line.endswith(b"\\"):
-                raise ValueError("it holds a line with escapes")
-        return bytes(line)
+        start = self.position - self._buffer_start
+        end = self._buffer.find(b"\n", start) + 1
+        if not end:
+            self._fill(self.position, min(longest, self.remaining))
+            start, end = 0, self._buffer.find(b"\n") + 1
+        if not 0 < end - start <= longest:
+            raise ValueError("it holds a line without an end")
+        line = self.read(end - start)
+        if b"\\" in line:
+            raise ValueError("it holds a line with escapes")
+        return line
+
+    def _fill(self, start, count):
+        """Reads ahead, `count` bytes at least, from position `start`."""
+        self._buffer_start = start
+        self._buffer = self._file.bytes(start, min(max(count, 4096), self._end - start))
 
 
 class Entry(NamedTuple):

@@ -1,0 +1,45 @@
+"""ONNX files answer as their models do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfseg.errors import TfsegError
+from tfseg.serving import export_onnx
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "image_size"),
+    [
+        ("drn_d_22", {"blocks": None}, None),
+        ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75)}, None),
+        ("resnet18_dilated8+ppm_bilinear_deepsup", {}, (40, 56)),
+        ("resnet18+upernet", {}, None),
+    ],
+)
+def test_onnxruntime_agrees(name, options, image_size, make_predictor, picture, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    predictor = make_predictor(name, options)
+    export_onnx(predictor, tmp_path / "model.onnx", image_size=image_size)
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    for size in [image_size] if image_size else [(33, 47), (64, 96), (1, 70)]:
+        image = picture(*size)
+        labels, probabilities = session.run(
+            ["labels", "probabilities"], {"images": np.stack([image] * 2)}
+        )
+        assert labels.dtype == np.uint8
+        for one in range(2):
+            np.testing.assert_allclose(
+                probabilities[one], predictor.probabilities(image), atol=1e-4
+            )
+            assert np.mean(labels[one] == predictor.predict(image)) > 0.999
+    card = json.loads(session.get_modelmeta().custom_metadata_map["tfseg"])
+    assert card["model"] == name and card["classes"] == predictor.spec.classes
+
+
+def test_missing_packages(make_predictor, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(TfsegError, match=r"onnxruntime: pip install 'tfseg\[onnx\]'"):
+        export_onnx(make_predictor(), tmp_path / "model.onnx")

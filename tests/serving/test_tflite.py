@@ -1,0 +1,97 @@
+"""TensorFlow Lite files answer nearly as their models do, and say how nearly."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfseg.data import DataInfo, read_split
+from tfseg.errors import TfsegError
+from tfseg.serving import export_tflite
+from tfseg.serving.check import drawn_image
+
+SIZE = (48, 64)
+
+
+@pytest.fixture(scope="module")
+def predictor(make_predictor):
+    return make_predictor("resnet18_dilated8+ppm_bilinear")
+
+
+@pytest.fixture(scope="module")
+def data_dir(predictor, tmp_path_factory):
+    """Pictures whose truth is what the model says of them: its mean IoU is 1."""
+    folder = tmp_path_factory.mktemp("data")
+    names = []
+    for seed in range(4):
+        image = drawn_image(SIZE, seed)
+        Image.fromarray(image).save(folder / f"{seed}.png")
+        Image.fromarray(predictor.predict(image)).save(folder / f"{seed}_label.png")
+        names.append(str(seed))
+    for split in ("train", "val"):
+        (folder / f"{split}_images.txt").write_text("".join(f"{n}.png\n" for n in names))
+    (folder / "val_labels.txt").write_text("".join(f"{n}_label.png\n" for n in names))
+    info = {"mean": [0.5] * 3, "std": [0.2] * 3, "classes": predictor.spec.classes}
+    (folder / "info.json").write_text(json.dumps(info))
+    return folder
+
+
+def run(path, image):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(str(path))
+    interpreter.allocate_tensors()
+    (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert inputs["dtype"] == outputs["dtype"] == np.uint8
+    interpreter.set_tensor(inputs["index"], image[None])
+    interpreter.invoke()
+    return interpreter.get_tensor(outputs["index"])[0]
+
+
+def test_float16(predictor, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path / "model.tflite"
+    assert export_tflite(predictor, path, image_size=SIZE) == {}
+    image = drawn_image(SIZE, 5)
+    assert np.mean(run(path, image) == predictor.predict(image)) > 0.99
+    card = json.loads((tmp_path / "model.tflite.json").read_text())
+    assert card["quantization"] == "float16" and card["image_size"] == list(SIZE)
+
+
+def test_int8_is_measured(predictor, data_dir, tmp_path, monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+    monkeypatch.setattr("tfseg.serving.to_tflite.LARGEST_LOSS", 0.5)
+    path = tmp_path / "model.tflite"
+    found = export_tflite(
+        predictor,
+        path,
+        image_size=SIZE,
+        quantization="int8",
+        calibration=read_split(data_dir, "train", labels=False),
+        data=(read_split(data_dir, "val"), DataInfo.load(data_dir)),
+    )
+    assert found["mean_iou"] == 1.0
+    image = drawn_image(SIZE, 0)
+    share = np.mean(run(path, image) == predictor.predict(image))
+    assert 0.9 < share < 1.0
+    assert found["mean_iou_exported"] < 1.0
+
+
+def test_int8_that_loses_too_much_is_not_written(predictor, data_dir, tmp_path, monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+    monkeypatch.setattr("tfseg.serving.to_tflite.LARGEST_LOSS", 0.0)
+    with pytest.raises(TfsegError, match="would lower the mean IoU from 1"):
+        export_tflite(
+            predictor,
+            tmp_path / "model.tflite",
+            image_size=SIZE,
+            quantization="int8",
+            calibration=read_split(data_dir, "train", labels=False),
+            data=(read_split(data_dir, "val"), DataInfo.load(data_dir)),
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_without_images(predictor, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    with pytest.raises(TfsegError, match="images to calibrate on"):
+        export_tflite(predictor, tmp_path / "m.tflite", image_size=SIZE, quantization="int8")

@@ -1,0 +1,252 @@
+"""Dense conditional random fields: label maps that follow the edges of the image.
+
+Krähenbühl and Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials",
+NIPS 2011; as DeepLab applies it: Chen et al., TPAMI 2018, section 3.3.
+
+pydensecrf does the work. It is an extra, which is why it is imported where it is used.
+"""
+
+import collections
+import dataclasses
+import itertools
+import math
+import multiprocessing
+import os
+import zipfile
+from concurrent import futures
+
+import numpy as np
+from PIL import Image
+
+from tfseg.data.files import read_rgb
+from tfseg.errors import TfsegError
+from tfseg.files import atomic_write
+
+
+@dataclasses.dataclass(frozen=True)
+class CRF:
+    """The energy of a dense CRF; the values are DeepLab's for PASCAL VOC and COCO-Stuff.
+
+    Attributes:
+        iterations: of mean-field inference.
+        gaussian_weight, gaussian_xy: of the smoothness term, and its reach in pixels.
+        bilateral_weight, bilateral_xy, bilateral_rgb: of the appearance term, and its reach in
+            pixels and in colour, 0..255.
+
+    Raises:
+        TfsegError: a value that isn't positive.
+    """
+
+    iterations: int = 10
+    gaussian_weight: float = 3.0
+    gaussian_xy: float = 1.0
+    bilateral_weight: float = 4.0
+    bilateral_xy: float = 67.0
+    bilateral_rgb: float = 3.0
+
+    def __post_init__(self):
+        for name, value in self.to_dict().items():
+            if not 0 < value < math.inf:
+                raise TfsegError(f"{name} of a CRF must be positive, not {value}")
+
+    def refine(self, image, probabilities):
+        """Class probabilities after inference.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            probabilities: [H, W, C], each pixel summing to one.
+
+        Returns:
+            float32 [H, W, C].
+
+        Raises:
+            TfsegError: pydensecrf isn't installed.
+        """
+        densecrf = _densecrf()
+        height, width, classes = probabilities.shape
+        unary = -np.log(np.maximum(probabilities, 1e-10)).astype(np.float32)
+        unary = np.ascontiguousarray(unary.reshape(-1, classes).T)
+        field = densecrf.DenseCRF2D(width, height, classes)
+        field.setUnaryEnergy(unary)
+        field.addPairwiseGaussian(sxy=self.gaussian_xy, compat=self.gaussian_weight)
+        field.addPairwiseBilateral(
+            sxy=self.bilateral_xy,
+            srgb=self.bilateral_rgb,
+            rgbim=np.array(image, order="C"),  # pydensecrf refuses read-only ones
+            compat=self.bilateral_weight,
+        )
+        result = np.asarray(field.inference(self.iterations), np.float32)
+        return np.ascontiguousarray(result.T).reshape(height, width, classes)
+
+    def labels(self, image, probabilities):
+        """The label map after inference, uint8 [H, W]; arguments as for `refine`."""
+        return self.refine(image, probabilities).argmax(-1).astype(np.uint8)
+
+    def to_dict(self):
+        """Plain values for metrics.json."""
+        return dataclasses.asdict(self)
+
+
+def require_crf():
+    """Raises a `TfsegError` that says how to install pydensecrf where it is missing."""
+    _densecrf()
+
+
+def _densecrf():
+    try:
+        import pydensecrf.densecrf
+    except ImportError as error:
+        raise TfsegError(
+            "dense CRFs need pydensecrf: pip install 'pydensecrf2>=1.1,<2' (or tfseg's extra [crf])"
+        ) from error
+    return pydensecrf.densecrf
+
+
+def grid(base, **values):
+    """Every combination of values of some of a CRF's attributes, as a list of `CRF`.
+
+    Args:
+        base: a `CRF` that has the other attributes.
+        **values: {attribute: list of values}.
+    """
+    names = list(values)
+    return [
+        dataclasses.replace(base, **dict(zip(names, one, strict=True)))
+        for one in itertools.product(*values.values())
+    ]
+
+
+def save_logits(path, logits, size, upsampling, stride):
+    """Writes one image's logits, compressed, with what brings them to its size; atomically.
+
+    Args:
+        path: of the file, *.npz.
+        logits: [h, w, C]; they are stored as float16, which keeps three digits.
+        size: (H, W) of the image.
+        upsampling: "bilinear" or "zero_border", as of a `Segmenter`.
+        stride: pixels per cell, for "zero_border".
+    """
+    limit = float(np.finfo(np.float16).max)
+    values = np.clip(logits, -limit, limit).astype(np.float16)
+    with atomic_write(path) as file:
+        np.savez_compressed(
+            file,
+            logits=values,
+            size=np.array(size, np.int32),
+            upsampling=np.array(upsampling),
+            stride=np.array(stride, np.int32),
+        )
+
+
+def load_probabilities(path):
+    """The class probabilities at the image's size, float32 [H, W, C], of a file of logits.
+
+    Raises:
+        TfsegError: the file is missing, damaged or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            logits = file["logits"].astype(np.float32)
+            height, width = (int(x) for x in file["size"])
+            upsampling, stride = str(file["upsampling"]), int(file["stride"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TfsegError(
+            f"{path} isn't a file of logits as --save_logits writes: {error}"
+        ) from error
+    return upsampled_probabilities(logits, (height, width), upsampling, stride)
+
+
+def upsampled_probabilities(logits, size, upsampling, stride):
+    """Softmax at the image's size, float32 [H, W, C], of one image's logits [h, w, C].
+
+    The others as for `save_logits`.
+    """
+    height, width = size
+    h, w, _ = logits.shape
+    if upsampling == "zero_border":
+        logits = np.pad(logits, ((1, 1), (1, 1), (0, 0)))
+        rows = (np.arange(height) + 0.5) / stride + 0.5
+        columns = (np.arange(width) + 0.5) / stride + 0.5
+    else:
+        rows = (np.arange(height) + 0.5) * h / height - 0.5
+        columns = (np.arange(width) + 0.5) * w / width - 0.5
+    scores = _interpolate(_interpolate(logits, rows, 0), columns, 1)
+    scores = np.exp(scores - scores.max(-1, keepdims=True))
+    return scores / scores.sum(-1, keepdims=True)
+
+
+def _interpolate(maps, positions, axis):
+    positions = np.clip(positions, 0, maps.shape[axis] - 1)
+    before = np.floor(positions).astype(int)
+    after = np.minimum(before + 1, maps.shape[axis] - 1)
+    share = (positions - before).astype(np.float32)
+    share = share.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    first, last = np.take(maps, before, axis), np.take(maps, after, axis)
+    return first + (last - first) * share
+
+
+def logits_path(folder, name):
+    """Where a folder has the logits of the image whose result is called `name` (*.png)."""
+    return os.path.join(folder, os.path.splitext(name)[0] + ".npz")
+
+
+def refine_file(crf, image_path, path, output_path=None):
+    """Refines what a file of logits says of an image.
+
+    Args:
+        crf: a `CRF`.
+        image_path: the image file.
+        path: the file of logits.
+        output_path: PNG of class indices to write, or None.
+
+    Returns:
+        uint8 [H, W].
+
+    Raises:
+        TfsegError: a file can't be used, or logits of an image of another size.
+    """
+    probabilities = load_probabilities(path)
+    image = read_rgb(image_path)
+    if image.shape[:2] != probabilities.shape[:2]:
+        raise TfsegError(
+            f"{image_path} is {image.shape[1]}x{image.shape[0]}, but {path} belongs to an image "
+            f"of {probabilities.shape[1]}x{probabilities.shape[0]}"
+        )
+    labels = crf.labels(image, probabilities)
+    if output_path:
+        with atomic_write(output_path) as file:
+            Image.fromarray(labels).save(file, "PNG")
+    return labels
+
+
+def refine_array(crf, image_path, probabilities):
+    """`CRF.labels` of an image file, for a process that gets the path alone."""
+    return crf.labels(read_rgb(image_path), probabilities)
+
+
+def run_jobs(jobs, function, calls):
+    """Runs calls in processes, in order, a few ahead.
+
+    Args:
+        jobs: how many processes.
+        function: a function of this module.
+        calls: iterable of (key, arguments).
+
+    Yields:
+        (key, result).
+    """
+    pending = collections.deque()
+    # Forked processes would share this one's TensorFlow, which doesn't bear that.
+    context = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        try:
+            for key, arguments in calls:
+                pending.append((key, pool.submit(function, *arguments)))
+                if len(pending) > 2 * jobs:
+                    key, result = pending.popleft()
+                    yield key, result.result()
+            while pending:
+                key, result = pending.popleft()
+                yield key, result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)

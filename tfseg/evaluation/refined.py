@@ -1,0 +1,122 @@
+"""Evaluation whose last step isn't the network's: dense CRFs, and logits kept for later."""
+
+import os
+
+import numpy as np
+
+from tfseg.data.files import read_label
+from tfseg.evaluation.crf import (
+    load_probabilities,
+    logits_path,
+    refine_array,
+    refine_file,
+    run_jobs,
+    save_logits,
+    upsampled_probabilities,
+)
+from tfseg.evaluation.files import result_names
+from tfseg.evaluation.resume import Outputs
+
+
+def evaluate_refined(
+    predictor, truth, crf=None, *, jobs=1, logits_dir=None, progress=None, on_prediction=None
+):
+    """The confusion matrix of a list of images, predicted one by one on this process' device.
+
+    Args:
+        predictor: a `Predictor`.
+        truth: a `Truth`.
+        crf: a `CRF` that refines the predictions, or None.
+        jobs: processes for the CRF.
+        logits_dir: folder for each image's logits (see `save_logits`), or None.
+        progress, on_prediction: as for `Evaluator`.
+
+    Returns:
+        int64 [C, C], rows truth, columns prediction.
+
+    Raises:
+        TfsegError: a file can't be used; the CRF isn't installed; logits are asked for from a
+            protocol of several views or tiles.
+    """
+    image_list = truth.image_list
+    names = result_names(image_list.names)
+
+    def probabilities(index):
+        image = truth.image(index)
+        if logits_dir is None:
+            return predictor.probabilities(image)
+        logits = predictor.logits(image)
+        geometry = (image.shape[:2], predictor.model.upsampling, predictor.model.output_stride)
+        save_logits(logits_path(logits_dir, names[index]), logits, *geometry)
+        return upsampled_probabilities(logits, *geometry)
+
+    def predictions():
+        if crf is None:
+            for index in range(len(image_list)):
+                yield index, probabilities(index).argmax(-1).astype(np.uint8)
+            return
+        calls = (
+            (index, (crf, image_list.images[index], probabilities(index)))
+            for index in range(len(image_list))
+        )
+        yield from run_jobs(jobs, refine_array, calls)
+
+    total = np.zeros((truth.num_classes, truth.num_classes), np.int64)
+    for index, labels in predictions():
+        total += truth.matrix(index, labels)
+        if on_prediction:
+            on_prediction(index, labels)
+        if progress:
+            progress(index + 1, len(image_list))
+    return total
+
+
+def count_classes(logits_dir, image_list):
+    """The number of classes that a folder's logits tell apart.
+
+    Raises:
+        TfsegError: the first image's logits are missing or damaged.
+    """
+    name = result_names(image_list.names)[0]
+    return load_probabilities(logits_path(logits_dir, name)).shape[-1]
+
+
+def refine_logits(crf, truth, logits_dir, labels_dir=None, jobs=1, progress=None):
+    """The confusion matrix of kept logits after a CRF, in several processes.
+
+    Label maps that are in `labels_dir` already and were made by the same CRF from these logits
+    are taken as they are, so that an interrupted run goes on where it stopped.
+
+    Args:
+        crf: a `CRF`.
+        truth: a `Truth`.
+        logits_dir: folder that `evaluate_refined` wrote.
+        labels_dir: folder for the label maps, or None to keep none.
+        jobs: how many processes.
+        progress: called as progress(done, total) with numbers of images.
+
+    Returns:
+        int64 [C, C], rows truth, columns prediction.
+
+    Raises:
+        TfsegError: logits are missing or damaged, or a file can't be written.
+    """
+    image_list = truth.image_list
+    names = result_names(image_list.names)
+    outputs = None if labels_dir is None else Outputs(labels_dir, {"crf": crf.to_dict()})
+    total, done = np.zeros((truth.num_classes, truth.num_classes), np.int64), 0
+    missing = []
+    for index, name in enumerate(names):
+        source = logits_path(logits_dir, name)
+        if outputs is not None and outputs.has(source, [name]):
+            total += truth.matrix(index, read_label(os.path.join(labels_dir, name)))
+            done += 1
+        else:
+            path = outputs and os.path.join(labels_dir, name)
+            missing.append((index, (crf, image_list.images[index], source, path)))
+    for index, labels in run_jobs(jobs, refine_file, missing):
+        total += truth.matrix(index, labels)
+        done += 1
+        if progress:
+            progress(done, len(names))
+    return total

@@ -1,0 +1,39 @@
+"""The images and label maps of an evaluated list, as arrays."""
+
+import numpy as np
+
+from tfseg.data import label_table
+from tfseg.data.files import read_label, read_rgb
+
+
+class Truth:
+    """Reads the images and labels of an `ImageList`.
+
+    Args:
+        image_list: with labels.
+        num_classes: how many classes there are.
+        label_map: {value in the label files: class or `ignore_label`}, or None.
+        ignore_label: the label of pixels that don't count.
+    """
+
+    def __init__(self, image_list, num_classes, label_map=None, ignore_label=255):
+        self.image_list = image_list
+        self.num_classes = num_classes
+        table = label_table(num_classes, label_map, ignore_label)
+        self._table = np.where((table < 0) | (table == ignore_label), 255, table).astype(np.uint8)
+
+    def image(self, index):
+        """uint8 RGB [H, W, 3], as stored: label maps lie on these pixels."""
+        return read_rgb(self.image_list.images[index])
+
+    def labels(self, index):
+        """uint8 [H, W]: classes, and 255 for whatever isn't one."""
+        return self._table[read_label(self.image_list.labels[index])]
+
+    def matrix(self, index, labels):
+        """The confusion matrix of a prediction, int64 [C, C], rows truth."""
+        truth = self.labels(index)
+        counted = truth != 255
+        cells = truth[counted].astype(np.int64) * self.num_classes + labels[counted]
+        counts = np.bincount(cells, minlength=self.num_classes**2)
+        return counts.reshape(self.num_classes, self.num_classes)

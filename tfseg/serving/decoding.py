@@ -1,0 +1,89 @@
+"""Image files decoded inside a graph, after their headers were looked at.
+
+A file of a kilobyte can declare an image of gigabytes. The header says so, and it is read first.
+"""
+
+import tensorflow as tf
+
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Signature, length and name of the first chunk, width, height.
+_PNG_HEADER = len(_PNG) + 16
+
+
+def check_size(size, image_size, max_side):
+    """An operation that fails unless images may have this size.
+
+    Args:
+        size: int64 [2], height and width.
+        image_size: the (height, width) that images must have, or None.
+        max_side: the largest height and width.
+    """
+    if image_size is not None:
+        return tf.debugging.Assert(
+            tf.reduce_all(size == tf.constant(image_size, tf.int64)),
+            [f"an image must have {image_size[0]} rows and {image_size[1]} columns, not", size],
+        )
+    return tf.debugging.Assert(
+        tf.reduce_all((size >= 1) & (size <= max_side)),
+        [f"an image must have 1 to {max_side} rows and columns, not", size],
+    )
+
+
+def decode(contents, image_size, max_side):
+    """The image in a JPEG or PNG file.
+
+    Args:
+        contents: scalar string, the file's bytes.
+        image_size, max_side: see `check_size`.
+
+    Returns:
+        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8. Orientation
+        in EXIF is not looked at.
+
+    The operation fails on anything else, on damaged files, and on sizes that are not allowed: then
+    before an image is decoded.
+    """
+    known = tf.debugging.Assert(
+        _is_jpeg(contents) | _is_png(contents),
+        ["not an image: expected the bytes of a JPEG or PNG"],
+    )
+    with tf.control_dependencies([known]):
+        size = tf.cond(
+            _is_jpeg(contents), lambda: _jpeg_size(contents), lambda: _png_size(contents)
+        )
+    with tf.control_dependencies([check_size(size, image_size, max_side)]):
+        image = tf.cond(
+            _is_jpeg(contents),
+            # The accurate transform is what other readers of JPEG use.
+            lambda: tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.io.decode_png(contents, 3),
+        )
+    image.set_shape([*(image_size or (None, None)), 3])
+    return image
+
+
+def _starts_with(contents, start):
+    # Past the end of the string, substr would fail: a string too short is cut to nothing.
+    length = tf.where(tf.strings.length(contents) >= _PNG_HEADER, len(start), 0)
+    padded = tf.strings.join([contents, "-"])
+    return tf.strings.substr(padded, 0, length) == start
+
+
+def _is_jpeg(contents):
+    return _starts_with(contents, _JPEG)
+
+
+def _is_png(contents):
+    return _starts_with(contents, _PNG)
+
+
+def _jpeg_size(contents):
+    return tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.int64)
+
+
+def _png_size(contents):
+    fields = tf.io.decode_raw(tf.strings.substr(contents, len(_PNG) + 8, 8), tf.uint8)
+    digits = tf.reshape(tf.cast(fields, tf.int64), [2, 4])
+    width_height = tf.reduce_sum(digits * tf.constant([2**24, 2**16, 2**8, 1], tf.int64), 1)
+    return width_height[::-1]

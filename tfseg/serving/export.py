@@ -1,0 +1,75 @@
+"""A trained model as a TensorFlow SavedModel."""
+
+import os
+
+import tensorflow as tf
+
+from tfseg.errors import TfsegError
+from tfseg.files import replacing_folder, write_json
+from tfseg.predictor import as_predictor
+from tfseg.serving.card import CARD, model_card
+from tfseg.serving.check import check
+from tfseg.serving.signatures import Signatures
+
+
+def export(source, path, *, image_size=None, max_side=4096):
+    """Writes a SavedModel that plain TensorFlow and TensorFlow Serving run, and checks it.
+
+    Preprocessing is inside, batch norm is folded. Signatures (input to output):
+
+        serving_default   images: uint8 RGB [N, H, W, 3], to labels: uint8 [N, H, W]
+        probabilities     images, likewise, to probabilities: float32 [N, H, W, C]
+        encoded           image_bytes: string [N], JPEG or PNG files of any sizes, to labels_bytes:
+                          string [N], PNG files of class indices (8-bit grey), each as large as its
+                          image as stored: orientation in EXIF is not looked at
+
+    The asset `tfseg.json` says what the model is; see `model_card`.
+
+    Args:
+        source: a `Predictor`, whose protocol is exported with it, or what `tfseg.load` takes.
+        path: the folder to write. It appears when it is complete and checked. An earlier export
+            there is replaced, anything else is not.
+        image_size: the (height, width) that images have to have, which compilers for accelerators
+            want to know; None for any.
+        max_side: without `image_size`, the largest height and width; larger images are refused.
+
+    Returns:
+        The largest difference between probabilities of the model and of its export.
+
+    Raises:
+        TfsegError: the model can't be loaded, the folder can't be written, or the export computes
+            something else than the model.
+    """
+    predictor = as_predictor(source)
+    if image_size is not None:
+        image_size = check_image_size(image_size)
+        max_side = max(image_size)
+    elif max_side < 1:
+        raise TfsegError(f"max_side must be at least 1, not {max_side}")
+    signatures = Signatures(predictor, image_size, max_side)
+    mark = os.path.join("assets", CARD)
+    with replacing_folder(path, mark) as folder:
+        card = os.path.join(os.path.dirname(folder), CARD)
+        write_json(card, {**model_card(predictor), "image_size": image_size, "max_side": max_side})
+        signatures.card = tf.saved_model.Asset(card)
+        tf.saved_model.save(signatures, folder, signatures=signatures.functions())
+        exported = tf.saved_model.load(folder).signatures
+        return check(
+            predictor,
+            lambda images: exported["probabilities"](tf.constant(images))["probabilities"].numpy(),
+            lambda images: exported["serving_default"](tf.constant(images))["labels"].numpy(),
+            image_size,
+            max_side,
+        )
+
+
+def check_image_size(image_size):
+    """(height, width) as ints.
+
+    Raises:
+        TfsegError: not two whole numbers of at least 1.
+    """
+    numbers = tuple(image_size)
+    if len(numbers) != 2 or not all(isinstance(x, int) and x >= 1 for x in numbers):
+        raise TfsegError(f"an image size is a height and a width of at least 1, not {image_size}")
+    return numbers

@@ -1,0 +1,154 @@
+"""A web page to try models on: drop an image, see its classes, compare two models."""
+
+import base64
+import html
+import io
+import json
+import os
+import pathlib
+import time
+
+import numpy as np
+from PIL import Image
+
+from tfseg import visualize
+from tfseg.errors import TfsegError
+from tfseg.evaluation.report import class_shares
+from tfseg.predictor import read_image
+
+_NONE = "none"
+_SCRIPT = pathlib.Path(__file__).with_name("page.js")
+_STYLE = """
+.tfseg-picture { width: 100%; image-rendering: auto; cursor: crosshair; }
+.tfseg-read { font-weight: 600; min-height: 1.5em; }
+.tfseg-legend td { padding: 2px 10px 2px 0; border: 0; }
+.tfseg-legend, .tfseg-legend tr { border: 0 !important; }
+.tfseg-colour { display: inline-block; width: 1.2em; height: 1.2em; border: 1px solid #8888; }
+"""
+
+
+def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabytes=20):
+    """Serves the page.
+
+    Args:
+        predictors: {name to show: `Predictor`}, at least one.
+        host: address to listen on; the default can be reached from this machine alone.
+        port: 0 for any that is free.
+        max_side: largest height and width of an image; larger ones are not decoded.
+        max_megabytes: largest file that may be uploaded.
+
+    Returns:
+        (the page, its URL). It is served from a thread; the page's `close()` ends it.
+
+    Raises:
+        TfsegError: the extra [app] is missing, or the port is taken.
+    """
+    # The library would report its use to its makers.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        import gradio
+    except ImportError as error:
+        raise TfsegError(f"the page needs {error.name}: pip install 'tfseg[app]'") from error
+    for predictor in predictors.values():
+        # The first call prepares the network: no visitor should wait for that.
+        predictor.predict(np.zeros((64, 64, 3), np.uint8))
+    page = _build(gradio, predictors, max_side)
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port or None,
+            max_file_size=f"{max_megabytes}mb",
+            prevent_thread_lock=True,
+            quiet=True,
+            ssr_mode=False,
+            footer_links=[],
+            # Fonts of the reader's own: the page loads nothing from elsewhere.
+            theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            css=_STYLE,
+            head=f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script>",
+        )
+    except OSError as error:
+        raise TfsegError(f"can't listen on {host}, port {port}: {error}") from error
+    return page, url
+
+
+def _build(gradio, predictors, max_side):
+    names = list(predictors)
+
+    def look(path, first, second):
+        if not path:
+            return "", ""
+        try:
+            image = read_image(path, max_side)
+            return tuple(
+                view(predictors[name], image, name) if name in predictors else ""
+                for name in (first, second)
+            )
+        except TfsegError as error:
+            # Visitors need not know where the server keeps uploads.
+            raise gradio.Error(str(error).replace(path, os.path.basename(path))) from error
+
+    hour = 3600
+    with gradio.Blocks(title="tfseg", analytics_enabled=False, delete_cache=(hour, hour)) as page:
+        with gradio.Row():
+            with gradio.Column(scale=1):
+                image = gradio.Image(
+                    type="filepath", sources=["upload", "webcam", "clipboard"], label="Image"
+                )
+                # The file is taken unread: its header has to be looked at before anything else.
+                image.preprocess = lambda payload: payload and payload.path
+                first = gradio.Dropdown(names, value=names[0], label="Model")
+                second = gradio.Dropdown([_NONE, *names], value=_NONE, label="Compare with")
+            views = [gradio.HTML(min_height=60) for _ in range(2)]
+        inputs = [image, first, second]
+        gradio.on(
+            [part.change for part in inputs], look, inputs, views, api_name="look", queue=True
+        )
+    page.queue(default_concurrency_limit=2)
+    return page
+
+
+def view(predictor, image, name):
+    """What the page shows of one model's answer, as HTML.
+
+    The overlay, a line that says the class under the pointer, and a legend with each class's
+    share of the image.
+
+    Args:
+        predictor: a `Predictor`.
+        image: uint8 [H, W, 3].
+        name: what the model is called on the page.
+    """
+    start = time.perf_counter()
+    labels = predictor.predict(image)
+    seconds = time.perf_counter() - start
+    count = predictor.spec.num_classes
+    classes = list(predictor.spec.classes or [f"class {index}" for index in range(count)])[:count]
+    overlay = visualize.overlay(image, labels, predictor.palette)
+    rows = "".join(
+        f'<tr><td><span class="tfseg-colour" style="background: rgb{tuple(colour)}"></span></td>'
+        f"<td>{html.escape(label)}</td><td>{share:.1%}</td></tr>"
+        for label, share, colour in _legend(labels, classes, predictor.palette)
+    )
+    height, width = labels.shape
+    return (
+        f'<div class="tfseg-view" data-classes="{html.escape(json.dumps(classes))}">'
+        f"<p><b>{html.escape(name)}</b>: {width}x{height} in {seconds:.2f} s</p>"
+        f'<img class="tfseg-picture" alt="classes over the image" src="{_uri(overlay, "JPEG")}">'
+        f'<img class="tfseg-labels" alt="" hidden src="{_uri(labels, "PNG")}">'
+        '<p class="tfseg-read">Point at the picture to read a class.</p>'
+        f'<table class="tfseg-legend">{rows}</table></div>'
+    )
+
+
+def _legend(labels, classes, palette):
+    """(name, share, colour) of the classes in the image, the largest share first."""
+    colours = dict(zip(classes, palette, strict=False))
+    return [(name, share, colours[name]) for name, share in class_shares(labels, classes)]
+
+
+def _uri(array, kind):
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(array)).save(file, kind)
+    text = base64.b64encode(file.getvalue()).decode()
+    return f"data:image/{kind.lower()};base64,{text}"

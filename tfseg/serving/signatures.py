@@ -1,0 +1,95 @@
+"""What an exported model answers to."""
+
+import tensorflow as tf
+
+from tfseg.evaluation.inference import Inference
+from tfseg.models import fold
+from tfseg.serving.decoding import check_size, decode
+
+CHANNELS = 3
+
+
+class Answers:
+    """A predictor's answers as graph functions of uint8 images, batch norm folded.
+
+    Args:
+        predictor: a `Predictor`.
+    """
+
+    def __init__(self, predictor):
+        model = fold(predictor.model)
+        self.variables = [variable.value for variable in model.variables]
+        self._preprocessing = predictor.spec.preprocessing
+        self._inference = Inference(model, predictor.protocol)
+
+    def labels(self, images):
+        """uint8 [N, H, W] of uint8 RGB images [N, H, W, 3]."""
+        return tf.cast(self._inference.labels(self._normalize(images)), tf.uint8)
+
+    def probabilities(self, images):
+        """float32 [N, H, W, C], likewise."""
+        return self._inference.probabilities(self._normalize(images))
+
+    def _normalize(self, images):
+        return self._preprocessing.normalize(tf.cast(images, tf.float32))
+
+
+class Signatures(tf.Module):
+    """What `tf.saved_model.save` writes: functions that refuse what they can't answer.
+
+    That is what isn't an image, or is too large; they do so before they take memory for it.
+
+    Args:
+        predictor: a `Predictor`.
+        image_size: the (height, width) that all images must have, or None for any.
+        max_side: the largest height and width; the images of a request together have at most as
+            many pixels as one of these in square.
+    """
+
+    def __init__(self, predictor, image_size, max_side):
+        super().__init__()
+        self._answers = Answers(predictor)
+        self._image_size = image_size
+        self._max_side = max_side
+        self.variables_of_model = self._answers.variables
+
+    def functions(self):
+        """{signature: `tf.function`}."""
+        images = tf.TensorSpec(
+            [None, *(self._image_size or (None, None)), CHANNELS], tf.uint8, "images"
+        )
+        files = tf.TensorSpec([None], tf.string, "image_bytes")
+        return {
+            "serving_default": tf.function(self._labels_of_images, input_signature=[images]),
+            "probabilities": tf.function(self._probabilities_of_images, input_signature=[images]),
+            "encoded": tf.function(self._labels_of_files, input_signature=[files]),
+        }
+
+    def _labels_of_images(self, images):
+        return {"labels": self._answers.labels(self._checked(images))}
+
+    def _probabilities_of_images(self, images):
+        return {"probabilities": self._answers.probabilities(self._checked(images))}
+
+    def _labels_of_files(self, image_bytes):
+        # One after the other, so that a request takes the memory of its largest image.
+        labels = tf.map_fn(self._labels_of_file, image_bytes, parallel_iterations=1)
+        return {"labels_bytes": labels}
+
+    def _labels_of_file(self, contents):
+        image = decode(contents, self._image_size, self._max_side)
+        labels = self._answers.labels(image[None])[0]
+        return tf.io.encode_png(labels[..., None])
+
+    def _checked(self, images):
+        # What the server hands over need not have the shape that the signature states.
+        images = tf.ensure_shape(images, [None, None, None, CHANNELS])
+        shape = tf.shape(images, tf.int64)
+        largest = self._max_side**2
+        few = tf.debugging.Assert(
+            (shape[0] >= 1) & (tf.reduce_prod(shape[:3]) <= largest),
+            [f"a request must have one image or more, of {largest} pixels at most, not", shape],
+        )
+        size = check_size(shape[1:3], self._image_size, self._max_side)
+        with tf.control_dependencies([few, size]):
+            return tf.identity(images)

@@ -1,0 +1,89 @@
+"""A trained model as an ONNX file, for onnxruntime and what else reads it."""
+
+import json
+import logging
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.errors import TfsegError
+from tfseg.files import replacing
+from tfseg.predictor import as_predictor
+from tfseg.serving.card import model_card
+from tfseg.serving.check import check
+from tfseg.serving.export import check_image_size
+from tfseg.serving.signatures import Answers
+
+# The first with everything that tfseg's models need.
+OPSET = 17
+
+
+def export_onnx(source, path, *, image_size=None):
+    """Writes an ONNX file and checks it with onnxruntime.
+
+    Its input "images", uint8 RGB [N, H, W, 3], becomes "labels", uint8 [N, H, W], and
+    "probabilities", float32 [N, H, W, C]. The metadata entry "tfseg" is a JSON text that says
+    what the model is; see `model_card`. Unlike a SavedModel it does not refuse large images.
+
+    Args:
+        source: a `Predictor`, or what `tfseg.load` takes.
+        path: of the file. It appears when it is complete and checked.
+        image_size: the (height, width) that images have to have; None for any.
+
+    Returns:
+        The largest difference between probabilities of the model and of its export.
+
+    Raises:
+        TfsegError: the packages of the extra [onnx] are missing, the model can't be loaded, the
+            file can't be written, or it computes something else than the model.
+    """
+    try:
+        import onnxruntime
+        import tf2onnx
+    except ImportError as error:
+        raise TfsegError(f"ONNX needs {error.name}: pip install 'tfseg[onnx]'") from error
+    if image_size is not None:
+        image_size = check_image_size(image_size)
+    predictor = as_predictor(source)
+    answers = Answers(predictor)
+    images = tf.TensorSpec([None, *(image_size or (None, None)), 3], tf.uint8, "images")
+
+    @tf.function(input_signature=[images])
+    def answer(images):
+        probabilities = answers.probabilities(images)
+        labels = tf.cast(tf.argmax(probabilities, -1, tf.int32), tf.uint8)
+        return {"labels": labels, "probabilities": probabilities}
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    model, _ = tf2onnx.convert.from_function(answer, input_signature=[images], opset=OPSET)
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            _state_padding(node)
+    card = {**model_card(predictor), "image_size": image_size}
+    model.metadata_props.add(key="tfseg", value=json.dumps(card))
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as file:
+            file.write(model.SerializeToString())
+        session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
+        return check(
+            predictor,
+            lambda images: session.run(["probabilities"], {"images": images})[0],
+            lambda images: session.run(["labels"], {"images": images})[0],
+            image_size,
+        )
+
+
+def _state_padding(node):
+    """Gives a dilated convolution its padding in numbers, which onnxruntime insists on."""
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    dilations = list(attributes["dilations"].ints) if "dilations" in attributes else [1, 1]
+    mode = attributes["auto_pad"].s if "auto_pad" in attributes else b"NOTSET"
+    if max(dilations) == 1 or not mode.startswith(b"SAME"):
+        return
+    # Dilated convolutions have stride 1 and odd kernels: "same" is the same on both sides.
+    sides = np.multiply(dilations, np.subtract(attributes["kernel_shape"].ints, 1)) // 2
+    node.attribute.remove(attributes["auto_pad"])
+    if "pads" in attributes:
+        node.attribute.remove(attributes["pads"])
+    pads = node.attribute.add(name="pads", type=attributes["dilations"].type)
+    pads.ints.extend([*sides, *sides])

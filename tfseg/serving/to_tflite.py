@@ -1,0 +1,168 @@
+"""A trained model as a TensorFlow Lite file, in float16 or int8."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data import label_table, pipeline_errors
+from tfseg.data.labels import resize_labels
+from tfseg.data.loading import labelled_loader
+from tfseg.errors import TfsegError, unknown
+from tfseg.evaluation.confusion import confusion_matrix, scores
+from tfseg.files import replacing, write_json
+from tfseg.predictor import as_predictor, read_image
+from tfseg.serving.card import model_card
+from tfseg.serving.check import drawn_image
+from tfseg.serving.export import check_image_size
+from tfseg.serving.signatures import Answers
+
+QUANTIZATIONS = ("float16", "int8")
+# More images hardly move the ranges that calibration measures.
+CALIBRATION_IMAGES = 100
+# What quantisation may cost, in mean IoU.
+LARGEST_LOSS = 0.02
+# Half-precision weights move a probability by less.
+FLOAT16_TOLERANCE = 0.02
+
+
+def export_tflite(source, path, *, image_size, quantization="float16", calibration=None, data=None):
+    """Writes a TensorFlow Lite file, checks it, and says beside it (PATH.json) what it is.
+
+    Its input, uint8 RGB [1, H, W, 3], becomes labels, uint8 [1, H, W]. float16 halves the file;
+    int8 quarters it and computes in integers, whose ranges it takes from `calibration`.
+
+    Args:
+        source: a `Predictor`, or what `tfseg.load` takes.
+        path: of the file. It appears when it is complete and checked.
+        image_size: the (height, width) of its images.
+        quantization: one of `QUANTIZATIONS`.
+        calibration: for int8, an `ImageList`: 100 of its images are resized to `image_size`.
+        data: (`ImageList` with labels, `DataInfo`) to compare mean IoU on, images and labels
+            resized to `image_size`; None checks a drawn image only, and int8 needs more.
+
+    Returns:
+        {"mean_iou": that of the model, "mean_iou_exported": that of the file} in 0..1; without
+        `data` an empty dict.
+
+    Raises:
+        TfsegError: the extra [tflite] is missing, the model can't be loaded, images can't be read,
+            the file can't be written, or it loses more than two points of mean IoU.
+    """
+    interpreter_class = _interpreter_class()
+    if quantization not in QUANTIZATIONS:
+        raise unknown("quantization", quantization, QUANTIZATIONS)
+    if quantization == "int8" and (calibration is None or data is None):
+        raise TfsegError("int8 needs images to calibrate on, and labelled ones to be checked on")
+    height, width = image_size = check_image_size(image_size)
+    predictor = as_predictor(source)
+    content = _convert(predictor, image_size, quantization, calibration)
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as file:
+            file.write(content)
+        labels_of = _runner(interpreter_class, temporary)
+        _check_drawn(predictor, labels_of, image_size, quantization)
+        found = _compare(predictor, labels_of, image_size, *data) if data else {}
+        loss = found["mean_iou"] - found["mean_iou_exported"] if found else 0.0
+        if loss > LARGEST_LOSS:
+            raise TfsegError(
+                f"{quantization} would lower the mean IoU from {found['mean_iou']:.4f} to "
+                f"{found['mean_iou_exported']:.4f}, by more than {LARGEST_LOSS:g}: {path} was not "
+                "written"
+            )
+        card = {**model_card(predictor), "image_size": [height, width]}
+        write_json(f"{os.fspath(path)}.json", {**card, "quantization": quantization, **found})
+    return found
+
+
+def _interpreter_class():
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise TfsegError(
+            f"TensorFlow Lite needs {error.name}: pip install 'tfseg[tflite]'"
+        ) from error
+    return Interpreter
+
+
+def _convert(predictor, image_size, quantization, calibration):
+    answers = Answers(predictor)
+    images = tf.TensorSpec([1, *image_size, 3], tf.uint8, "images")
+    owner = tf.Module()  # of the variables, which the converter makes constants
+    owner.variables_of_model = answers.variables
+    function = tf.function(answers.labels, input_signature=[images]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    else:
+        paths = calibration.images
+        chosen = np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_IMAGES))
+
+        def examples():
+            for index in chosen.astype(int):
+                yield [_resized(read_image(paths[index]), image_size)[None]]
+
+        converter.representative_dataset = examples
+    return converter.convert()
+
+
+def _runner(interpreter_class, path):
+    """Function from uint8 [H, W, 3] to uint8 [H, W]."""
+    interpreter = interpreter_class(model_path=path, num_threads=os.cpu_count())
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise TfsegError(f"TensorFlow Lite can't run this model: {reason}") from error
+    (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def run(image):
+        interpreter.set_tensor(inputs["index"], image[None])
+        interpreter.invoke()
+        return interpreter.get_tensor(outputs["index"])[0]
+
+    return run
+
+
+def _check_drawn(predictor, labels_of, image_size, quantization):
+    image = drawn_image(image_size, 0)
+    labels = labels_of(image)
+    if labels.shape != tuple(image_size) or labels.max() >= predictor.spec.num_classes:
+        raise TfsegError(f"the export's labels are wrong: {labels.shape}, up to {labels.max()}")
+    if quantization == "float16":
+        expected = predictor.probabilities(image)
+        chosen = np.take_along_axis(expected, labels[..., None].astype(np.int64), -1)[..., 0]
+        worst = float((expected.max(-1) - chosen).max())
+        if not worst <= FLOAT16_TOLERANCE:
+            raise TfsegError(
+                f"the export chooses classes that are {worst:.2g} less probable than the model's"
+            )
+
+
+def _compare(predictor, labels_of, image_size, image_list, info):
+    """Mean IoU of the model and of its export on the same resized images."""
+    num_classes = predictor.spec.num_classes
+    table = label_table(num_classes, info.label_map, info.ignore_label)
+    load = labelled_loader(image_list, table, info.ignore_label)
+    dataset = tf.data.Dataset.range(len(image_list)).map(load)
+    matrices = np.zeros((2, num_classes, num_classes), np.int64)
+    with pipeline_errors(image_list):
+        for image, truth in dataset:
+            image, truth = _resized(image, image_size), resize_labels(truth[None], image_size)[0]
+            for row, labels in enumerate((predictor.predict(image), labels_of(image))):
+                matrices[row] += confusion_matrix(
+                    truth, labels, num_classes, info.ignore_label
+                ).numpy()
+    before, after = (scores(matrix)["mean_iou"] for matrix in matrices)
+    if before is None:
+        raise TfsegError(f"{image_list.root} has no labelled pixel to check the export on")
+    return {"mean_iou": before, "mean_iou_exported": after}
+
+
+def _resized(image, size):
+    """uint8 [H, W, 3] at `size`, smoothed for reduction."""
+    if tuple(image.shape[:2]) == tuple(size):
+        return np.asarray(image)
+    resized = tf.image.resize(image, size, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8).numpy()
