@@ -18,7 +18,7 @@ from tfseg.data.classification import (
 from tfseg.data.info import FILE_NAME
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec, Preprocessing
-from tfseg.training.config import TrainConfig, _option
+from tfseg.training.config import TrainConfig, option
 from tfseg.training.setup import Plan
 from tfseg.training.task import number
 
@@ -39,21 +39,21 @@ class ClassifyConfig(TrainConfig):
         TfsegError: a value that is out of range; the message names the flag.
     """
 
-    crop_size: tuple = _option((224,), "Height,width of the network's input, or one number.")
-    resize: int = _option(256, "In tests: length that the short side has before the crop.")
-    color_jitter: float = _option(
+    crop_size: tuple = option((224,), "Height,width of the network's input, or one number.")
+    resize: int = option(256, "In tests: length that the short side has before the crop.")
+    color_jitter: float = option(
         0.4, "Range of the factors of brightness, contrast and saturation: 1 -/+ this; 0..1."
     )
-    batch_size: int = _option(256, "Samples in a (micro-)batch, over all replicas and workers.")
-    epochs: float = _option(0.0, "Passes over the training images; 120 without --steps.")
-    learning_rate: float = _option(0.1, "Initial learning rate.")
-    lr_schedule: str = _option("step", "How the learning rate falls.", ("poly", "step", "constant"))
-    lr_step_size: float = _option(
+    batch_size: int = option(256, "Samples in a (micro-)batch, over all replicas and workers.")
+    epochs: float = option(0.0, "Passes over the training images; 120 without --steps.")
+    learning_rate: float = option(0.1, "Initial learning rate.")
+    lr_schedule: str = option("step", "How the learning rate falls.", ("poly", "step", "constant"))
+    lr_step_size: float = option(
         30.0,
         "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
         "otherwise in updates.",
     )
-    lr_update_every: str = _option(
+    lr_update_every: str = option(
         "epoch", "When the learning rate changes: step, epoch, or a number of updates."
     )
 
