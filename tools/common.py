@@ -114,6 +114,34 @@ def define_model_option():
     )
 
 
+def define_config(config):
+    """Defines a flag for each setting of `TrainConfig`, or of a class like it."""
+    for field in config.flag_fields():
+        name, default = field.name, field.default
+        help, choices = field.metadata["help"], field.metadata["choices"]
+        if name == "model_options":
+            define_model_option()
+        elif choices:
+            flags.DEFINE_enum(name, default, choices, help)
+        elif field.type is tuple:
+            flags.DEFINE_string(name, ",".join(map(str, default)), help)
+        else:
+            kinds = {
+                bool: flags.DEFINE_bool,
+                int: flags.DEFINE_integer,
+                float: flags.DEFINE_float,
+                str: flags.DEFINE_string,
+            }
+            kinds[field.type](name, default, help)
+
+
+def read_config(config):
+    """The `TrainConfig`, or what is like it, that the flags of `define_config` describe."""
+    names = [field.name for field in config.flag_fields() if field.name != "model_options"]
+    values = {name: FLAGS[name].value for name in names}
+    return config(**values, model_options=parse_options(FLAGS.model_option))
+
+
 def parse_options(pairs):
     """["key=value", ...] as a dict; values become bools, ints, floats, None, lists or strings.
 

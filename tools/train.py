@@ -6,43 +6,16 @@ The same command continues a run that has a checkpoint; --flagfile=<run_dir>/con
 it. SIGTERM and Ctrl-C save a checkpoint and end with exit code 143 or 130.
 """
 
-import dataclasses
 import sys
 
-from absl import flags, logging
-from common import FLAGS, define_model_option, fetch, parse_options, run
+from absl import logging
+from common import define_config, fetch, read_config, run
 
 from tfseg.training import TrainConfig, train
 
 
-def define_flags():
-    """One flag for each field of `TrainConfig`."""
-    for field in dataclasses.fields(TrainConfig):
-        name, default = field.name, field.default
-        help, choices = field.metadata["help"], field.metadata["choices"]
-        if name == "model_options":
-            define_model_option()
-        elif choices:
-            flags.DEFINE_enum(name, default, choices, help)
-        elif field.type is tuple:
-            flags.DEFINE_string(name, ",".join(map(str, default)), help)
-        else:
-            kinds = {
-                bool: flags.DEFINE_bool,
-                int: flags.DEFINE_integer,
-                float: flags.DEFINE_float,
-                str: flags.DEFINE_string,
-            }
-            kinds[field.type](name, default, help)
-
-
 def main():
-    values = {
-        field.name: FLAGS[field.name].value
-        for field in dataclasses.fields(TrainConfig)
-        if field.name != "model_options"
-    }
-    config = TrainConfig(**values, model_options=parse_options(FLAGS.model_option))
+    config = read_config(TrainConfig)
     fetch(config.init_weights)
     result = train(config, progress_bar=sys.stderr.isatty())
     if result.stopped_by:
@@ -54,5 +27,5 @@ def main():
 
 
 if __name__ == "__main__":
-    define_flags()
+    define_config(TrainConfig)
     run(main)

@@ -14,6 +14,7 @@ from tfseg.data import read_split, write_sample_dataset
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
+from tfseg.training.validation import Validator
 
 
 def test_a_run_leaves_what_the_other_tools_need(make_config, run_of):
@@ -41,8 +42,8 @@ def test_best_weights_are_those_of_the_best_validation(make_config, monkeypatch)
     def scores(self, progress):
         return {"val_mean_iou": next(script), "val_pixel_accuracy": 0.5}
 
-    monkeypatch.setattr(trainer.Validator, "scores", scores)
-    monkeypatch.setattr(trainer.Validator, "panels", lambda self: [])
+    monkeypatch.setattr(Validator, "scores", scores)
+    monkeypatch.setattr(Validator, "panels", lambda self: [])
     original = trainer.Session.save_best
 
     def save_best(self):
@@ -82,14 +83,14 @@ def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of,
     whole = make_config("whole", steps=3, validate_every="2")
     train(whole)
     parts = make_config("parts", steps=3, validate_every="2")
-    original = trainer.Validator.scores
+    original = Validator.scores
 
     def kill(self, progress):
         os.kill(os.getpid(), signal.SIGTERM)
         return original(self, progress)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer.Validator, "scores", kill)
+        patch.setattr(Validator, "scores", kill)
         result = train(parts)
     assert result.step == 2 and result.stopped_by == signal.SIGTERM
     assert run_of(parts)[0][-1]["step"] == 1

@@ -19,7 +19,7 @@ _WIDTH = 360
 _STYLE = """
 body { font: 14px sans-serif; margin: 2em; color: #222; background: #fff }
 .pairs { display: flex; flex-wrap: wrap; gap: 1em }
-figure { margin: 0; width: 724px } figure img { width: 360px; vertical-align: top }
+figure { margin: 0; width: 740px } figure img { width: 360px; vertical-align: top }
 figcaption { margin: .3em 0 1em; overflow-wrap: anywhere }
 .swatch { display: inline-block; width: .9em; height: .9em; border: 1px solid #888;
           margin: 0 .3em 0 .9em; vertical-align: -.1em }

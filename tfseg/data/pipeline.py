@@ -60,13 +60,6 @@ def train_dataset(
             come while iterating; see `pipeline_errors`.
     """
     _require_labels(image_list)
-    worker, workers, global_batch = block or (0, 1, batch_size)
-    share, odd = divmod(global_batch, workers)
-    if odd or share % batch_size or not share:
-        raise TfsegError(
-            f"a global batch of {global_batch} can't be dealt to {workers} workers in parts of "
-            f"{batch_size}"
-        )
     load = labelled_loader(
         image_list, label_table(num_classes, label_map, ignore_label), ignore_label
     )
@@ -76,21 +69,40 @@ def train_dataset(
     if first_sample % sampler.order.group_size:
         raise TfsegError(f"sample {first_sample} isn't the first of a batch of {batch_size}")
 
-    def number(position):
-        return first_sample + position // share * global_batch + worker * share + position % share
-
-    def sample(position):
-        epoch, index = sampler.order(number(position))
+    def sample(number):
+        epoch, index = sampler.order(number)
         image, label = load(index)
         key = fold(epoch_key(seed, epoch), index)
-        return sampler.show(
-            number(position), image, label, key, preprocessing.normalize, ignore_label
+        return sampler.show(number, image, label, key, preprocessing.normalize, ignore_label)
+
+    return numbered_dataset(sample, batch_size, first_sample, block)
+
+
+def numbered_dataset(sample, batch_size, first_sample=0, block=None):
+    """Batches of sample(first_sample), sample(first_sample + 1), … without end.
+
+    Args:
+        sample: graph function of a sample's number, int64.
+        batch_size, first_sample, block: as for `train_dataset`.
+
+    Raises:
+        TfsegError: the blocks don't come out even.
+    """
+    worker, workers, global_batch = block or (0, 1, batch_size)
+    share, odd = divmod(global_batch, workers)
+    if odd or share % batch_size or not share:
+        raise TfsegError(
+            f"a global batch of {global_batch} can't be dealt to {workers} workers in parts of "
+            f"{batch_size}"
         )
 
+    def place(position):
+        number = position // share * global_batch + worker * share + position % share
+        return sample(first_sample + number)
+
     dataset = tf.data.Dataset.counter(dtype=tf.int64)
-    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    return _finish(dataset)
+    dataset = dataset.map(place, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return finish(dataset.batch(batch_size, drop_remainder=True))
 
 
 def eval_dataset(
@@ -146,7 +158,7 @@ def eval_dataset(
         return images, labels, indices
 
     dataset = tf.data.Dataset.from_tensor_slices(batches)
-    return _finish(dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
+    return finish(dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
 
 
 def _equal_sized(image_list, batch_size):
@@ -182,7 +194,7 @@ def predict_dataset(image_list, preprocessing):
 
     dataset = tf.data.Dataset.range(len(image_list))
     dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _finish(dataset.batch(1))
+    return finish(dataset.batch(1))
 
 
 def sample_files(image_list, augmentation, seed, first_sample, count, batch_size=1):
@@ -207,7 +219,8 @@ def _require_labels(image_list):
         raise TfsegError(f"the list of images in {image_list.root} was read without label maps")
 
 
-def _finish(dataset):
+def finish(dataset):
+    """The end of every pipeline: deterministic, dealt by number, a batch ahead."""
     options = tf.data.Options()
     options.deterministic = True
     # Workers and replicas are dealt their samples here, by number; tf.data must not deal again.

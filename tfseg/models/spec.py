@@ -14,7 +14,7 @@ class ModelSpec:
     """A model's recipe: name, options, preprocessing, and the meaning of its classes.
 
     Attributes:
-        name: a name that `create_model` knows.
+        name: a name that `create_model` knows, or `create_classifier` for a classifier.
         num_classes: how many classes the head tells apart.
         options: keyword options of `create_model`.
         preprocessing: `Preprocessing` of its input images.
@@ -22,6 +22,7 @@ class ModelSpec:
         palette: one [r, g, b] (0..255) per class, or None.
         ignore_label: the label value that neither loss nor metric counts.
         label_map: {value in the label files: class index}, or None.
+        kind: "segmenter" or "classifier".
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelSpec:
     palette: list | None = None
     ignore_label: int = 255
     label_map: dict | None = None
+    kind: str = "segmenter"
 
     def __post_init__(self):
         if not isinstance(self.num_classes, int) or not isinstance(self.options, dict):
@@ -48,9 +50,10 @@ class ModelSpec:
 
     def build(self, **options):
         """A fresh model of this recipe; `options` override the stored ones."""
-        from tfseg.models.factory import create_model
+        from tfseg.models.factory import create_classifier, create_model
 
-        return create_model(self.name, self.num_classes, **{**self.options, **options})
+        create = create_classifier if self.kind == "classifier" else create_model
+        return create(self.name, self.num_classes, **{**self.options, **options})
 
     def save(self, path):
         """Writes the recipe as JSON, atomically."""
@@ -59,12 +62,15 @@ class ModelSpec:
         write_json(path, {"format": FORMAT, **values})
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path, kind="segmenter"):
         """Reads what `save` wrote.
 
+        Args:
+            kind: what the model has to be.
+
         Raises:
-            TfsegError: the file is missing, isn't JSON, does not describe a model, or was written
-                by a newer tfseg; the message names it.
+            TfsegError: the file is missing, isn't JSON, does not describe a model or one of another
+                kind, or was written by a newer tfseg; the message names it.
         """
         values = read_json(path)
         if not isinstance(values, dict) or "name" not in values or "num_classes" not in values:
@@ -74,10 +80,13 @@ class ModelSpec:
         surplus = set(values) - {field.name for field in dataclasses.fields(cls)}
         if surplus:
             raise TfsegError(f"{path} has unknown entries: {', '.join(sorted(surplus))}")
+        if values.setdefault("kind", "segmenter") != kind:
+            raise TfsegError(f"{path} describes a {values['kind']}, not a {kind}")
         from tfseg.models.factory import resolve
 
         try:
-            resolve(values["name"])
+            if kind == "segmenter":
+                resolve(values["name"])
             values["preprocessing"] = Preprocessing.from_dict(values.get("preprocessing", {}))
             if values.get("label_map") is not None:
                 values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}

@@ -1,5 +1,6 @@
 """Training: losses, schedules, optimizer, distribution, checkpoints and the loop over them."""
 
+from tfseg.training.classify import Classification, ClassifyConfig
 from tfseg.training.config import TrainConfig
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, WeightAverage
@@ -9,6 +10,8 @@ from tfseg.training.trainer import TrainResult, train
 
 __all__ = [
     "SGD",
+    "Classification",
+    "ClassifyConfig",
     "Schedule",
     "SegmentationLoss",
     "TrainConfig",

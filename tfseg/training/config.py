@@ -16,7 +16,7 @@ FIXED_ON_RESUME = (
 )
 
 
-def _option(default, help, choices=None):
+def option(default, help, choices=None):
     """A field whose `help` and `choices` also make its command-line flag."""
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
 
@@ -29,109 +29,109 @@ class TrainConfig:
         TfsegError: a value that is out of range; the message names the flag.
     """
 
-    data_dir: str = _option("", "Folder with the image lists and info.json.")
-    run_dir: str = _option("", "Folder of the run; training continues if it has a checkpoint.")
-    model: str = _option("", "Name of the model, such as drn_d_22.")
-    num_classes: int = _option(0, "Number of classes; 0 takes them from info.json.")
+    data_dir: str = option("", "Folder with the image lists and info.json.")
+    run_dir: str = option("", "Folder of the run; training continues if it has a checkpoint.")
+    model: str = option("", "Name of the model, such as drn_d_22.")
+    num_classes: int = option(0, "Number of classes; 0 takes them from info.json.")
     model_options: dict = dataclasses.field(
         default_factory=dict, metadata={"help": "Options of the model.", "choices": None}
     )
-    train_split: str = _option("train", "Split to train on.")
-    val_split: str = _option("val", "Split to validate on; empty for no validation.")
-    crop_size: tuple = _option(
+    train_split: str = option("train", "Split to train on.")
+    val_split: str = option("val", "Split to validate on; empty for no validation.")
+    crop_size: tuple = option(
         (), "Training crop: height,width or one number; 321 where --short_sides isn't given."
     )
-    short_sides: tuple = _option(
+    short_sides: tuple = option(
         (),
         "Instead of crops, batches of natural shape: whole images, landscape and portrait ones "
         "apart, with a short side drawn from these lengths for each batch on each device.",
     )
-    max_long_side: int = _option(1000, "With --short_sides: longest side of an image.")
-    padding_constant: int = _option(
+    max_long_side: int = option(1000, "With --short_sides: longest side of an image.")
+    padding_constant: int = option(
         8, "With --short_sides: what the batches' height and width are multiples of."
     )
-    batch_size: int = _option(8, "Samples in a (micro-)batch, over all replicas and workers.")
-    accumulation_steps: int = _option(1, "Micro-batches per update.")
-    steps: int = _option(0, "Updates in the whole run; give this or --epochs.")
-    epochs: float = _option(0.0, "Passes over the training images; give this or --steps.")
-    steps_per_epoch: int = _option(
+    batch_size: int = option(8, "Samples in a (micro-)batch, over all replicas and workers.")
+    accumulation_steps: int = option(1, "Micro-batches per update.")
+    steps: int = option(0, "Updates in the whole run; give this or --epochs.")
+    epochs: float = option(0.0, "Passes over the training images; give this or --steps.")
+    steps_per_epoch: int = option(
         0, "Updates that count as an epoch; 0 for as many as the training list has batches."
     )
-    learning_rate: float = _option(0.01, "Initial learning rate.")
-    encoder_learning_rate: float = _option(
+    learning_rate: float = option(0.01, "Initial learning rate.")
+    encoder_learning_rate: float = option(
         0.0, "Initial learning rate of the encoder; 0 for --learning_rate."
     )
-    lr_schedule: str = _option("poly", "How the learning rate falls.", ("poly", "step", "constant"))
-    lr_power: float = _option(0.9, "Exponent of the poly schedule.")
-    lr_step_size: float = _option(
+    lr_schedule: str = option("poly", "How the learning rate falls.", ("poly", "step", "constant"))
+    lr_power: float = option(0.9, "Exponent of the poly schedule.")
+    lr_step_size: float = option(
         100.0,
         "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
         "otherwise in updates.",
     )
-    lr_decay_rate: float = _option(0.1, "Factor at each step of the step schedule.")
-    lr_update_every: str = _option(
+    lr_decay_rate: float = option(0.1, "Factor at each step of the step schedule.")
+    lr_update_every: str = option(
         "step", "When the learning rate changes: step, epoch, or a number of updates."
     )
-    momentum: float = _option(0.9, "Momentum of stochastic gradient descent.")
-    weight_decay: float = _option(1e-4, "L2 weight decay, added to the gradient.")
-    param_groups: str = _option(
+    momentum: float = option(0.9, "Momentum of stochastic gradient descent.")
+    weight_decay: float = option(1e-4, "L2 weight decay, added to the gradient.")
+    param_groups: str = option(
         "all", "Table of learning-rate and decay groups: all, conv_kernels, deeplab."
     )
-    clip_norm: float = _option(0.0, "Largest global norm of the gradient; 0 for no limit.")
-    precision: str = _option(
+    clip_norm: float = option(0.0, "Largest global norm of the gradient; 0 for no limit.")
+    precision: str = option(
         "float32", "Arithmetic of the network.", ("float32", "bfloat16", "float16")
     )
-    xla: bool = _option(False, "Compile the step with XLA (one replica only).")
-    ema_decay: float = _option(
+    xla: bool = option(False, "Compile the step with XLA (one replica only).")
+    ema_decay: float = option(
         0.0, "Decay of the weights' moving average, which is then validated; 0 for none."
     )
-    freeze_batch_norm: str = _option(
+    freeze_batch_norm: str = option(
         "none", "What of batch norm stays fixed.", ("none", "statistics", "all")
     )
-    mirror: bool = _option(True, "Mirror half of the training images.")
-    random_scale: tuple = _option((1.0, 1.0), "Range of the random scale: smallest,largest.")
-    random_rotate: float = _option(0.0, "Largest random rotation in degrees.")
-    seed: int = _option(0, "Seed of weights, order and augmentation.")
-    strategy: str = _option(
+    mirror: bool = option(True, "Mirror half of the training images.")
+    random_scale: tuple = option((1.0, 1.0), "Range of the random scale: smallest,largest.")
+    random_rotate: float = option(0.0, "Largest random rotation in degrees.")
+    seed: int = option(0, "Seed of weights, order and augmentation.")
+    strategy: str = option(
         "auto", "Distribution.", ("auto", "one_device", "mirrored", "multi_worker")
     )
-    replicas: int = _option(
+    replicas: int = option(
         0, "Replicas of --strategy=mirrored: 0 for all GPUs; without GPUs, so many on the CPU."
     )
-    validate_every: str = _option(
+    validate_every: str = option(
         "epoch", "Validation: epoch, a number of updates, or 0 for the end only."
     )
-    checkpoint_every: str = _option(
+    checkpoint_every: str = option(
         "epoch", "Checkpoints: epoch, a number of updates, or 0 for the end only."
     )
-    keep_checkpoints: int = _option(2, "How many of the last checkpoints are kept.")
-    log_every: int = _option(20, "Updates between lines of the log.")
-    cache: bool = _option(False, "Keep the decoded training images in memory.")
-    init_weights: str = _option(
+    keep_checkpoints: int = option(2, "How many of the last checkpoints are kept.")
+    log_every: int = option(20, "Updates between lines of the log.")
+    cache: bool = option(False, "Keep the decoded training images in memory.")
+    init_weights: str = option(
         "",
         "Weights to start from: a file, files with commas between, a run folder, or a release of "
         "the zoo.",
     )
-    new_head: bool = _option(
+    new_head: bool = option(
         False,
         "Leave the head, and smoothing filters that it hasn't got, fresh where --init_weights "
         "doesn't fit.",
     )
-    preprocessing: str = _option(
+    preprocessing: str = option(
         "auto",
         "Normalisation of a new run's images: what --init_weights expects if it says so, else the "
         "data's mean and std (auto), the data's (data), or a published one.",
         ("auto", "data", *PREPROCESSINGS),
     )
-    class_weights: tuple = _option(
+    class_weights: tuple = option(
         (),
         "Weight of each class in the loss, comma-separated; or median_frequency or "
         "effective_number for those of info.json.",
     )
-    ohem_fraction: float = _option(
+    ohem_fraction: float = option(
         0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
     )
-    loss_average: str = _option(
+    loss_average: str = option(
         "batch",
         "Mean over the valid pixels of the whole update, or of each micro-batch and then over "
         "micro-batches.",
@@ -246,10 +246,15 @@ class TrainConfig:
         natural = self.batch_size // replicas if self.short_sides else None
         return {**values, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
+    @classmethod
+    def flag_fields(cls):
+        """The fields that are flags of the tool."""
+        return list(dataclasses.fields(cls))
+
     def to_flags(self):
         """The lines of a flag file that repeats the run."""
         lines = []
-        for field in dataclasses.fields(self):
+        for field in self.flag_fields():
             value = getattr(self, field.name)
             if isinstance(value, bool):
                 lines.append(f"--{'' if value else 'no'}{field.name}")

@@ -23,7 +23,7 @@ class RunLog:
     Args:
         run_dir: the run's folder.
         groups: the `Group`s.
-        classes: class names.
+        scores: the columns of a validation.
         step: updates that the restored checkpoint has seen; later rows are removed, so that the
             log of a killed and resumed run reads like an undisturbed one's.
 
@@ -31,13 +31,12 @@ class RunLog:
         TfsegError: the files can't be written.
     """
 
-    def __init__(self, run_dir, groups, classes, step=0):
+    def __init__(self, run_dir, groups, scores, step=0):
         self.path = os.path.join(run_dir, "log.csv")
         self.columns = [
             *("step", "epoch", "loss", "loss_average"),
             *(f"learning_rate/{group.name}" for group in groups),
-            *("gradient_norm", "val_mean_iou", "val_pixel_accuracy"),
-            *(f"val_iou/{name}" for name in classes),
+            *("gradient_norm", *scores),
             *TIMING,
         ]
         rows = [row for row in read_log(self.path) if row["step"] <= step]

@@ -8,7 +8,6 @@ from absl import logging
 from tfseg.models import PREPROCESSINGS
 from tfseg.training.checkpoints import Checkpoints, RunState, read_state
 from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
-from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale, WeightAverage
 from tfseg.training.setup import (
     build_model,
@@ -18,6 +17,7 @@ from tfseg.training.setup import (
 )
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
+from tfseg.training.task import Segmentation
 from tfseg.weights import BEST_WEIGHTS, load_weights, save_weights
 
 
@@ -28,10 +28,11 @@ class Session:
         config: `TrainConfig`.
         plan: `Plan`.
         strategy: a `tf.distribute.Strategy`.
+        task: what is trained; None for `Segmentation`.
 
     Attributes:
         model: the `Segmenter`.
-        loss: `SegmentationLoss`.
+        loss: the task's.
         groups: the rows of the table of parameter groups.
         average: `WeightAverage` or None.
         loss_scale: `LossScale` or None.
@@ -43,7 +44,8 @@ class Session:
             the run directory is as it was.
     """
 
-    def __init__(self, config, plan, strategy):
+    def __init__(self, config, plan, strategy, task=None):
+        self.task = task = task or Segmentation()
         self.config, self.plan, self.strategy = config, plan, strategy
         self.chief = is_chief(strategy)
         saved = read_state(config.run_dir)
@@ -52,9 +54,7 @@ class Session:
         with strategy.scope():
             self.model = build_model(config, plan)
             objects = self._create_variables()
-        self.loss = SegmentationLoss(
-            self.model, plan.spec.ignore_label, plan.class_weights, config.ohem_fraction
-        )
+        self.loss = task.loss(self.model, config, plan)
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)
         state = RunState(step=0, best=None, losses=[], row=None)

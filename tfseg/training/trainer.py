@@ -16,16 +16,10 @@ from tfseg.training.logs import RunLog
 from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
 from tfseg.training.session import Session
-from tfseg.training.setup import (
-    check_data,
-    check_replicas,
-    distributed_dataset,
-    files_of_step,
-    plan_run,
-)
+from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
 from tfseg.training.strategy import create_strategy
-from tfseg.training.validation import Validator
+from tfseg.training.task import Segmentation
 
 LOSS_WINDOW = 20
 
@@ -45,7 +39,7 @@ class TrainResult:
     stopped_by: int = 0
 
 
-def train(config, progress_bar=False):
+def train(config, progress_bar=False, task=None):
     """Trains a model, or continues where the run directory's last checkpoint stands.
 
     The result depends on the settings alone: not on the number of replicas or workers, nor on
@@ -54,6 +48,7 @@ def train(config, progress_bar=False):
     Args:
         config: `TrainConfig`.
         progress_bar: show a bar on stderr instead of logging lines.
+        task: what is trained; None for `Segmentation`.
 
     Returns:
         `TrainResult`.
@@ -65,9 +60,8 @@ def train(config, progress_bar=False):
     several = strategy.extended._in_multi_worker_mode()
     try:
         check_replicas(config, strategy)
-        plan = plan_run(config)
-        check_data(config, plan)
-        session = Session(config, plan, strategy)
+        task = task or Segmentation()
+        session = Session(config, task.plan(config), strategy, task)
         return Trainer(session, several).run(progress_bar)
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not several:
@@ -88,7 +82,7 @@ class Trainer:
 
     def __init__(self, session, several_workers=False):
         self.session = session
-        self.config, self.plan = session.config, session.plan
+        self.config, self.plan, self.task = session.config, session.plan, session.task
         self.several_workers = several_workers
         per_epoch = self.plan.steps_per_epoch
         self.schedule = Schedule(self.config, self.plan.total_steps, per_epoch)
@@ -98,7 +92,9 @@ class Trainer:
         )
         self.validator = None
         if self.plan.val:
-            self.validator = Validator(session.model, self.plan, session.strategy)
+            self.validator = self.task.validator(
+                session.model, self.config, self.plan, session.strategy
+            )
         self.losses = collections.deque(session.values["losses"], LOSS_WINDOW)
         self.pending = collections.deque()
         self.stop = False
@@ -110,7 +106,9 @@ class Trainer:
         self.log = None
         if chief:
             # A row that waits for its validation isn't in the log yet.
-            self.log = RunLog(self.config.run_dir, self.session.groups, self.plan.classes, first)
+            self.log = RunLog(
+                self.config.run_dir, self.session.groups, self.task.columns(self.plan), first
+            )
             self.log.text("flags", self.config.to_flags())
         try:
             with StopSignals() as self.signals:
@@ -143,7 +141,7 @@ class Trainer:
     def _loop(self, first):
         config, average = self.config, self.session.average
         with pipeline_errors(self.plan.train):
-            dataset = distributed_dataset(config, self.plan, self.session.strategy, first)
+            dataset = self.task.dataset(config, self.plan, self.session.strategy, first)
         update = self.session.train_step(dataset.element_spec)
         batches = iter(dataset)
         self._start_timing(first)
@@ -205,7 +203,7 @@ class Trainer:
             values["loss"],
             values["gradient_norm"],
             self.schedule(step - 1),
-            files_of_step(self.config, self.plan, self.session.strategy, step - 1),
+            self.task.files_of_step(self.config, self.plan, self.session.strategy, step - 1),
             self.session.checkpoints.latest_step,
         )
 
@@ -257,18 +255,14 @@ class Trainer:
                 return {}
             scores = self.validator.scores(self._progress)
             best = self.session.values["best"]
-            score = scores["val_mean_iou"]
-            if best is None or (score or 0.0) > (best["val_mean_iou"] or 0.0):
+            name = self.task.score
+            if best is None or (scores[name] or 0.0) > (best[name] or 0.0):
                 self.session.save_best()
                 self.session.values["best"] = best = {"step": step, **scores}
             if self.log:
                 for index, picture in enumerate(self.validator.panels()):
                     self.log.image(f"validation/{index}", picture, step)
-        self.console.line(
-            f"step {step}: val mIoU {_number(score)}, pixel accuracy "
-            f"{_number(scores['val_pixel_accuracy'])}; best mIoU {_number(best['val_mean_iou'])} "
-            f"at step {best['step']}"
-        )
+        self.console.line(f"step {step}: {self.task.describe(scores, best)} at step {best['step']}")
         return scores
 
     def _progress(self, *_):
@@ -289,7 +283,3 @@ class Trainer:
 
 class _Interrupted(Exception):
     """A signal came during a validation."""
-
-
-def _number(value):
-    return "-" if value is None else f"{value:.4f}"

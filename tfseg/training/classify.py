@@ -1,0 +1,195 @@
+"""Image classification as a task of the trainer: settings, data, loss and scores."""
+
+import dataclasses
+import math
+import os
+
+import tensorflow as tf
+
+from tfseg.data import DataInfo, pipeline_errors
+from tfseg.data.classification import (
+    RandomResizedCrop,
+    class_eval_dataset,
+    class_sample_files,
+    class_train_dataset,
+    list_classes,
+    read_class_folders,
+)
+from tfseg.data.info import FILE_NAME
+from tfseg.errors import TfsegError
+from tfseg.models import ModelSpec, Preprocessing
+from tfseg.training.config import TrainConfig, option
+from tfseg.training.setup import Plan
+from tfseg.training.task import number
+
+# Settings of segmentation that have no meaning here.
+_UNUSED = (
+    *("num_classes", "short_sides", "max_long_side", "padding_constant", "random_scale"),
+    *("random_rotate", "class_weights", "ohem_fraction", "loss_average", "cache"),
+)
+# How many images are evaluated at once.
+_BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifyConfig(TrainConfig):
+    """The settings of a classifier's run: those of the DRN paper's training, unless told.
+
+    Raises:
+        TfsegError: a value that is out of range; the message names the flag.
+    """
+
+    crop_size: tuple = option((224,), "Height,width of the network's input, or one number.")
+    resize: int = option(256, "In tests: length that the short side has before the crop.")
+    color_jitter: float = option(
+        0.4, "Range of the factors of brightness, contrast and saturation: 1 -/+ this; 0..1."
+    )
+    batch_size: int = option(256, "Samples in a (micro-)batch, over all replicas and workers.")
+    epochs: float = option(0.0, "Passes over the training images; 120 without --steps.")
+    learning_rate: float = option(0.1, "Initial learning rate.")
+    lr_schedule: str = option("step", "How the learning rate falls.", ("poly", "step", "constant"))
+    lr_step_size: float = option(
+        30.0,
+        "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
+        "otherwise in updates.",
+    )
+    lr_update_every: str = option(
+        "epoch", "When the learning rate changes: step, epoch, or a number of updates."
+    )
+
+    def __post_init__(self):
+        if not self.steps and not self.epochs:
+            object.__setattr__(self, "epochs", 120.0)
+        super().__post_init__()
+        if not 0 <= self.color_jitter <= 1:
+            raise TfsegError(f"--color_jitter must be in 0..1, not {self.color_jitter}")
+        if self.resize < max(self.crop_size):
+            raise TfsegError(
+                f"--resize={self.resize} is smaller than --crop_size: nothing is left to crop"
+            )
+
+    @classmethod
+    def flag_fields(cls):
+        return [field for field in super().flag_fields() if field.name not in _UNUSED]
+
+
+class Classification:
+    """Classes of images in folders; see `tfseg.training.task.Segmentation` for the methods."""
+
+    score = "val_top1"
+
+    def plan(self, config):
+        classes = list_classes(config.data_dir, config.train_split)
+        preprocessing = Preprocessing()
+        if os.path.exists(os.path.join(config.data_dir, FILE_NAME)):
+            info = DataInfo.load(config.data_dir)
+            preprocessing = Preprocessing(info.mean, info.std)
+        train = read_class_folders(config.data_dir, config.train_split, classes)
+        val = None
+        if config.val_split:
+            val = read_class_folders(config.data_dir, config.val_split, classes)
+        per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
+        options = config.model_options.items()
+        spec = ModelSpec(
+            config.model,
+            len(classes),
+            {key: list(v) if isinstance(v, tuple) else v for key, v in options},
+            preprocessing,
+            classes=classes,
+            kind="classifier",
+        )
+        total = config.steps or math.ceil(config.epochs * per_epoch)
+        return Plan(spec, train, val, classes, per_epoch, total)
+
+    def columns(self, plan):
+        return ["val_top1", "val_top5"]
+
+    def loss(self, model, config, plan):
+        return ClassificationLoss()
+
+    def dataset(self, config, plan, strategy, step):
+        augmentation = RandomResizedCrop(config.crop_size, config.color_jitter, config.mirror)
+
+        def pipeline(context):
+            return class_train_dataset(
+                plan.train,
+                augmentation,
+                plan.spec.preprocessing,
+                batch_size=config.batch_size // context.num_replicas_in_sync,
+                seed=config.seed,
+                first_sample=step * config.effective_batch,
+                block=(context.input_pipeline_id, context.num_input_pipelines, config.batch_size),
+            )
+
+        return strategy.distribute_datasets_from_function(pipeline)
+
+    def files_of_step(self, config, plan, strategy, step):
+        count = config.effective_batch
+        return class_sample_files(plan.train, config.seed, step * count, count)
+
+    def validator(self, model, config, plan, strategy):
+        return ClassValidator(model, plan.val, plan.spec.preprocessing, config)
+
+    def describe(self, scores, best):
+        return (
+            f"val top-1 {number(scores['val_top1'])}, top-5 {number(scores['val_top5'])}; "
+            f"best top-1 {number(best['val_top1'])}"
+        )
+
+
+class ClassificationLoss:
+    """Mean cross-entropy over images, whatever way they fall on replicas; as `SegmentationLoss`."""
+
+    def counts(self, labels, image_size):
+        """float32 [1]: how many images there are."""
+        return tf.cast(tf.size(labels), tf.float32)[None]
+
+    def __call__(self, outputs, labels, normalisers):
+        """This batch's part of the loss."""
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs["logits"])
+        return tf.reduce_sum(losses) / tf.cast(normalisers[0], losses.dtype)
+
+
+class ClassValidator:
+    """Accuracies of central crops; every worker sees all images, on its first device.
+
+    Args:
+        model: a `Classifier`.
+        images: `ClassifiedImages`.
+        preprocessing: `Preprocessing`.
+        config: has `resize` and `crop_size`.
+    """
+
+    def __init__(self, model, images, preprocessing, config):
+        self.model, self.images = model, images
+        self._arguments = (config.resize, config.crop_size, preprocessing, _BATCH)
+        self._count = tf.function(self._hits, reduce_retracing=True)
+
+    def _hits(self, images, targets):
+        logits = self.model(images, training=False)["logits"]
+        # How many classes score higher; those that score the same come in index order.
+        own = tf.gather(logits, targets, batch_dims=1)[:, None]
+        before = tf.range(tf.shape(logits)[1])[None] < targets[:, None]
+        rank = tf.math.count_nonzero((logits > own) | ((logits == own) & before), 1)
+        return tf.math.count_nonzero(rank < 1), tf.math.count_nonzero(rank < 5)
+
+    def scores(self, progress=None):
+        """{"val_top1", "val_top5"}: the share of images whose class is the first, or among the
+        first five, of the network's.
+
+        Args:
+            progress: called as progress(done, total) with numbers of images.
+        """
+        first = five = done = 0
+        with pipeline_errors(self.images):
+            for images, targets in class_eval_dataset(self.images, *self._arguments):
+                hits = self._count(images, targets)
+                first, five = first + int(hits[0]), five + int(hits[1])
+                done += len(targets)
+                if progress:
+                    progress(done, len(self.images))
+        return {"val_top1": first / done, "val_top5": five / done}
+
+    def panels(self):
+        """No pictures."""
+        return ()

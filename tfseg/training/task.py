@@ -1,0 +1,59 @@
+"""What the trainer has to know of what is trained: segmentation, or in `classify` another task.
+
+A task is an object with these methods; the trainer, its strategies, checkpoints and logs are the
+same for all.
+"""
+
+from tfseg.training.losses import SegmentationLoss
+from tfseg.training.setup import check_data, distributed_dataset, files_of_step, plan_run
+from tfseg.training.validation import Validator
+
+
+class Segmentation:
+    """Label maps from images.
+
+    Attributes:
+        score: the column of the log that decides which weights are the best.
+    """
+
+    score = "val_mean_iou"
+
+    def plan(self, config):
+        """The `Plan` of a run, with its files checked."""
+        plan = plan_run(config)
+        check_data(config, plan)
+        return plan
+
+    def columns(self, plan):
+        """The columns of a validation in the log."""
+        return ["val_mean_iou", "val_pixel_accuracy", *(f"val_iou/{n}" for n in plan.classes)]
+
+    def loss(self, model, config, plan):
+        """An object with `counts` and `__call__` as `SegmentationLoss` has them."""
+        return SegmentationLoss(
+            model, plan.spec.ignore_label, plan.class_weights, config.ohem_fraction
+        )
+
+    def dataset(self, config, plan, strategy, step):
+        """The distributed training samples from update number `step`, counted from 0, on."""
+        return distributed_dataset(config, plan, strategy, step)
+
+    def files_of_step(self, config, plan, strategy, step):
+        """The names of the images of an update."""
+        return files_of_step(config, plan, strategy, step)
+
+    def validator(self, model, config, plan, strategy):
+        """An object with `scores` and `panels` as `Validator` has them."""
+        return Validator(model, plan, strategy)
+
+    def describe(self, scores, best):
+        """A validation in words."""
+        return (
+            f"val mIoU {number(scores['val_mean_iou'])}, pixel accuracy "
+            f"{number(scores['val_pixel_accuracy'])}; best mIoU {number(best['val_mean_iou'])}"
+        )
+
+
+def number(value):
+    """A score in print."""
+    return "-" if value is None else f"{value:.4f}"

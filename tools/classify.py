@@ -1,0 +1,144 @@
+"""Trains, tests and looks into image classifiers.
+
+    python tools/classify.py train --data_dir=imagenet --model=drn_d_22 --run_dir=runs/drn_d_22
+    python tools/classify.py test --data_dir=imagenet --run_dir=runs/drn_d_22
+    python tools/classify.py locate --run_dir=runs/drn_d_22 --output_dir=out photo.jpg folder/
+
+The data folder has train/CLASS/*.jpg and val/CLASS/*.jpg. Training takes over what train.py has:
+the same command continues a run, and devices and machines are used alike. "test" prints the shares
+of images whose class is the first, and among the first five. "locate" names what pictures show, and
+writes class activation maps with a box around the positions of the first class; with --boxes, a CSV
+file of image,class,left,top,right,bottom, also the localisation error (DRN paper, section 3).
+"""
+
+import os
+import sys
+
+import common
+from absl import flags, logging
+from PIL import Image
+
+from tfseg import localization, visualize
+from tfseg.data.classification import read_class_folders
+from tfseg.data.files import read_rgb
+from tfseg.data.imagenet import imagenet_classes
+from tfseg.data.lists import read_lines
+from tfseg.errors import TfsegError
+from tfseg.evaluation.files import find_images
+from tfseg.files import atomic_write
+from tfseg.models import PREPROCESSINGS, ModelSpec
+from tfseg.training import Classification, ClassifyConfig, train
+from tfseg.training.classify import ClassValidator
+from tfseg.weights import BEST_WEIGHTS, load_weights
+
+FLAGS = flags.FLAGS
+
+common.define_config(ClassifyConfig)
+flags.DEFINE_string("split", "val", "test: folder of the images.")
+flags.DEFINE_string("weights", None, "test, locate: a file of ImageNet weights, instead of a run.")
+flags.DEFINE_string(
+    "class_names",
+    None,
+    "With --weights: text file with a class (folder) a line; default ImageNet's.",
+)
+flags.DEFINE_string("output_dir", None, "locate: folder for the pictures.")
+flags.DEFINE_float("box_threshold", 0.5, "locate: share of the largest activation.", 0, 1)
+flags.DEFINE_string("boxes", None, "locate: CSV file with the objects' boxes.")
+
+
+def main(arguments):
+    verbs = {"train": start_training, "test": test, "locate": locate}
+    if not arguments or arguments[0] not in verbs:
+        raise TfsegError("say what to do first: classify.py train, test or locate")
+    verb, *paths = arguments
+    if paths and verb != "locate":
+        raise TfsegError(f"unexpected argument '{paths[0]}'; options start with --")
+    return verbs[verb](*([paths] if verb == "locate" else []))
+
+
+def start_training():
+    config = common.read_config(ClassifyConfig)
+    common.fetch(config.init_weights)
+    result = train(config, sys.stderr.isatty(), Classification())
+    if result.stopped_by:
+        return 128 + result.stopped_by
+    logging.info("next: python tools/classify.py test --run_dir=%s --data_dir=…", config.run_dir)
+    return 0
+
+
+def load():
+    """The trained model and its `ModelSpec`."""
+    if FLAGS.weights:
+        common.require("model")
+        names = list(imagenet_classes())
+        if FLAGS.class_names:
+            names = [name for _, name in read_lines(FLAGS.class_names)]
+        spec = ModelSpec(
+            FLAGS.model,
+            len(names),
+            common.parse_options(FLAGS.model_option),
+            PREPROCESSINGS["imagenet"],
+            classes=names,
+            kind="classifier",
+        )
+        source = FLAGS.weights
+    else:
+        common.require("run_dir")
+        spec = ModelSpec.load(os.path.join(FLAGS.run_dir, "model.json"), "classifier")
+        source = os.path.join(FLAGS.run_dir, BEST_WEIGHTS)
+    model = spec.build()
+    load_weights(model, source)
+    return model, spec
+
+
+def test():
+    common.require("data_dir")
+    model, spec = load()
+    config = ClassifyConfig(
+        data_dir=FLAGS.data_dir,
+        run_dir=".",
+        model=spec.name,
+        resize=FLAGS.resize,
+        crop_size=FLAGS.crop_size,
+    )
+    images = read_class_folders(FLAGS.data_dir, FLAGS.split, spec.classes)
+    scores = ClassValidator(model, images, spec.preprocessing, config).scores()
+    print(f"{len(images)} images, {len(spec.classes)} classes")
+    print(f"top-1 {scores['val_top1']:.4f}\ntop-5 {scores['val_top5']:.4f}")
+
+
+def locate(paths):
+    common.require("output_dir")
+    model, spec = load()
+    locator = localization.Localizer(model, spec.preprocessing, min(crop_of(FLAGS.crop_size)))
+    truth = localization.read_boxes(FLAGS.boxes) if FLAGS.boxes else {}
+    # ImageNet's folders have WordNet's numbers.
+    names = [imagenet_classes().get(name, name) for name in spec.classes]
+    found = []
+    for path, name in find_images(paths, FLAGS.output_dir).items():
+        image = read_rgb(path)
+        scores, maps = locator(image)
+        best = (-scores).argsort()[:5]
+        guesses = [
+            (names[k], localization.activation_box(maps, k, FLAGS.box_threshold, image.shape[:2]))
+            for k in best
+        ]
+        print(f"{path}: " + ", ".join(f"{names[k]} {scores[k]:.1%}" for k in best))
+        overlay = localization.heat_overlay(image, maps[..., best[0]], guesses[0][1])
+        titles = [os.path.basename(path), f"{names[best[0]]}, {scores[best[0]]:.0%}"]
+        target = os.path.join(FLAGS.output_dir, os.path.splitext(name)[0] + ".png")
+        with atomic_write(target) as file:
+            Image.fromarray(visualize.panel([image, overlay], titles)).save(file, "PNG")
+        objects = truth.get(os.path.basename(path))
+        if objects:
+            found.append([localization.localized(guesses, objects, top) for top in (1, 5)])
+    for top, hits in zip((1, 5), zip(*found, strict=True), strict=False):
+        print(f"top-{top} localisation error {1 - sum(hits) / len(hits):.4f} of {len(hits)} images")
+
+
+def crop_of(text):
+    return [int(part) for part in str(text).replace(",", " ").split()]
+
+
+if __name__ == "__main__":
+    common.run(main, paths=True)
