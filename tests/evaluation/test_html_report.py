@@ -78,7 +78,7 @@ def test_page_is_self_contained(truth, tmp_path):
     page = Page(text)
     assert "prefers-color-scheme:dark" in text and "http://www.w3.org/2000/svg" in text
     assert "drn<22> · val" in page.text and "sky & sea" in page.text
-    assert "iterations 10" in page.text
+    assert "iterations=10" in page.text
     assert f"{values['scores']['mean_iou']:.1%}" in page.text
     images = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     assert len(images) == 4 * 4 and not any(tag in ("link", "script") for tag, _ in page.tags)

@@ -29,18 +29,20 @@ class Inference:
         protocol: a `Protocol`; default the images as they are.
         preprocessing: the model's `Preprocessing`, for uint8 RGB images; None for images that are
             normalised already.
+        strips: False handles all rows at once, without a loop: for formats that have none.
 
     Attributes:
         model: the same.
         protocol: the choices that change a score, as plain values for metrics.json.
 
     Raises:
-        TfsegError: a maximum over scales for a model that takes one itself, or tiles too small
-            for the model.
+        TfsegError: a maximum over scales for a model that takes one itself, tiles too small for
+            the model, or tiles without strips.
     """
 
-    def __init__(self, model, protocol=None, preprocessing=None):
+    def __init__(self, model, protocol=None, preprocessing=None, strips=True):
         self.model = model
+        self._strips = strips
         self._protocol = protocol or Protocol()
         self._preprocessing = preprocessing
         self.protocol = self._protocol.to_dict()
@@ -51,6 +53,8 @@ class Inference:
                 "it at a single scale"
             )
         size = self._protocol.tile_size
+        if size and not strips:
+            raise TfsegError("tile_size needs a format that has loops, such as a SavedModel")
         self._tiling = Tiling(model, size) if size else None
         self._map_sizes = OutputSizes(model)
 
@@ -108,12 +112,9 @@ class Inference:
         shape = tf.shape(images)
         batch, height, width = shape[0], shape[1], shape[2]
         sources, states = self._views(images, activation)
-        step = strip_height(width, self.model.num_classes, batch)
         join = tf.maximum if self._protocol.average == "maximum" else tf.add
 
-        def strip(number, parts, states):
-            start = number * step
-            stop = tf.minimum(start + step, height)
+        def rows(start, stop, states):
             scores, following = None, []
             for (view, tiled), state in zip(sources, states, strict=True):
                 if tiled:
@@ -121,8 +122,17 @@ class Inference:
                 one = view.strip(state[0], state[1], start, stop)
                 scores = one if scores is None else join(scores, one)
                 following.append(state)
+            return finish(scores), following
+
+        if not self._strips:
+            return rows(tf.constant(0), height, states)[0]
+        step = strip_height(width, self.model.num_classes, batch)
+
+        def strip(number, parts, states):
+            start = number * step
+            values, following = rows(start, tf.minimum(start + step, height), states)
             # TensorArrays are joined along the first axis.
-            values = tf.experimental.numpy.moveaxis(finish(scores), 1, 0)
+            values = tf.experimental.numpy.moveaxis(values, 1, 0)
             return number + 1, parts.write(number, values), following
 
         count = (height + step - 1) // step

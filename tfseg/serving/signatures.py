@@ -12,26 +12,20 @@ CHANNELS = 3
 class Answers:
     """A predictor's answers as graph functions of uint8 images, batch norm folded.
 
+    `labels` gives uint8 [N, H, W] of uint8 RGB images [N, H, W, 3], `probabilities` float32
+    [N, H, W, C]; `variables` are those that they read.
+
     Args:
         predictor: a `Predictor`.
+        strips: see `Inference`.
     """
 
-    def __init__(self, predictor):
+    def __init__(self, predictor, strips=True):
         model = fold(predictor.model)
         self.variables = [variable.value for variable in model.variables]
-        self._preprocessing = predictor.spec.preprocessing
-        self._inference = Inference(model, predictor.protocol)
-
-    def labels(self, images):
-        """uint8 [N, H, W] of uint8 RGB images [N, H, W, 3]."""
-        return tf.cast(self._inference.labels(self._normalize(images)), tf.uint8)
-
-    def probabilities(self, images):
-        """float32 [N, H, W, C], likewise."""
-        return self._inference.probabilities(self._normalize(images))
-
-    def _normalize(self, images):
-        return self._preprocessing.normalize(tf.cast(images, tf.float32))
+        inference = Inference(model, predictor.protocol, predictor.spec.preprocessing, strips)
+        self.labels = inference.labels
+        self.probabilities = inference.probabilities
 
 
 class Signatures(tf.Module):

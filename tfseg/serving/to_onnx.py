@@ -45,7 +45,7 @@ def export_onnx(source, path, *, image_size=None):
     if image_size is not None:
         image_size = check_image_size(image_size)
     predictor = as_predictor(source)
-    answers = Answers(predictor)
+    answers = Answers(predictor, strips=False)
     images = tf.TensorSpec([None, *(image_size or (None, None)), 3], tf.uint8, "images")
 
     @tf.function(input_signature=[images])

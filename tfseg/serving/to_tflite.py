@@ -86,7 +86,7 @@ def _interpreter_class():
 
 
 def _convert(predictor, image_size, quantization, calibration):
-    answers = Answers(predictor)
+    answers = Answers(predictor, strips=False)
     images = tf.TensorSpec([1, *image_size, 3], tf.uint8, "images")
     owner = tf.Module()  # of the variables, which the converter makes constants
     owner.variables_of_model = answers.variables
