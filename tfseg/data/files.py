@@ -4,8 +4,11 @@ The pipelines decode inside of the graph (`tfseg.data.images`); both see the sam
 """
 
 import contextlib
+import io
+import os
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from tfseg.data import png
@@ -44,41 +47,71 @@ def rgb_array(image):
     return np.asarray(image.convert("RGB"))
 
 
-def read_rgb(path):
+def opened(source):
+    """A file object of a path or of a file's bytes; of local files Python's, which is faster."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    path = os.fspath(source)
+    if "://" not in path:
+        return open(path, "rb")
+    if not tf.io.gfile.exists(path):
+        raise FileNotFoundError(path)
+    return tf.io.gfile.GFile(path, "rb")
+
+
+def read_rgb(source, title=None):
     """An image file as `rgb_array` gives it.
+
+    Args:
+        source: its path, or its bytes.
+        title: what messages call it; default the path.
 
     Raises:
         TfsegError: it is missing, damaged, or no image.
     """
-    with reading(path), Image.open(path) as image:
+    with reading(title or source), opened(source) as file, Image.open(file) as image:
         return rgb_array(image)
 
 
-def check_label(path):
-    """The (width, height) of a label map, from its header.
+def read_label_header(file, title, hint=lambda colour_type: ""):
+    """(width, height, colour type) of a label map, from its header.
+
+    Args:
+        file: a file object at its start.
+        title: what messages call it.
+        hint: function of the PNG's colour type, or of None for what is no PNG, to the end of the
+            message about a wrong kind of file.
 
     Raises:
-        TfsegError: there is no such file, or it is not an 8-bit grey or palette PNG.
+        TfsegError: it is not an 8-bit grey or palette PNG.
     """
-    with reading(path, "label map"), open(path, "rb") as file:
-        header = file.read(png.HEADER_SIZE)
+    header = file.read(png.HEADER_SIZE)
     if len(header) < png.HEADER_SIZE or not header.startswith(png.SIGNATURE):
-        raise TfsegError(f"label map {path} is not a PNG file")
+        raise TfsegError(f"{title} is not a PNG file{hint(None)}")
     colour_type, depth = header[png.COLOUR_TYPE], header[png.BIT_DEPTH]
     if not png.holds_indices(colour_type, depth):
         found = png.NAMES[min(colour_type, len(png.NAMES) - 1)]
-        raise TfsegError(f"label map {path} has {depth}-bit {found} pixels; {png.LABEL_RULE}")
-    return tuple(
+        raise TfsegError(
+            f"{title} has {depth}-bit {found} pixels; {png.LABEL_RULE}{hint(colour_type)}"
+        )
+    width, height = (
         int.from_bytes(header[start : start + 4], "big") for start in (png.WIDTH, png.HEIGHT)
     )
+    return width, height, colour_type
 
 
-def read_label(path):
+def read_label(source, title=None):
     """The values of a label map, uint8 [H, W]: indices, never colours.
+
+    Args:
+        source, title: as for `read_rgb`.
 
     Raises:
         TfsegError: it is missing, damaged, or not an 8-bit grey or palette PNG.
     """
-    check_label(path)
-    with reading(path, "label map"), Image.open(path) as image:
-        return np.asarray(image)
+    title = title or source
+    with reading(title, "label map"), opened(source) as file:
+        read_label_header(file, f"label map {title}")
+        file.seek(0)
+        with Image.open(file) as image:
+            return np.asarray(image)

@@ -1,13 +1,10 @@
 """What is in the two files of a pair, without a verdict on its classes."""
 
-import io
-
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from tfseg.data import png
-from tfseg.data.files import reading
+from tfseg.data.files import opened, read_label_header, reading
 from tfseg.data.shards import read_pair
 from tfseg.errors import TfsegError
 
@@ -44,8 +41,8 @@ def inspect_pair(image_list, index, whole=True):
     for number, (name, look) in enumerate((("image", _image), ("label map", _label))):
         path = (image_list.images, image_list.labels)[number][index]
         try:
-            packed_file = packed and io.BytesIO(packed[number])
-            with reading(titles[number], name), packed_file or _open(path) as file:
+            source = packed[number] if packed else path
+            with reading(titles[number], name), opened(source) as file:
                 sizes.append(look(file, f"{name} {titles[number]}", whole, facts))
         except TfsegError as error:
             facts["errors"].append(str(error))
@@ -70,17 +67,8 @@ def image_size(path):
     Raises:
         TfsegError: there is no such file, or it is not a PNG or JPEG file.
     """
-    with reading(path), _open(path) as file:
+    with reading(path), opened(path) as file:
         return _image(file, f"image {path}", False, {"warnings": []})
-
-
-def _open(path):
-    """A file object; of local files Python's, which reads headers faster."""
-    if "://" not in path:
-        return open(path, "rb")
-    if not tf.io.gfile.exists(path):
-        raise FileNotFoundError(path)
-    return tf.io.gfile.GFile(path, "rb")
 
 
 def _require_content(file, title):
@@ -107,18 +95,15 @@ def _image(file, title, whole, facts):
 
 def _label(file, title, whole, facts):
     """The (width, height) of a label file: 8-bit grey or palette PNG."""
-    swapped = facts["kind"] in ("PNG P", "PNG L")
-    hint = "; its image is an index PNG: are the two lists swapped?" if swapped else ""
+
+    def hint(colour_type):
+        if facts["kind"] in ("PNG P", "PNG L"):
+            return "; its image is an index PNG: are the two lists swapped?"
+        coloured = colour_type in (png.RGB, png.RGBA)
+        return "; prepare_data.py --color_map turns colours into indices" if coloured else ""
+
     _require_content(file, title)
-    header = file.read(png.HEADER_SIZE)
-    if len(header) < png.HEADER_SIZE or not header.startswith(png.SIGNATURE):
-        raise TfsegError(f"{title} is not a PNG file{hint}")
-    colour_type, depth = header[png.COLOUR_TYPE], header[png.BIT_DEPTH]
-    if not png.holds_indices(colour_type, depth):
-        if not hint and colour_type in (png.RGB, png.RGBA):
-            hint = "; prepare_data.py --color_map turns colours into indices"
-        found = png.NAMES[min(colour_type, len(png.NAMES) - 1)]
-        raise TfsegError(f"{title} has {depth}-bit {found} pixels; {png.LABEL_RULE}{hint}")
+    width, height, colour_type = read_label_header(file, title, hint)
     if whole:
         file.seek(0)
         with Image.open(file) as image:
@@ -131,9 +116,7 @@ def _label(file, title, whole, facts):
                 value: palette[3 * int(value) : 3 * int(value) + 3] for value in facts["counts"]
             }
         facts["blended"] = blended_edges(values)
-    return tuple(
-        int.from_bytes(header[start : start + 4], "big") for start in (png.WIDTH, png.HEIGHT)
-    )
+    return width, height
 
 
 def blended_edges(labels):

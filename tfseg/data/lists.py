@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -40,12 +41,12 @@ class ImageList:
     def __len__(self):
         return len(self.images)
 
-    @property
+    @functools.cached_property
     def image_titles(self):
         """What messages call the images: their paths, or their names within a shard."""
         return self.images if self.offsets is None else self._titles("image")
 
-    @property
+    @functools.cached_property
     def label_titles(self):
         """What messages call the label maps."""
         return self.labels if self.offsets is None else self._titles("label map")

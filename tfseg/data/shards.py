@@ -5,13 +5,13 @@ A record is a `tf.train.Example` with the bytes of an image file ("image") and o
 take records in any order, as they take files, and a shard may lie wherever `tf.io.gfile` reads.
 """
 
-import io
 import os
 import struct
 
 import tensorflow as tf
 from PIL import Image
 
+from tfseg.data.files import opened, reading
 from tfseg.data.lists import is_labelled, read_file, read_split, remove, shard_index
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, replacing
@@ -71,11 +71,8 @@ def _record(image_list, index):
     """The record of a pair, and its image's (width, height)."""
     image = read_file(image_list.images[index])
     label = read_file(image_list.labels[index], "label map")
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            size = opened.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TfsegError(f"image {image_list.images[index]} can't be decoded: {error}") from error
+    with reading(image_list.images[index]), opened(image) as file, Image.open(file) as header:
+        size = header.size
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         for name, value in (("image", image), ("label", label))

@@ -6,7 +6,6 @@ NIPS 2011; as DeepLab applies it: Chen et al., TPAMI 2018, section 3.3.
 pydensecrf does the work. It is an extra, which is why it is imported where it is used.
 """
 
-import collections
 import dataclasses
 import itertools
 import math
@@ -18,9 +17,9 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from tfseg.data.files import read_rgb
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
+from tfseg.parallel import in_order
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,12 +189,12 @@ def logits_path(folder, name):
     return os.path.join(folder, os.path.splitext(name)[0] + ".npz")
 
 
-def refine_file(crf, image_path, path, output_path=None):
+def refine_file(crf, image, path, output_path=None):
     """Refines what a file of logits says of an image.
 
     Args:
         crf: a `CRF`.
-        image_path: the image file.
+        image: uint8 RGB [H, W, 3].
         path: the file of logits.
         output_path: PNG of class indices to write, or None.
 
@@ -206,11 +205,10 @@ def refine_file(crf, image_path, path, output_path=None):
         TfsegError: a file can't be used, or logits of an image of another size.
     """
     probabilities = load_probabilities(path)
-    image = read_rgb(image_path)
     if image.shape[:2] != probabilities.shape[:2]:
         raise TfsegError(
-            f"{image_path} is {image.shape[1]}x{image.shape[0]}, but {path} belongs to an image "
-            f"of {probabilities.shape[1]}x{probabilities.shape[0]}"
+            f"{path} belongs to an image of {probabilities.shape[1]}x{probabilities.shape[0]}, but "
+            f"the data set's is {image.shape[1]}x{image.shape[0]}"
         )
     labels = crf.labels(image, probabilities)
     if output_path:
@@ -219,34 +217,15 @@ def refine_file(crf, image_path, path, output_path=None):
     return labels
 
 
-def refine_array(crf, image_path, probabilities):
-    """`CRF.labels` of an image file, for a process that gets the path alone."""
-    return crf.labels(read_rgb(image_path), probabilities)
-
-
 def run_jobs(jobs, function, calls):
-    """Runs calls in processes, in order, a few ahead.
+    """Yields the results of function(*arguments), in order, from processes.
 
     Args:
         jobs: how many processes.
-        function: a function of this module.
-        calls: iterable of (key, arguments).
-
-    Yields:
-        (key, result).
+        function: of a module, or a method of an object that can be pickled.
+        calls: iterable of arguments, drawn a few ahead.
     """
-    pending = collections.deque()
     # Forked processes would share this one's TensorFlow, which doesn't bear that.
     context = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        try:
-            for key, arguments in calls:
-                pending.append((key, pool.submit(function, *arguments)))
-                if len(pending) > 2 * jobs:
-                    key, result = pending.popleft()
-                    yield key, result.result()
-            while pending:
-                key, result = pending.popleft()
-                yield key, result.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from in_order(pool, function, calls, 2 * jobs)

@@ -8,7 +8,6 @@ from tfseg.data.files import read_label
 from tfseg.evaluation.crf import (
     load_probabilities,
     logits_path,
-    refine_array,
     refine_file,
     run_jobs,
     save_logits,
@@ -41,25 +40,23 @@ def evaluate_refined(
     image_list = truth.image_list
     names = result_names(image_list.names)
 
-    def probabilities(index):
+    def seen(index):
+        """An image and its probabilities."""
         image = truth.image(index)
         if logits_dir is None:
-            return predictor.probabilities(image)
+            return image, predictor.probabilities(image)
         logits = predictor.logits(image)
         geometry = (image.shape[:2], predictor.model.upsampling, predictor.model.output_stride)
         save_logits(logits_path(logits_dir, names[index]), logits, *geometry)
-        return upsampled_probabilities(logits, *geometry)
+        return image, upsampled_probabilities(logits, *geometry)
 
     def predictions():
         if crf is None:
             for index in range(len(image_list)):
-                yield index, probabilities(index).argmax(-1).astype(np.uint8)
+                yield index, seen(index)[1].argmax(-1).astype(np.uint8)
             return
-        calls = (
-            (index, (crf, image_list.images[index], probabilities(index)))
-            for index in range(len(image_list))
-        )
-        yield from run_jobs(jobs, refine_array, calls)
+        calls = map(seen, range(len(image_list)))
+        yield from enumerate(run_jobs(jobs, crf.labels, calls))
 
     total = np.zeros((truth.num_classes, truth.num_classes), np.int64)
     for index, labels in predictions():
@@ -113,8 +110,10 @@ def refine_logits(crf, truth, logits_dir, labels_dir=None, jobs=1, progress=None
             done += 1
         else:
             path = outputs and os.path.join(labels_dir, name)
-            missing.append((index, (crf, image_list.images[index], source, path)))
-    for index, labels in run_jobs(jobs, refine_file, missing):
+            missing.append((index, source, path))
+    calls = ((crf, truth.image(index), source, path) for index, source, path in missing)
+    results = run_jobs(jobs, refine_file, calls)
+    for (index, *_), labels in zip(missing, results, strict=True):
         total += truth.matrix(index, labels)
         done += 1
         if progress:

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfseg.data import label_table
 from tfseg.data.files import read_label, read_rgb
+from tfseg.data.shards import read_pair
 
 
 class Truth:
@@ -24,11 +25,19 @@ class Truth:
 
     def image(self, index):
         """uint8 RGB [H, W, 3], as stored: label maps lie on these pixels."""
-        return read_rgb(self.image_list.images[index])
+        return read_rgb(*self._file(0, index))
 
     def labels(self, index):
         """uint8 [H, W]: classes, and 255 for whatever isn't one."""
-        return self._table[read_label(self.image_list.labels[index])]
+        return self._table[read_label(*self._file(1, index))]
+
+    def _file(self, part, index):
+        """An image (part 0) or label map (1), a path or bytes, and what messages call it."""
+        one = self.image_list
+        title = (one.image_titles, one.label_titles)[part][index]
+        if one.offsets is not None:
+            return read_pair(one, index)[part], title
+        return (one.images, one.labels)[part][index], title
 
     def matrix(self, index, labels):
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""

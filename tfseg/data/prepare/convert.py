@@ -1,8 +1,6 @@
 """One image and its label map, from a release's files to those of a data folder."""
 
-import collections
 import contextlib
-import io
 import os
 from concurrent import futures
 
@@ -14,6 +12,7 @@ from tfseg.data.files import read_rgb, reading, rgb_array
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
+from tfseg.parallel import in_order
 
 
 def convert_image(source, target, size):
@@ -160,11 +159,8 @@ def open_image(source):
     Raises:
         TfsegError: it can't be decoded.
     """
-    if isinstance(source, bytes):
-        name, file = "of the data set", io.BytesIO(source)
-    else:
-        name = file = source
-    with reading(name), Image.open(file) as image:
+    name = "of the data set" if isinstance(source, bytes) else source
+    with reading(name), files.opened(source) as file, Image.open(file) as image:
         image.load()
         yield image
 
@@ -181,23 +177,8 @@ def in_parallel(function, jobs, progress=None, total=None):
     """
     threads = min(32, 2 * (os.cpu_count() or 1))
     with futures.ThreadPoolExecutor(threads) as pool:
-        pending, done = collections.deque(), 0
-
-        def finish():
-            nonlocal done
-            result = pending.popleft().result()
-            done += 1
+        results = in_order(pool, function, ((job,) for job in jobs), 4 * threads)
+        for done, result in enumerate(results, 1):
             if progress:
                 progress(done, total)
-            return result
-
-        try:
-            for job in jobs:
-                pending.append(pool.submit(function, job))
-                if len(pending) > 4 * threads:
-                    yield finish()
-            while pending:
-                yield finish()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            yield result
