@@ -1,10 +1,19 @@
 """Pictures of label maps: palettes, overlays, panels."""
 
+import base64
+import io
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 # Pixels without a class: PASCAL VOC's cream, which no class of its colour map has.
 VOID = (224, 224, 192)
+
+
+def class_names(classes, num_classes):
+    """`num_classes` names: those of `classes` (or None), and "class 7" where they end."""
+    names = list(classes or ())[:num_classes]
+    return names + [f"class {index}" for index in range(len(names), num_classes)]
 
 
 def default_palette(num_classes):
@@ -103,6 +112,20 @@ def panel(images, titles, height=None):
         draw.text((left, band // 2), _fit(title, font, picture.width), "black", font, anchor="lm")
         left += picture.width + gap
     return np.asarray(canvas)
+
+
+def data_uri(image, kind="JPEG", **options):
+    """An image as the text that a page takes for its address.
+
+    Args:
+        image: a PIL image, or uint8 [H, W] or [H, W, 3].
+        kind: "JPEG" or "PNG".
+        options: of PIL's `Image.save`.
+    """
+    file = io.BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+    image.save(file, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _fit(text, font, width):

@@ -135,7 +135,7 @@ def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
     evaluator = Evaluator(
         predictor.model,
         predictor.spec.preprocessing,
-        protocol=protocol.read(),
+        protocol=predictor.protocol,
         ignore_label=info.ignore_label,
         label_map=info.label_map,
         batch_size=FLAGS.batch_size,

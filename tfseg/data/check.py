@@ -13,6 +13,7 @@ from tfseg.data.journal import Journal
 from tfseg.data.labels import describe_values, label_table
 from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
+from tfseg.visualize import class_names
 
 # How many pairs of a split the quick check decodes.
 _QUICK_SAMPLE = 8
@@ -118,8 +119,7 @@ def check_dataset(
             f'how many classes? {data_dir}/info.json has no class names: add them as "classes", '
             "or give --num_classes"
         )
-    names = (info.classes or [])[:num_classes]
-    names += [f"class {index}" for index in range(len(names), num_classes)]
+    names = class_names(info.classes, num_classes)
     table = label_table(num_classes, info.label_map, info.ignore_label)
     report = CheckReport(errors=[], warnings=[], splits={}, classes=names, quick=quick)
     lists = {}

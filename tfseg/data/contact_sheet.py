@@ -1,6 +1,5 @@
 """A page of sampled pairs, on which a person sees wrong labels at once."""
 
-import base64
 import html
 import io
 
@@ -80,9 +79,7 @@ def _figure(image_list, index, table, classes, palette, report):
         for k in np.argsort(-shares)[:8]
         if shares[k] > 0
     )
-    images = " ".join(
-        f'<img src="data:image/jpeg;base64,{picture}" alt="">' for picture in pictures
-    )
+    images = " ".join(f'<img src="{picture}" alt="">' for picture in pictures)
     return (
         f"<figure>{images}<figcaption><b>{html.escape(name)}</b><br>{legend}{''.join(notes)}"
         "</figcaption></figure>"
@@ -90,7 +87,7 @@ def _figure(image_list, index, table, classes, palette, report):
 
 
 def _pictures(contents, table, palette):
-    """The image and its overlay as base64 JPEG, and the share of each class."""
+    """The image and its overlay as data URIs, and the share of each class."""
     image, label = (Image.open(io.BytesIO(part)) for part in contents)
     values = np.asarray(label)
     if values.ndim != 2 or values.dtype != np.uint8:
@@ -102,13 +99,8 @@ def _pictures(contents, table, palette):
     image = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX))
     small = table[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
     small = np.where(small < 0, 255, small)
-    return [_jpeg(image), _jpeg(visualize.overlay(image, small, palette, 0.6))], shares
-
-
-def _jpeg(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()
+    laid_over = visualize.overlay(image, small, palette, 0.6)
+    return [visualize.data_uri(pixels, quality=80) for pixels in (image, laid_over)], shares
 
 
 def _swatch(colour, text):

@@ -1,8 +1,6 @@
 """report.html: an evaluation as one page that needs no other file."""
 
-import base64
 import html
-import io
 import os
 
 from PIL import Image
@@ -10,6 +8,7 @@ from PIL import Image
 from tfseg.evaluation.charts import SvgCanvas, draw, training_series
 from tfseg.evaluation.report import SUMMARY, plain
 from tfseg.files import atomic_write
+from tfseg.visualize import data_uri
 
 _STYLE = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1c2226;--soft:#5f6b73;--line:#dde3e7;
@@ -149,18 +148,12 @@ def _figures(entries):
 
 def _picture(item):
     title, pixels = item
-    buffer = io.BytesIO()
     if title == "image":
-        kind = "jpeg"
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
+        data = data_uri(pixels, quality=80)
     else:
         # Few colours: a palette PNG is smaller than a JPEG, and sharp.
-        kind = "png"
-        Image.fromarray(pixels).quantize(256).save(buffer, "PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<div><img alt="{title}" src="data:image/{kind};base64,{data}"><span>{title}</span></div>'
-    )
+        data = data_uri(Image.fromarray(pixels).quantize(256), "PNG", optimize=True)
+    return f'<div><img alt="{title}" src="{data}"><span>{title}</span></div>'
 
 
 def _facts(protocol):

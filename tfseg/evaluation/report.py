@@ -4,6 +4,7 @@ import numpy as np
 
 from tfseg.evaluation.confusion import COUNTED_CLASSES, scores
 from tfseg.files import write_json
+from tfseg.visualize import class_names
 
 SUMMARY = (
     ("pixel_accuracy", "pixel accuracy"),
@@ -29,7 +30,7 @@ def metrics(matrix, classes, protocol, absent_classes="skip"):
         "confusion_matrix": rows truth, columns prediction}.
     """
     values = scores(matrix, absent_classes=absent_classes)
-    names = classes or [f"class {index}" for index in range(len(matrix))]
+    names = class_names(classes, len(matrix))
     per_class = zip(names, values.pop("iou"), values.pop("accuracy"), matrix, strict=False)
     return {
         "protocol": {**protocol, "counted_classes": COUNTED_CLASSES[absent_classes]},
@@ -83,7 +84,7 @@ def class_shares(labels, classes=None):
     """
     counts = np.bincount(np.ravel(labels))
     order = sorted(np.flatnonzero(counts), key=lambda index: -counts[index])
-    names = {index: classes[index] if classes else f"class {index}" for index in order}
+    names = class_names(classes, len(counts))
     return [(names[index], float(counts[index] / counts.sum())) for index in order]
 
 

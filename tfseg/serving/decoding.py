@@ -5,10 +5,11 @@ A file of a kilobyte can declare an image of gigabytes. The header says so, and 
 
 import tensorflow as tf
 
+from tfseg.data import png
+
 _JPEG = b"\xff\xd8\xff"
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Signature, length and name of the first chunk, width, height.
-_PNG_HEADER = len(_PNG) + 16
+# As far as a PNG's width and height.
+_HEADER = png.HEIGHT + 4
 
 
 def check_size(size, image_size, max_side):
@@ -65,7 +66,7 @@ def decode(contents, image_size, max_side):
 
 def _starts_with(contents, start):
     # Past the end of the string, substr would fail: a string too short is cut to nothing.
-    length = tf.where(tf.strings.length(contents) >= _PNG_HEADER, len(start), 0)
+    length = tf.where(tf.strings.length(contents) >= _HEADER, len(start), 0)
     padded = tf.strings.join([contents, "-"])
     return tf.strings.substr(padded, 0, length) == start
 
@@ -75,7 +76,7 @@ def _is_jpeg(contents):
 
 
 def _is_png(contents):
-    return _starts_with(contents, _PNG)
+    return _starts_with(contents, png.SIGNATURE)
 
 
 def _jpeg_size(contents):
@@ -83,7 +84,7 @@ def _jpeg_size(contents):
 
 
 def _png_size(contents):
-    fields = tf.io.decode_raw(tf.strings.substr(contents, len(_PNG) + 8, 8), tf.uint8)
+    fields = tf.io.decode_raw(tf.strings.substr(contents, png.WIDTH, 8), tf.uint8)
     digits = tf.reshape(tf.cast(fields, tf.int64), [2, 4])
     width_height = tf.reduce_sum(digits * tf.constant([2**24, 2**16, 2**8, 1], tf.int64), 1)
     return width_height[::-1]

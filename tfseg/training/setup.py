@@ -20,6 +20,7 @@ from tfseg.data import (
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.models import ModelSpec, Preprocessing
+from tfseg.visualize import class_names
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -70,12 +71,11 @@ def plan_run(config):
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
     per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
-    names = info.classes or [f"class {index}" for index in range(num_classes)]
     return Plan(
         spec=spec,
         train=train,
         val=val,
-        classes=names[:num_classes],
+        classes=class_names(info.classes, num_classes),
         steps_per_epoch=per_epoch,
         total_steps=config.steps or math.ceil(config.epochs * per_epoch),
         class_weights=_class_weights(config, info),
