@@ -1,9 +1,8 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg import benchmark, machine
+from tfseg import benchmark, machine, models
 from tfseg.models import create_model
 
 
@@ -130,9 +129,8 @@ def _has_float16():
 def test_train_step_is_the_trainers(precision):
     if precision == "float16" and not _has_float16():
         pytest.skip("this processor has no gradient of dilated convolutions in float16")
-    if precision != "float32":
-        keras.config.set_dtype_policy(f"mixed_{precision}")
-    model = create_model("drn_d_22", 3)
+    with models.precision(precision):
+        model = create_model("drn_d_22", 3)
     specs = (tf.TensorSpec([2, 24, 24, 3]), tf.TensorSpec([2, 24, 24], tf.int32))
     step = benchmark.create_train_step(model, specs, precision)
     before = model.get_layer("decoder").variables[0].numpy()

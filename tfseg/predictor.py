@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from tfseg import visualize, zoo
+from tfseg import models, visualize, zoo
 from tfseg.data.files import reading, rgb_array
 from tfseg.errors import TfsegError
 from tfseg.evaluation.inference import Inference, Protocol
@@ -15,7 +15,7 @@ from tfseg.models import ModelSpec
 from tfseg.weights import MODEL_CARD, load_weights
 
 
-def load(source, spec=None):
+def load(source, spec=None, precision="float32"):
     """Loads a trained model, ready to predict.
 
         seg = tfseg.load("runs/camvid")
@@ -26,6 +26,8 @@ def load(source, spec=None):
             or whatever else `load_weights` takes.
         spec: the `ModelSpec` that the weights belong to; default the model.json in the run
             directory, or beside the weights file.
+        precision: the network's arithmetic: "float32", or "bfloat16" or "float16" where the
+            processor has it, which is faster and rounds.
 
     Returns:
         A `Predictor`.
@@ -42,7 +44,8 @@ def load(source, spec=None):
         if not os.path.isfile(card):
             raise TfsegError(f"there is no {card}: without it, {path} can't be understood")
         spec = ModelSpec.load(card)
-    model = spec.build()
+    with models.precision(precision):
+        model = spec.build()
     load_weights(model, source)
     return Predictor(spec, model)
 

@@ -10,28 +10,30 @@ convolution adds to it.
 """
 
 import contextlib
+import functools
+import time
 
 import common
-import keras
 import tensorflow as tf
 from absl import flags
 
-from tfseg import benchmark, benchmark_dilated, create_model, machine
+from tfseg import benchmark, benchmark_dilated, create_model, machine, serving
 from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference
 from tfseg.files import write_json
-from tfseg.models import Preprocessing
+from tfseg.models import PRECISIONS, Preprocessing, precision
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("model", "drn_d_22", "Name of the model.")
 flags.DEFINE_integer("num_classes", 0, "Classes; 0 for as many as info.json names, or 19.", 0)
 common.define_model_option()
-flags.DEFINE_integer("image_size", 256, "Height and width of images and training crops.", 1)
+flags.DEFINE_list("image_size", ["256"], "Size of images and training crops, or height,width.")
 flags.DEFINE_integer("batch_size", 2, "Images per step.", 1)
-flags.DEFINE_enum(
-    "precision", "float32", ["float32", "bfloat16", "float16"], "Arithmetic of the network."
+flags.DEFINE_enum("precision", "float32", PRECISIONS, "Arithmetic of the network.")
+flags.DEFINE_string(
+    "saved_model", None, "A folder that tools/export.py wrote: measured in place of --model."
 )
 common.define_data(split="train")
 flags.DEFINE_list("random_scale", ["1", "1"], "Range of the random scale: smallest,largest.")
@@ -43,10 +45,11 @@ flags.DEFINE_integer("repeats", 20, "Timed calls of each part.", 1)
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
 
-def network_parts(num_classes):
+def network_parts(num_classes, size):
     """{name: measurement} of the forward pass, inference and training step; and that step."""
-    model = create_model(FLAGS.model, num_classes, **common.parse_options(FLAGS.model_option))
-    shape = (FLAGS.batch_size, FLAGS.image_size, FLAGS.image_size)
+    with precision(FLAGS.precision):
+        model = create_model(FLAGS.model, num_classes, **common.parse_options(FLAGS.model_option))
+    shape = (FLAGS.batch_size, *size)
     specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
     images = tf.random.stateless_normal((*shape, 3), [0, 1])
     labels = tf.random.stateless_uniform(shape, [0, 2], maxval=num_classes, dtype=tf.int32)
@@ -66,12 +69,33 @@ def network_parts(num_classes):
     return parts, step
 
 
-def data_parts(image_list, info, num_classes, step):
+def saved_model_parts(size):
+    """{name: measurement} of a SavedModel, from bytes to labels; and what it says of itself."""
+    card = serving.read_card(FLAGS.saved_model)
+    model = create_model(card["model"], card["num_classes"], **card["options"])
+    shape = (FLAGS.batch_size, *size, 3)
+    forward = tf.function(lambda x: model(x, training=False)["logits"])
+    gflop = benchmark.count_flops(forward, tf.TensorSpec(shape)) / 1e9
+    images = tf.cast(tf.random.stateless_uniform(shape, [0, 1], 0, 256, tf.int32), tf.uint8)
+    start = time.perf_counter()
+    signature = tf.saved_model.load(FLAGS.saved_model).signatures["serving_default"]
+    signature(images=images)
+    first = {"median_ms": 1e3 * (time.perf_counter() - start)}
+    call = functools.partial(signature, images=images)
+    return {
+        "load and first answer": lambda: first,
+        "labels": lambda: benchmark.measure(
+            lambda: call()["labels"], FLAGS.batch_size, gflop, FLAGS.repeats
+        ),
+    }, card
+
+
+def data_parts(image_list, info, num_classes, step, size):
     """{name: measurement} of the input pipeline, alone and feeding the training step."""
     dataset = train_dataset(
         image_list,
         Augmentation(
-            crop_size=(FLAGS.image_size, FLAGS.image_size),
+            crop_size=size,
             scale_range=_numbers("random_scale"),
             rotate=FLAGS.random_rotate,
             mirror=FLAGS.mirror,
@@ -107,32 +131,50 @@ def compare_dilated_layers():
         print(f"\nwritten to {FLAGS.output}")
 
 
+def read_size():
+    """(height, width) that --image_size states."""
+    size = _numbers("image_size")
+    size = 2 * size if len(size) == 1 else size
+    if len(size) != 2 or min(size) < 1 or any(x != int(x) for x in size):
+        raise TfsegError(
+            "--image_size must be a number of pixels or height,width, not "
+            + ",".join(FLAGS.image_size)
+        )
+    return tuple(map(int, size))
+
+
 def main():
-    if FLAGS.precision != "float32":
-        keras.config.set_dtype_policy(f"mixed_{FLAGS.precision}")
+    size = read_size()
     if FLAGS.dilated_layers:
-        return compare_dilated_layers()
-    info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
-    num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
-    image_list = read_split(FLAGS.data_dir, FLAGS.split) if info else None
-    parts, step = network_parts(num_classes)
-    with pipeline_errors(image_list) if info else contextlib.nullcontext():
-        if info:
-            parts.update(data_parts(image_list, info, num_classes, step))
-        results, peaks = benchmark.run(parts, FLAGS.precision)
+        with precision(FLAGS.precision):
+            return compare_dilated_layers()
+    settings = {name: FLAGS[name].value for name in ("image_size", "batch_size")}
+    if FLAGS.saved_model:
+        parts, card = saved_model_parts(size)
+        settings |= {name: card[name] for name in ("model", "num_classes", "precision")}
+        results, peaks = benchmark.run(parts, card["precision"])
+    else:
+        settings |= {name: FLAGS[name].value for name in ("model", "model_option", "data_dir")}
+        info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
+        num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
+        settings |= {"num_classes": num_classes, "precision": FLAGS.precision}
+        image_list = read_split(FLAGS.data_dir, FLAGS.split) if info else None
+        parts, step = network_parts(num_classes, size)
+        with pipeline_errors(image_list) if info else contextlib.nullcontext():
+            if info:
+                parts.update(data_parts(image_list, info, num_classes, step, size))
+            results, peaks = benchmark.run(parts, FLAGS.precision)
     here = machine.describe()
     print(f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}")
     for name in here["accelerators"]:
         print(name)
     print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
     print(
-        f"{FLAGS.model}, {num_classes} classes, {FLAGS.precision}, "
-        f"batch {FLAGS.batch_size} of {FLAGS.image_size}x{FLAGS.image_size}\n"
+        f"{settings['model']}, {settings['num_classes']} classes, {settings['precision']}, "
+        f"batch {FLAGS.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(benchmark.table(results))
     if FLAGS.output:
-        names = ("model", "model_option", "image_size", "batch_size", "precision", "data_dir")
-        settings = {**{name: FLAGS[name].value for name in names}, "num_classes": num_classes}
         values = {"machine": here, "peak_gflop_per_second": peaks, "settings": settings}
         write_json(FLAGS.output, {**values, "parts": results})
         print(f"\nwritten to {FLAGS.output}")

@@ -20,7 +20,6 @@ from absl import flags
 from tfseg import export
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
-from tfseg.predictor import Predictor
 from tfseg.serving import QUANTIZATIONS, export_onnx, export_tflite
 
 FLAGS = flags.FLAGS
@@ -52,9 +51,7 @@ def main():
     if (FLAGS.height is None) != (FLAGS.width is None):
         raise TfsegError("--height and --width belong together: give both, or neither")
     image_size = (FLAGS.height, FLAGS.width) if FLAGS.height else None
-    views = protocol.read()
-    predictor = trained_model.load_predictor()
-    predictor = Predictor(predictor.spec, predictor.model, views)
+    predictor = trained_model.load_predictor(protocol.read(), folded=False)
     if FLAGS.format in _TFLITE:
         return _export_tflite(predictor, image_size)
     if FLAGS.format == "onnx":

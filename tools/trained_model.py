@@ -8,7 +8,7 @@ from absl import flags
 from tfseg import zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold
+from tfseg.models import PRECISIONS, PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
 from tfseg.predictor import Predictor, load
 from tfseg.weights import load_weights
 
@@ -36,14 +36,16 @@ def define():
         "Normalisation for --weights with --model: what they expect if they say so, else "
         "info.json's (auto), info.json's (data), or a published one.",
     )
+    flags.DEFINE_enum("precision", "float32", PRECISIONS, "Arithmetic of the network.")
 
 
-def load_predictor(protocol=None, crf=None):
-    """The `Predictor` that the flags name, with its batch norms folded.
+def load_predictor(protocol=None, crf=None, folded=True):
+    """The `Predictor` that the flags name.
 
     Args:
         protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
         crf: a `tfseg.evaluation.crf.CRF`, or None.
+        folded: merges batch norms into convolutions, which is faster.
 
     Weights of --model are taken to mean the classes that info.json in --data_dir states, and to
     expect its normalisation unless they say otherwise; without --data_dir, ImageNet's.
@@ -52,19 +54,20 @@ def load_predictor(protocol=None, crf=None):
         TfsegError: flags that contradict each other, or a model that can't be loaded.
     """
     predictor = _load()
-    return Predictor(predictor.spec, fold(predictor.model), protocol, crf)
+    model = fold(predictor.model) if folded else predictor.model
+    return Predictor(predictor.spec, model, protocol, crf)
 
 
 def _load():
     if FLAGS.run_dir and (FLAGS.weights or FLAGS.model):
         raise TfsegError("give --run_dir, or --weights with --model, not both")
     if FLAGS.run_dir:
-        return load(FLAGS.run_dir)
+        return load(FLAGS.run_dir, precision=FLAGS.precision)
     if not FLAGS.weights:
         raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
     common.fetch(FLAGS.weights)
     if FLAGS.weights in zoo.RELEASES and not FLAGS.model:
-        return load(FLAGS.weights)
+        return load(FLAGS.weights, precision=FLAGS.precision)
     common.require("model")
     info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
     num_classes = FLAGS.num_classes or len((info and info.classes) or [])
@@ -78,7 +81,8 @@ def _load():
             facts.update(classes=info.classes, palette=info.palette)
     options = common.parse_options(FLAGS.model_option)
     spec = ModelSpec(FLAGS.model, num_classes, options, **facts)
-    model = spec.build()
+    with precision(FLAGS.precision):
+        model = spec.build()
     chosen = load_weights(model, FLAGS.weights).preprocessing
     if FLAGS.preprocessing != "auto":
         chosen = PREPROCESSINGS.get(FLAGS.preprocessing)

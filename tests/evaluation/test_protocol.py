@@ -144,7 +144,7 @@ def test_joining_two_views_by_hand():
 
     class TwoViews:
         upsampling, output_stride, num_classes, size_period = "bilinear", 1, 3, 1
-        name_and_options = ("two views", {})
+        name_and_options, compute_dtype = ("two views", {}), "float32"
 
         def __call__(self, images, training):
             first, second = [[[[2.0, 1.9, 0.0]]]], [[[[-9.0, 1.9, 3.0]]]]
@@ -184,6 +184,7 @@ def test_plain_protocol_is_the_image_as_it_is(weights):
         "resolution": "native",
         "flip": False,
         "scales": [1.0],
+        "precision": "float32",
     }
 
 

@@ -11,8 +11,10 @@ from PIL import Image
 import tfseg
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Protocol
+from tfseg.models import precision
+from tfseg.predictor import Predictor
 from tfseg.serving import check as check_module
-from tfseg.serving.card import weights_digest
+from tfseg.serving.card import read_card, weights_digest
 from tfseg.weights import save_weights
 
 SIZES = [(33, 47), (64, 96), (1, 70)]
@@ -106,6 +108,28 @@ def test_card(folder, predictor, tmp_path):
     assert weights_digest(again.model) != card["weights_sha256"]
 
 
+def test_half_precision(make_predictor, picture, tmp_path):
+    exact = make_predictor("drn_d_22", {"blocks": None})
+    with precision("bfloat16"):
+        model = exact.spec.build()
+    for target, source in zip(model.variables, exact.model.variables, strict=True):
+        target.assign(source)
+    tfseg.export(Predictor(exact.spec, model), tmp_path / "1")
+    card = read_card(tmp_path / "1")
+    assert card["precision"] == "bfloat16"
+    assert card["weights_sha256"] == weights_digest(exact.model)
+    answer = tf.saved_model.load(str(tmp_path / "1")).signatures["probabilities"]
+    image = picture(64, 96)
+    probabilities = answer(tf.constant(image[None]))["probabilities"][0].numpy()
+    difference = np.abs(probabilities - exact.probabilities(image)).max()
+    assert 1e-4 < difference < 0.1
+
+
+def test_card_of_something_else(tmp_path):
+    with pytest.raises(TfsegError, match="is no export of tfseg"):
+        read_card(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -173,7 +197,7 @@ def test_an_earlier_export_is_replaced_and_nothing_else(predictor, folder, tmp_p
 
 
 def test_an_export_that_differs_leaves_nothing(predictor, tmp_path, monkeypatch):
-    monkeypatch.setattr(check_module, "TOLERANCE", -1.0)
+    monkeypatch.setitem(check_module.TOLERANCES, "float32", -1.0)
     with pytest.raises(TfsegError, match="differs from the model"):
         tfseg.export(predictor, tmp_path / "1")
     assert list(tmp_path.iterdir()) == []

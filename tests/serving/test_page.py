@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.evaluation.crf import CRF
 from tfseg.evaluation.report import class_shares
 from tfseg.serving import page as page_module
 
@@ -41,8 +42,8 @@ def client(url):
     return gradio_client.Client(url, verbose=False)
 
 
-def ask(client, path, second="none"):
-    return client.predict(gradio_client.handle_file(path), "first", second, api_name="/look")
+def ask(client, path, second="none", crf=False):
+    return client.predict(gradio_client.handle_file(path), "first", second, crf, api_name="/look")
 
 
 def test_listens_on_loopback(url):
@@ -73,7 +74,7 @@ def test_concurrent_requests_get_their_own_answers(client, predictors, picture, 
         (lambda image: b"not an image", "is not an image"),
         (lambda image: b"", "is not an image"),
         (lambda image: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image"),
-        (lambda image: image[:-500], "can't read image"),
+        (lambda image: image[:-500], "can't be read: image file is truncated"),
         ("large", "above 300 pixels a side"),
     ],
 )
@@ -105,10 +106,37 @@ def test_other_files_of_the_server_stay_closed(url, tmp_path):
     for path in [*upload.json(), *paths]:
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         call = f"{url}gradio_api/call/look"
-        event = httpx.post(call, json={"data": [file, "first", "none"]}).json()["event_id"]
+        event = httpx.post(call, json={"data": [file, "first", "none", False]}).json()["event_id"]
         answer = httpx.get(f"{call}/{event}", timeout=60).text
         assert answer.startswith("event: error" if path in paths else "event: complete"), answer
         assert ("8x8" in answer) == (path not in paths)
+
+
+def test_crf(client, predictors, picture, tmp_path, monkeypatch):
+    image = picture(40, 60)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    plain = predictors["first"].predict(image)
+    names = predictors["first"].spec.classes
+
+    def labels(crf, image, probabilities):
+        assert image.shape == (40, 60, 3) and probabilities.shape == (40, 60, 4)
+        return (plain + 1) % 4
+
+    monkeypatch.setattr(CRF, "labels", labels)
+    for crf, shown in ((False, plain), (True, (plain + 1) % 4)):
+        name, share = class_shares(shown, names)[0]
+        answer = ask(client, str(tmp_path / "a.png"), crf=crf)[0]
+        assert f"<td>{name}</td><td>{share:.1%}" in answer
+    monkeypatch.setattr(page_module, "_MAX_CRF_VALUES", 1000)
+    with pytest.raises(Exception, match="takes 250 at most"):
+        ask(client, str(tmp_path / "a.png"), crf=True)
+    assert "60x40" in ask(client, str(tmp_path / "a.png"))[0]
+
+
+def test_without_pydensecrf(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pydensecrf.densecrf", None)
+    state = page_module._crf_state()
+    assert not state["interactive"] and "pip install" in state["info"]
 
 
 def test_class_names_are_text(make_predictor, picture):

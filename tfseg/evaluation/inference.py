@@ -7,6 +7,7 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation.protocol import Protocol
 from tfseg.evaluation.strips import View, strip_height
 from tfseg.evaluation.tiles import TiledMap, Tiling
+from tfseg.models.precision import precision_of
 from tfseg.models.sizes import OutputSizes
 
 _ACTIVATIONS = {
@@ -45,7 +46,7 @@ class Inference:
         self._strips = strips
         self._protocol = protocol or Protocol()
         self._preprocessing = preprocessing
-        self.protocol = self._protocol.to_dict()
+        self.protocol = {**self._protocol.to_dict(), "precision": precision_of(model)}
         options = model.name_and_options[1]
         if options.get("multi_scale") and self._protocol.average == "maximum":
             raise TfsegError(

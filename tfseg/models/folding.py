@@ -8,6 +8,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN
+from tfseg.models.precision import precision, precision_of
 
 
 def fold(model):
@@ -29,7 +30,9 @@ def fold(model):
     config = model.get_config()
     if config["options"].get("folded"):
         return model
-    folded = type(model).from_config({**config, "options": {**config["options"], "folded": True}})
+    options = {**config["options"], "folded": True}
+    with precision(precision_of(model)):
+        folded = type(model).from_config({**config, "options": options})
     values = {variable.path: variable for variable in model.variables}
     merged = {}
     for unit in model._flatten_layers(include_self=False):

@@ -1,9 +1,13 @@
 """What an exported model says of itself."""
 
 import hashlib
+import os
 
 import numpy as np
 
+from tfseg.errors import TfsegError
+from tfseg.files import read_json
+from tfseg.models.precision import precision_of
 from tfseg.weights.assign import weights_of
 
 CARD = "tfseg.json"
@@ -16,7 +20,8 @@ def model_card(predictor):
     Returns:
         A dict: "model" and "options" as for `create_model`, "num_classes", "classes" (names, or
         None), "palette" ([r, g, b] of each class, 0..255), "preprocessing" (already inside the
-        export), "protocol" (as in metrics.json), "weights_sha256" (see `weights_digest`).
+        export), "precision" of its arithmetic, "protocol" (as in metrics.json),
+        "weights_sha256" (see `weights_digest`).
     """
     spec = predictor.spec
     return {
@@ -27,9 +32,22 @@ def model_card(predictor):
         "classes": spec.classes,
         "palette": predictor.palette,
         "preprocessing": spec.preprocessing.to_dict(),
+        "precision": precision_of(predictor.model),
         "protocol": predictor.inference.protocol,
         "weights_sha256": weights_digest(predictor.model),
     }
+
+
+def read_card(folder):
+    """What the SavedModel in `folder` says of itself; see `model_card`.
+
+    Raises:
+        TfsegError: it isn't one that `export` wrote.
+    """
+    path = os.path.join(folder, "assets", CARD)
+    if not os.path.isfile(path):
+        raise TfsegError(f"{folder} is no export of tfseg: there is no {path}")
+    return read_json(path)
 
 
 def weights_digest(model):

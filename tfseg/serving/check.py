@@ -4,9 +4,11 @@ import numpy as np
 from PIL import Image
 
 from tfseg.errors import TfsegError
+from tfseg.models.precision import precision_of
 
-# Rounding apart, an export is the same function: float32 carries seven digits.
-TOLERANCE = 1e-4
+# Rounding apart, an export is the same function. float32 carries seven digits; half precision
+# carries three, and rounds after each layer.
+TOLERANCES = {"float32": 1e-4, "float16": 0.1, "bfloat16": 0.1}
 SIZES = ((65, 97), (96, 64), (33, 40))
 
 
@@ -24,9 +26,10 @@ def check(predictor, probabilities, labels, image_size=None, max_side=4096):
         The largest difference between two probabilities.
 
     Raises:
-        TfsegError: it is more than 1e-4, or pixels differ in their class where the model's two
-            largest probabilities are further apart than that explains.
+        TfsegError: it is more than `TOLERANCES` allow, or pixels differ in their class where the
+            model's two largest probabilities are further apart than that explains.
     """
+    tolerance = TOLERANCES[precision_of(predictor.model)]
     worst = 0.0
     sizes = [image_size] if image_size else {tuple(np.minimum(s, max_side)) for s in SIZES}
     for seed, size in enumerate(sizes):
@@ -34,15 +37,15 @@ def check(predictor, probabilities, labels, image_size=None, max_side=4096):
         expected = predictor.probabilities(image)
         actual = probabilities(image[None])[0]
         difference = float(np.abs(actual - expected).max())
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance:
             raise TfsegError(
                 f"the export differs from the model by {difference:.2g} in a probability for an "
-                f"image of {size[1]}x{size[0]}; at most {TOLERANCE:g} is rounding"
+                f"image of {size[1]}x{size[0]}; at most {tolerance:g} is rounding"
             )
         chosen = np.take_along_axis(
             expected, labels(image[None])[0].astype(np.int64)[..., None], -1
         )
-        if (expected.max(-1) - chosen[..., 0] > 2 * TOLERANCE).any():
+        if (expected.max(-1) - chosen[..., 0] > 2 * tolerance).any():
             raise TfsegError(
                 f"the export chooses other classes than the model for an image of "
                 f"{size[1]}x{size[0]}"

@@ -1,22 +1,22 @@
 """A web page to try models on: drop an image, see its classes, compare two models."""
 
-import base64
 import html
-import io
 import json
 import os
 import pathlib
 import time
 
 import numpy as np
-from PIL import Image
 
 from tfseg import visualize
 from tfseg.errors import TfsegError
+from tfseg.evaluation.crf import CRF, require_crf
 from tfseg.evaluation.report import class_shares
-from tfseg.predictor import read_image
+from tfseg.predictor import Predictor, read_image
 
 _NONE = "none"
+# A dense CRF holds several copies of every pixel's class probabilities: 0.25 GB each at most.
+_MAX_CRF_VALUES = 2**26
 _SCRIPT = pathlib.Path(__file__).with_name("page.js")
 _STYLE = """
 .tfseg-picture { width: 100%; image-rendering: auto; cursor: crosshair; }
@@ -74,15 +74,19 @@ def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabyt
 
 def _build(gradio, predictors, max_side):
     names = list(predictors)
+    refining = {
+        name: Predictor(known.spec, known.model, known.protocol, CRF())
+        for name, known in predictors.items()
+    }
 
-    def look(path, first, second):
+    def look(path, first, second, crf):
         if not path:
             return "", ""
         try:
             image = read_image(path, max_side)
+            known = refining if crf else predictors
             return tuple(
-                view(predictors[name], image, name) if name in predictors else ""
-                for name in (first, second)
+                view(known[name], image, name) if name in known else "" for name in (first, second)
             )
         except TfsegError as error:
             # Visitors need not know where the server keeps uploads.
@@ -99,13 +103,23 @@ def _build(gradio, predictors, max_side):
                 image.preprocess = lambda payload: payload and payload.path
                 first = gradio.Dropdown(names, value=names[0], label="Model")
                 second = gradio.Dropdown([_NONE, *names], value=_NONE, label="Compare with")
+                crf = gradio.Checkbox(False, label="Refine by a dense CRF", **_crf_state())
             views = [gradio.HTML(min_height=60) for _ in range(2)]
-        inputs = [image, first, second]
+        inputs = [image, first, second, crf]
         gradio.on(
             [part.change for part in inputs], look, inputs, views, api_name="look", queue=True
         )
     page.queue(default_concurrency_limit=2)
     return page
+
+
+def _crf_state():
+    """The check box's state: without pydensecrf it can't be set, and says why."""
+    try:
+        require_crf()
+    except TfsegError as error:
+        return {"interactive": False, "info": str(error)}
+    return {"info": "Borders follow the image; it takes seconds."}
 
 
 def view(predictor, image, name):
@@ -118,13 +132,21 @@ def view(predictor, image, name):
         predictor: a `Predictor`.
         image: uint8 [H, W, 3].
         name: what the model is called on the page.
+
+    Raises:
+        TfsegError: the image is too large for the predictor's CRF.
     """
+    pixels, count = image.shape[0] * image.shape[1], predictor.spec.num_classes
+    if predictor.crf and pixels * count > _MAX_CRF_VALUES:
+        raise TfsegError(
+            f"the image has {pixels} pixels; for a CRF of {count} classes, this page takes "
+            f"{_MAX_CRF_VALUES // count} at most"
+        )
     start = time.perf_counter()
     labels = predictor.predict(image)
     seconds = time.perf_counter() - start
-    count = predictor.spec.num_classes
-    classes = list(predictor.spec.classes or [f"class {index}" for index in range(count)])[:count]
-    overlay = visualize.overlay(image, labels, predictor.palette)
+    classes = visualize.class_names(predictor.spec.classes, count)
+    picture = visualize.data_uri(visualize.overlay(image, labels, predictor.palette))
     rows = "".join(
         f'<tr><td><span class="tfseg-colour" style="background: rgb{tuple(colour)}"></span></td>'
         f"<td>{html.escape(label)}</td><td>{share:.1%}</td></tr>"
@@ -134,8 +156,8 @@ def view(predictor, image, name):
     return (
         f'<div class="tfseg-view" data-classes="{html.escape(json.dumps(classes))}">'
         f"<p><b>{html.escape(name)}</b>: {width}x{height} in {seconds:.2f} s</p>"
-        f'<img class="tfseg-picture" alt="classes over the image" src="{_uri(overlay, "JPEG")}">'
-        f'<img class="tfseg-labels" alt="" hidden src="{_uri(labels, "PNG")}">'
+        f'<img class="tfseg-picture" alt="classes over the image" src="{picture}">'
+        f'<img class="tfseg-labels" alt="" hidden src="{visualize.data_uri(labels, "PNG")}">'
         '<p class="tfseg-read">Point at the picture to read a class.</p>'
         f'<table class="tfseg-legend">{rows}</table></div>'
     )
@@ -145,10 +167,3 @@ def _legend(labels, classes, palette):
     """(name, share, colour) of the classes in the image, the largest share first."""
     colours = dict(zip(classes, palette, strict=False))
     return [(name, share, colours[name]) for name, share in class_shares(labels, classes)]
-
-
-def _uri(array, kind):
-    file = io.BytesIO()
-    Image.fromarray(np.asarray(array)).save(file, kind)
-    text = base64.b64encode(file.getvalue()).decode()
-    return f"data:image/{kind.lower()};base64,{text}"

@@ -7,7 +7,7 @@ import os
 
 from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
-from tfseg.models import PREPROCESSINGS
+from tfseg.models import PRECISIONS, PREPROCESSINGS
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
@@ -78,9 +78,7 @@ class TrainConfig:
         "all", "Table of learning-rate and decay groups: all, conv_kernels, deeplab."
     )
     clip_norm: float = option(0.0, "Largest global norm of the gradient; 0 for no limit.")
-    precision: str = option(
-        "float32", "Arithmetic of the network.", ("float32", "bfloat16", "float16")
-    )
+    precision: str = option("float32", "Arithmetic of the network.", PRECISIONS)
     xla: bool = option(False, "Compile the step with XLA (one replica only).")
     ema_decay: float = option(
         0.0, "Decay of the weights' moving average, which is then validated; 0 for none."

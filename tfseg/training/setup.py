@@ -1,6 +1,5 @@
 """What a run needs before its first step: lists, sizes, checks, and the run directory."""
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -19,10 +18,8 @@ from tfseg.data import (
 )
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
-from tfseg.models import ModelSpec, Preprocessing
+from tfseg.models import ModelSpec, Preprocessing, precision
 from tfseg.visualize import class_names
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +197,7 @@ def build_model(config, plan):
     options = {}
     if config.freeze_batch_norm != "none":
         options["freeze_batch_norm"] = config.freeze_batch_norm
-    with _policy(config.precision):
+    with precision(config.precision):
         model = plan.spec.build(**options)
     stride = f"the output stride of {config.model}, {model.output_stride}"
     if config.short_sides and config.padding_constant % model.output_stride:
@@ -211,16 +208,6 @@ def build_model(config, plan):
         size = ",".join(map(str, config.crop_size))
         raise TfsegError(f"--crop_size={size} is smaller than {stride}")
     return model
-
-
-@contextlib.contextmanager
-def _policy(precision):
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(_POLICIES[precision])
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(previous)
 
 
 def augmentation(config):

@@ -1,0 +1,31 @@
+"""The arithmetic of networks: float32, or half precision with weights kept in float32."""
+
+import contextlib
+
+import keras
+
+from tfseg.errors import unknown
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@contextlib.contextmanager
+def precision(name):
+    """Models that are built inside compute in "float32", "bfloat16", "float16" or "float64".
+
+    Raises:
+        TfsegError: another name.
+    """
+    if name not in (*PRECISIONS, "float64"):
+        raise unknown("precision", name, PRECISIONS)
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(f"mixed_{name}" if name in PRECISIONS[1:] else name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
+def precision_of(model):
+    """The name of a model's precision, as `precision` takes it."""
+    return model.compute_dtype
