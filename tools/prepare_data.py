@@ -13,10 +13,12 @@
 "sample" draws small street scenes. "folder" is for pairs of your own: with --source two folders
 whose files match by name, without it a data folder that has its lists already, of which mean, std
 and class weights are computed into info.json. "tfds" is any segmentation data set of
-tensorflow-datasets. The others read the files of the original in --source. Sources stay as they
+tensorflow-datasets, or with --tfds_features=image,label any of image classification, which becomes
+folders for classify.py. The others read the files of the original in --source. Sources stay as they
 are, and all can be run again.
 """
 
+import os
 import re
 import textwrap
 
@@ -43,7 +45,9 @@ flags.DEFINE_list("label_map", [], "folder, tfds: value:class,… of the label m
 flags.DEFINE_list("classes", [], "folder, tfds: class names.")
 flags.DEFINE_string("tfds_name", None, "tfds: name of the data set; --source is where it lies.")
 flags.DEFINE_list("tfds_splits", [], "tfds: split=split,… such as train=train[:90%],val=test.")
-flags.DEFINE_list("tfds_features", ["image", "segmentation_mask"], "tfds: image and mask.")
+flags.DEFINE_list(
+    "tfds_features", ["image", "segmentation_mask"], "tfds: image and mask; or image and class."
+)
 common.define_data()
 
 _KNOWN = ("source", "size", "in_place")
@@ -147,7 +151,9 @@ def print_summary(counts, info, shards):
         command += " --num_classes=<how many>"
     if info.class_weights:
         print(f"class weights for --class_weights: {', '.join(info.class_weights)}")
-    if not {"train", "val"} <= set(counts):
+    if not os.path.exists(os.path.join(FLAGS.data_dir, f"{next(iter(counts))}_images.txt")):
+        command = f"python tools/classify.py train --data_dir={FLAGS.data_dir}"
+    elif not {"train", "val"} <= set(counts):
         command += f" --splits={','.join(counts)}"
     print(f"next:   {command}")
 

@@ -1,9 +1,13 @@
-"""Segmentation data sets of tensorflow-datasets, as data folders."""
+"""Data sets of tensorflow-datasets, as data folders."""
+
+import os
 
 import numpy as np
 
 from tfseg.data.catalog import Dataset
-from tfseg.data.prepare.folders import Pair, store_pairs
+from tfseg.data.info import DataInfo
+from tfseg.data.prepare.convert import convert_image, in_parallel
+from tfseg.data.prepare.folders import Pair, Statistics, store_pairs
 from tfseg.errors import TfsegError
 
 FEATURES = ("image", "segmentation_mask")
@@ -41,7 +45,8 @@ def prepare_tfds(
 ):
     """Writes a data set of tensorflow-datasets below `data_dir`.
 
-    Images keep their encoded bytes unless they are resized.
+    Images keep their encoded bytes unless they are resized. With masks they become lists, images
+    and label maps; with a class label for each, the folders SPLIT/CLASS of image classification.
 
     Args:
         builder: a prepared `tfds.core.DatasetBuilder`.
@@ -50,7 +55,7 @@ def prepare_tfds(
             own, with "validation" as "val".
         dataset: a `Dataset` that says what the masks' values are. None: they are class indices,
             named as the mask's feature names them.
-        features: names of the image and of the mask, uint8 [H, W, 1] or [H, W].
+        features: names of the image, and of the mask, uint8 [H, W, 1] or [H, W], or class.
         size: (width, height), or None to keep the images' own.
         progress: called as progress(done, total) after each image.
 
@@ -58,7 +63,8 @@ def prepare_tfds(
         {split: number of images} and the `DataInfo` that was written.
 
     Raises:
-        TfsegError: no such split or feature, or a value in a mask that `dataset` does not list.
+        TfsegError: no such split or feature, a value in a mask that `dataset` does not list, or
+            a `dataset` or `size` for classes.
     """
     import tensorflow_datasets as tfds
 
@@ -76,19 +82,44 @@ def prepare_tfds(
         raise TfsegError(
             f"{builder.name} has no such split: {error}; it has {', '.join(builder.info.splits)}"
         ) from error
-    if dataset is None:
-        names = getattr(builder.info.features[features[1]], "names", None)
-        dataset = Dataset(builder.name, tuple(names) if names else None)
+    kind = builder.info.features[features[1]]
+    names = getattr(kind, "names", None)
     decoders = {features[0]: tfds.decode.SkipDecoding()}
 
     def pairs():
         for split, name in splits.items():
             examples = builder.as_dataset(name, decoders=decoders, shuffle_files=False)
             for number, example in enumerate(tfds.as_numpy(examples)):
-                image, mask = (example[feature] for feature in features)
+                image, label = (example[feature] for feature in features)
                 extension = ".png" if image.startswith(b"\x89PNG") else ".jpg"
-                if mask.ndim == 3:
-                    mask = mask[..., 0]
-                yield Pair(split, f"{split}/{number:06d}{extension}", image, np.asarray(mask))
+                if label.ndim == 3:
+                    label = label[..., 0]
+                yield Pair(split, f"{split}/{number:06d}{extension}", image, np.asarray(label))
 
+    if isinstance(kind, tfds.features.ClassLabel):
+        if dataset or size:
+            raise TfsegError(f"{features[1]} of {builder.name} is a class: it keeps name and size")
+        return _store_classes(pairs(), total, names, data_dir, progress)
+    dataset = dataset or Dataset(builder.name, tuple(names) if names else None)
     return store_pairs(pairs(), total, dataset, data_dir, size, progress)
+
+
+def _store_classes(pairs, total, names, data_dir, progress):
+    """Writes `Pair`s whose labels are class indices as SPLIT/CLASS/NUMBER, and info.json."""
+    names = [name.replace("/", "_") for name in names]
+    for name in names:
+        os.makedirs(os.path.join(data_dir, "train", name), exist_ok=True)
+
+    def convert(pair):
+        folder, file = os.path.split(pair.name)
+        path = os.path.join(data_dir, folder, names[int(pair.label)], file)
+        return pair.split, convert_image(pair.image, path, None)
+
+    counts, statistics = {}, {}
+    for split, values in in_parallel(convert, pairs, progress, total):
+        counts[split] = counts.get(split, 0) + 1
+        statistics.setdefault(split, Statistics()).add(values)
+    mean, std = statistics.get("train", next(iter(statistics.values()))).mean_and_std()
+    info = DataInfo(mean, std, classes=sorted(names))
+    info.save(data_dir)
+    return counts, info
