@@ -3,9 +3,13 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+import tfseg
 from tfseg.data import check_dataset, prepare_tfds, read_split, tfds_builder
 from tfseg.data.catalog import Dataset
+from tfseg.data.classification import list_classes, read_class_folders
 from tfseg.errors import TfsegError
+from tfseg.evaluation import Evaluator
+from tfseg.training import TrainConfig, train
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 48, 64, 3), np.uint8)
@@ -77,3 +81,66 @@ def test_splits_and_what_is_wrong(builder, tmp_path):
 def test_a_prepared_set_is_found_by_name(builder):
     again = tfds_builder("shapes", builder.data_dir.rsplit("/", 2)[0])
     assert again.info.splits["train"].num_examples == 4
+
+
+def test_trains_and_evaluates(builder, tmp_path):
+    facts = Dataset("shapes", ("a", "b"), label_map={1: 0, 2: 1, 3: 255})
+    prepare_tfds(builder, tmp_path / "data", dataset=facts)
+    config = TrainConfig(
+        data_dir=str(tmp_path / "data"),
+        run_dir=str(tmp_path / "run"),
+        model="drn_d_22",
+        model_options={"blocks": [1, 1, 1, 1, 0, 0, 0, 0]},
+        crop_size=32,
+        batch_size=2,
+        steps=2,
+        strategy="one_device",
+    )
+    assert train(config).step == 2
+    predictor = tfseg.load(config.run_dir)
+    validation = read_split(config.data_dir, "val")
+    matrix = Evaluator(predictor.model, predictor.spec.preprocessing)(validation)
+    labels = np.concatenate([label.ravel() for label in arrays(validation.labels)])
+    np.testing.assert_array_equal(matrix.sum(1), np.bincount(labels)[:2])
+    assert predictor.spec.classes == ["a", "b"]
+
+
+class Digits(tfds.core.GeneratorBasedBuilder):
+    """Three training images and a validation image of the classes b/c and a."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=["b/c", "a"]),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, _):
+        return {"train": self._generate_examples(0, 3), "validation": self._generate_examples(3, 4)}
+
+    def _generate_examples(self, start, stop):
+        for index in range(start, stop):
+            yield index, {"image": IMAGES[index], "label": index % 2}
+
+
+def test_classes_become_folders(tmp_path):
+    builder = Digits(data_dir=tmp_path / "tfds")
+    builder.download_and_prepare()
+    target = tmp_path / "folders"
+    counts, info = prepare_tfds(builder, target, features=("image", "label"))
+    assert counts == {"train": 3, "val": 1}
+    classes = list_classes(target)
+    assert classes == info.classes == ["a", "b_c"]
+    train_images = read_class_folders(target, "train", classes)
+    found = {
+        np.asarray(Image.open(path)).tobytes(): classes[target]
+        for path, target in zip(train_images.images, train_images.targets, strict=True)
+    }
+    assert found == {IMAGES[k].tobytes(): ("b_c", "a")[k % 2] for k in range(3)}
+    assert read_class_folders(target, "val", classes).targets == [0]
+    mean = IMAGES[:3].mean((0, 1, 2)) / 255
+    np.testing.assert_allclose(info.mean, mean, rtol=1e-6)
+    with pytest.raises(TfsegError, match="label of digits is a class"):
+        prepare_tfds(builder, target, features=("image", "label"), size=(8, 8))
