@@ -14,11 +14,16 @@ os.umask(_UMASK)
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, ending=None):
     """The path of a temporary file beside `path`, renamed to `path` on success.
 
-    For writers that want a path; the temporary one ends like `path` and starts with a dot, so that
-    a listing never shows a file in the making. The folder is made if missing.
+    For writers that want a path. The temporary one starts with a dot, so that a listing never
+    shows a file in the making. The folder is made if missing.
+
+    Args:
+        path: the file to (re)place.
+        ending: of the temporary file's name; default the whole of `path`'s, by which some writers
+            choose a format.
 
     Raises:
         TfsegError: the folder or the file can't be written (permissions, disk full).
@@ -28,7 +33,9 @@ def replacing(path):
     temporary = None
     try:
         os.makedirs(folder or ".", exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=f".{name}", dir=folder or ".")
+        handle, temporary = tempfile.mkstemp(
+            prefix=".", suffix=ending or f".{name}", dir=folder or "."
+        )
         os.close(handle)
         yield temporary
         os.chmod(temporary, 0o666 & ~_UMASK)
@@ -54,7 +61,8 @@ def atomic_write(path, mode="wb"):
         TfsegError: the folder or the file can't be written (permissions, disk full).
     """
     encoding = None if "b" in mode else "utf-8"
-    with replacing(path) as temporary, open(temporary, mode, encoding=encoding) as file:
+    # Not even a search for *.png finds what a killed process leaves.
+    with replacing(path, ".part") as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file
         file.flush()
         os.fsync(file.fileno())

@@ -19,24 +19,24 @@ from absl import flags
 
 from tfseg import benchmark, benchmark_dilated, create_model, machine, serving
 from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
-from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference
 from tfseg.files import write_json
 from tfseg.models import PRECISIONS, Preprocessing, precision
+from tfseg.training.values import height_width, numbers
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("model", "drn_d_22", "Name of the model.")
 flags.DEFINE_integer("num_classes", 0, "Classes; 0 for as many as info.json names, or 19.", 0)
 common.define_model_option()
-flags.DEFINE_list("image_size", ["256"], "Size of images and training crops, or height,width.")
+flags.DEFINE_string("image_size", "256", "Images and training crops: height,width or one number.")
 flags.DEFINE_integer("batch_size", 2, "Images per step.", 1)
 flags.DEFINE_enum("precision", "float32", PRECISIONS, "Arithmetic of the network.")
 flags.DEFINE_string(
     "saved_model", None, "A folder that tools/export.py wrote: measured in place of --model."
 )
 common.define_data(split="train")
-flags.DEFINE_list("random_scale", ["1", "1"], "Range of the random scale: smallest,largest.")
+flags.DEFINE_string("random_scale", "1,1", "Range of the random scale: smallest,largest.")
 flags.DEFINE_float("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
 flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
 flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
@@ -96,7 +96,7 @@ def data_parts(image_list, info, num_classes, step, size):
         image_list,
         Augmentation(
             crop_size=size,
-            scale_range=_numbers("random_scale"),
+            scale_range=numbers("random_scale", FLAGS.random_scale, float),
             rotate=FLAGS.random_rotate,
             mirror=FLAGS.mirror,
         ),
@@ -116,13 +116,6 @@ def data_parts(image_list, info, num_classes, step, size):
     }
 
 
-def _numbers(name):
-    try:
-        return tuple(float(x) for x in FLAGS[name].value)
-    except ValueError as error:
-        raise TfsegError(f"--{name} must be numbers: {error}") from error
-
-
 def compare_dilated_layers():
     results = benchmark_dilated.measure_layers(repeats=FLAGS.repeats)
     print(benchmark_dilated.table(results))
@@ -131,20 +124,8 @@ def compare_dilated_layers():
         print(f"\nwritten to {FLAGS.output}")
 
 
-def read_size():
-    """(height, width) that --image_size states."""
-    size = _numbers("image_size")
-    size = 2 * size if len(size) == 1 else size
-    if len(size) != 2 or min(size) < 1 or any(x != int(x) for x in size):
-        raise TfsegError(
-            "--image_size must be a number of pixels or height,width, not "
-            + ",".join(FLAGS.image_size)
-        )
-    return tuple(map(int, size))
-
-
 def main():
-    size = read_size()
+    size = height_width("image_size", FLAGS.image_size)
     if FLAGS.dilated_layers:
         with precision(FLAGS.precision):
             return compare_dilated_layers()

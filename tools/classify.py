@@ -29,6 +29,7 @@ from tfseg.files import atomic_write
 from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.training import Classification, ClassifyConfig, train
 from tfseg.training.classify import ClassValidator
+from tfseg.training.values import height_width
 from tfseg.weights import BEST_WEIGHTS, load_weights
 
 FLAGS = flags.FLAGS
@@ -94,15 +95,12 @@ def load():
 def test():
     common.require("data_dir")
     model, spec = load()
-    config = ClassifyConfig(
-        data_dir=FLAGS.data_dir,
-        run_dir=".",
-        model=spec.name,
-        resize=FLAGS.resize,
-        crop_size=FLAGS.crop_size,
-    )
     images = read_class_folders(FLAGS.data_dir, FLAGS.split, spec.classes)
-    scores = ClassValidator(model, images, spec.preprocessing, config).scores()
+    crop_size = height_width("crop_size", FLAGS.crop_size)
+    if FLAGS.resize < max(crop_size):
+        raise TfsegError(f"--resize={FLAGS.resize} is smaller than --crop_size")
+    validator = ClassValidator(model, images, spec.preprocessing, FLAGS.resize, crop_size)
+    scores = validator.scores()
     print(f"{len(images)} images, {len(spec.classes)} classes")
     print(f"top-1 {scores['val_top1']:.4f}\ntop-5 {scores['val_top5']:.4f}")
 
@@ -110,7 +108,8 @@ def test():
 def locate(paths):
     common.require("output_dir")
     model, spec = load()
-    locator = localization.Localizer(model, spec.preprocessing, min(crop_of(FLAGS.crop_size)))
+    side = min(height_width("crop_size", FLAGS.crop_size))
+    locator = localization.Localizer(model, spec.preprocessing, side)
     truth = localization.read_boxes(FLAGS.boxes) if FLAGS.boxes else {}
     # ImageNet's folders have WordNet's numbers.
     names = [imagenet_classes().get(name, name) for name in spec.classes]
@@ -134,10 +133,6 @@ def locate(paths):
             found.append([localization.localized(guesses, objects, top) for top in (1, 5)])
     for top, hits in zip((1, 5), zip(*found, strict=True), strict=False):
         print(f"top-{top} localisation error {1 - sum(hits) / len(hits):.4f} of {len(hits)} images")
-
-
-def crop_of(text):
-    return [int(part) for part in str(text).replace(",", " ").split()]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -107,3 +108,34 @@ def test_user_errors_are_one_line(tool, arguments, message, run_dir, data_dir):
     assert "Traceback" not in result.stderr
     assert len(errors(result)) == 1
     assert message in errors(result)[0]
+
+
+def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(40):
+        pixels = np.random.default_rng(number).integers(0, 256, (300, 400, 3), np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number:02d}.png")
+    arguments = (f"--run_dir={run_dir}", f"--output_dir={out}", str(photos))
+    command = [sys.executable, str(TOOLS / "predict.py"), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("labels/*.png")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert 0 < len(list(out.glob("labels/*.png"))) < 40
+    for path in before:
+        Image.open(path).load()  # whole, whenever the end came
+    result = call("predict.py", *arguments)
+    assert result.returncode == 0, result.stderr
+    for kind in ("labels", "color", "overlay"):
+        assert len(list((out / kind).glob("*.png"))) == 40
+    complete = [name for name in photos.iterdir() if len(list(out.rglob(name.name))) == 3]
+    assert len(complete) == 40
+    kept = [path for path, time_ns in before.items() if path.stat().st_mtime_ns == time_ns]
+    # Of an image whose three pictures were not all there, all three are made again.
+    assert len(before) - len(kept) <= 2 * 8

@@ -7,8 +7,8 @@ from absl import flags
 
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.training.config import interval
 from tfseg.training.setup import plan_run
+from tfseg.training.values import interval
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tfseg.training.setup import plan_run
         ({"learning_rate": float("inf")}, "--learning_rate must be above 0, not inf"),
         ({"mirror": 1}, "--mirror must be true or false, not 1"),
         ({"model_options": [1]}, r"--model_options must be a dict, not \[1\]"),
-        ({"crop_size": "3,4,5"}, "--crop_size must be height,width, not 3,4,5"),
+        ({"crop_size": "3,4,5"}, "--crop_size must be height,width or one number, not 3,4,5"),
         ({"crop_size": "big"}, "--crop_size must be numbers, not 'big'"),
         ({"random_scale": "2,1"}, "--random_scale must be smallest,largest, not 2,1"),
         ({"momentum": 1.0}, "--momentum must be less than 1"),

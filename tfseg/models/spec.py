@@ -41,6 +41,9 @@ class ModelSpec:
                 "num_classes must be a whole number and options a dict, not "
                 f"{self.num_classes!r} and {self.options!r}"
             )
+        # JSON has no tuples: what is compared with a file must not have them either.
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in self.options.items()}
+        object.__setattr__(self, "options", plain)
         for name in ("classes", "palette"):
             value = getattr(self, name)
             if value is not None and len(value) < self.num_classes:

@@ -1,7 +1,6 @@
 """Image classification as a task of the trainer: settings, data, loss and scores."""
 
 import dataclasses
-import math
 import os
 
 import tensorflow as tf
@@ -31,6 +30,11 @@ _UNUSED = (
 _BATCH = 32
 
 
+def _default(name, value):
+    """A setting of segmentation with another default."""
+    return option(value, **TrainConfig.__dataclass_fields__[name].metadata)
+
+
 @dataclasses.dataclass(frozen=True)
 class ClassifyConfig(TrainConfig):
     """The settings of a classifier's run: those of the DRN paper's training, unless told.
@@ -44,18 +48,12 @@ class ClassifyConfig(TrainConfig):
     color_jitter: float = option(
         0.4, "Range of the factors of brightness, contrast and saturation: 1 -/+ this; 0..1."
     )
-    batch_size: int = option(256, "Samples in a (micro-)batch, over all replicas and workers.")
     epochs: float = option(0.0, "Passes over the training images; 120 without --steps.")
-    learning_rate: float = option(0.1, "Initial learning rate.")
-    lr_schedule: str = option("step", "How the learning rate falls.", ("poly", "step", "constant"))
-    lr_step_size: float = option(
-        30.0,
-        "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
-        "otherwise in updates.",
-    )
-    lr_update_every: str = option(
-        "epoch", "When the learning rate changes: step, epoch, or a number of updates."
-    )
+    batch_size: int = _default("batch_size", 256)
+    learning_rate: float = _default("learning_rate", 0.1)
+    lr_schedule: str = _default("lr_schedule", "step")
+    lr_step_size: float = _default("lr_step_size", 30.0)
+    lr_update_every: str = _default("lr_update_every", "epoch")
 
     def __post_init__(self):
         if not self.steps and not self.epochs:
@@ -88,18 +86,15 @@ class Classification:
         val = None
         if config.val_split:
             val = read_class_folders(config.data_dir, config.val_split, classes)
-        per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
-        options = config.model_options.items()
         spec = ModelSpec(
             config.model,
             len(classes),
-            {key: list(v) if isinstance(v, tuple) else v for key, v in options},
+            config.model_options,
             preprocessing,
             classes=classes,
             kind="classifier",
         )
-        total = config.steps or math.ceil(config.epochs * per_epoch)
-        return Plan(spec, train, val, classes, per_epoch, total)
+        return Plan(spec, train, val, classes, *config.length(len(train)))
 
     def columns(self, plan):
         return ["val_top1", "val_top5"]
@@ -128,7 +123,9 @@ class Classification:
         return class_sample_files(plan.train, config.seed, step * count, count)
 
     def validator(self, model, config, plan, strategy):
-        return ClassValidator(model, plan.val, plan.spec.preprocessing, config)
+        return ClassValidator(
+            model, plan.val, plan.spec.preprocessing, config.resize, config.crop_size
+        )
 
     def describe(self, scores, best):
         return (
@@ -157,12 +154,12 @@ class ClassValidator:
         model: a `Classifier`.
         images: `ClassifiedImages`.
         preprocessing: `Preprocessing`.
-        config: has `resize` and `crop_size`.
+        resize, crop_size: see `central_crop`.
     """
 
-    def __init__(self, model, images, preprocessing, config):
+    def __init__(self, model, images, preprocessing, resize, crop_size):
         self.model, self.images = model, images
-        self._arguments = (config.resize, config.crop_size, preprocessing, _BATCH)
+        self._arguments = (resize, crop_size, preprocessing, _BATCH)
         self._count = tf.function(self._hits, reduce_retracing=True)
 
     def _hits(self, images, targets):

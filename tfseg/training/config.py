@@ -8,6 +8,7 @@ import os
 from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
+from tfseg.training import values
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
@@ -158,25 +159,20 @@ class TrainConfig:
             )
 
     def _normalise(self):
-        sides = _numbers("short_sides", self.short_sides, int)
+        sides = values.numbers("short_sides", self.short_sides, int)
         if sides and min(sides) < 1:
-            raise TfsegError(f"--short_sides must be above 0, not {_text(self.short_sides)}")
-        size = _numbers("crop_size", self.crop_size, int)
-        if sides and size:
+            raise TfsegError(f"--short_sides must be above 0, not {values.text(self.short_sides)}")
+        if sides and self.crop_size:
             raise TfsegError("--short_sides and --crop_size exclude each other")
-        if not sides:
-            size = size or (321,)
-            size = size * 2 if len(size) == 1 else size
-            if len(size) != 2 or min(size) < 1:
-                raise TfsegError(f"--crop_size must be height,width, not {_text(self.crop_size)}")
-        scale = _numbers("random_scale", self.random_scale, float)
+        size = () if sides else values.height_width("crop_size", self.crop_size or (321,))
+        scale = values.numbers("random_scale", self.random_scale, float)
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
             raise TfsegError(
-                f"--random_scale must be smallest,largest, not {_text(self.random_scale)}"
+                f"--random_scale must be smallest,largest, not {values.text(self.random_scale)}"
             )
-        weights = _numbers("class_weights", self.class_weights, str)
+        weights = values.numbers("class_weights", self.class_weights, str)
         if len(weights) != 1 or weights[0] not in RULES:
-            weights = _numbers("class_weights", self.class_weights, float)
+            weights = values.numbers("class_weights", self.class_weights, float)
         if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
             raise TfsegError("--class_weights must be at least 0, and not all 0")
         for name, value in (
@@ -187,19 +183,21 @@ class TrainConfig:
         ):
             object.__setattr__(self, name, value)
         for name in ("lr_update_every", "validate_every", "checkpoint_every"):
-            interval(name, getattr(self, name), 1)
+            values.interval(name, getattr(self, name), 1)
 
     def _check_types(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is str and (isinstance(value, os.PathLike) or _is(value, int)):
+            if field.type is str and (
+                isinstance(value, os.PathLike) or values.is_number(value, int)
+            ):
                 # Paths, and numbers of updates where "epoch" may stand as well.
                 value = str(value)
                 object.__setattr__(self, field.name, value)
             words, right = {
                 bool: ("true or false", isinstance(value, bool)),
-                int: ("a whole number", _is(value, numbers.Integral)),
-                float: ("a number", _is(value, numbers.Real)),
+                int: ("a whole number", values.is_number(value, numbers.Integral)),
+                float: ("a number", values.is_number(value, numbers.Real)),
                 str: ("text", isinstance(value, str)),
                 dict: ("a dict", isinstance(value, dict)),
             }.get(field.type, ("", True))
@@ -237,12 +235,17 @@ class TrainConfig:
         """Samples per update."""
         return self.batch_size * self.accumulation_steps
 
+    def length(self, images):
+        """(updates in an epoch, updates in the whole run) with so many training images."""
+        per_epoch = self.steps_per_epoch or max(images // self.effective_batch, 1)
+        return per_epoch, self.steps or math.ceil(self.epochs * per_epoch)
+
     def fixed(self, replicas):
         """{name: plain value} of the settings that a resumed run on so many replicas must share."""
-        values = {name: getattr(self, name) for name in FIXED_ON_RESUME}
+        fixed = {name: getattr(self, name) for name in FIXED_ON_RESUME}
         # Batches of natural shape are put together for each replica.
         natural = self.batch_size // replicas if self.short_sides else None
-        return {**values, "ema": self.ema_decay > 0, "images_per_replica": natural}
+        return {**fixed, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
     @classmethod
     def flag_fields(cls):
@@ -257,49 +260,7 @@ class TrainConfig:
             if isinstance(value, bool):
                 lines.append(f"--{'' if value else 'no'}{field.name}")
             elif isinstance(value, dict):
-                lines.extend(f"--model_option={key}={_text(v)}" for key, v in value.items())
+                lines.extend(f"--model_option={key}={values.text(v)}" for key, v in value.items())
             else:
-                lines.append(f"--{field.name}={_text(value)}")
+                lines.append(f"--{field.name}={values.text(value)}")
         return "\n".join(lines) + "\n"
-
-
-def interval(name, value, steps_per_epoch):
-    """Updates between two events: `value` is "epoch", "step" (with lr_update_every) or a number.
-
-    Returns:
-        An int; 0 for "at the end only".
-    """
-    if value == "epoch":
-        return steps_per_epoch
-    if value == "step" and name == "lr_update_every":
-        return 1
-    lowest = 1 if name == "lr_update_every" else 0
-    if not str(value).isdigit() or int(value) < lowest:
-        words = "step, epoch" if name == "lr_update_every" else "epoch"
-        raise TfsegError(f"--{name} must be {words} or a number of updates, not '{value}'")
-    return int(value)
-
-
-def _is(value, kind):
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _numbers(name, value, kind):
-    """A tuple of numbers from a number, a sequence, or comma-separated text."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    if isinstance(value, str):
-        parts = [part for part in value.split(",") if part.strip()]
-    try:
-        return tuple(kind(part) for part in parts)
-    except (TypeError, ValueError) as error:
-        raise TfsegError(f"--{name} must be numbers, not '{_text(value)}'") from error
-
-
-def _text(value):
-    """A value as it is written on the command line."""
-    if isinstance(value, list | tuple):
-        text = ",".join(_text(part) for part in value)
-        return text + "," if len(value) == 1 else text
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return str(value)

@@ -2,7 +2,7 @@
 
 import math
 
-from tfseg.training.config import interval
+from tfseg.training.values import interval
 
 
 class Schedule:

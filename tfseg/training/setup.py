@@ -1,7 +1,6 @@
 """What a run needs before its first step: lists, sizes, checks, and the run directory."""
 
 import dataclasses
-import math
 import os
 
 import keras
@@ -67,14 +66,14 @@ def plan_run(config):
         raise TfsegError(f"{config.data_dir}/info.json: {error}") from error
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
-    per_epoch = config.steps_per_epoch or max(len(train) // config.effective_batch, 1)
+    per_epoch, total = config.length(len(train))
     return Plan(
         spec=spec,
         train=train,
         val=val,
         classes=class_names(info.classes, num_classes),
         steps_per_epoch=per_epoch,
-        total_steps=config.steps or math.ceil(config.epochs * per_epoch),
+        total_steps=total,
         class_weights=_class_weights(config, info),
     )
 
@@ -83,8 +82,7 @@ def _spec(config, num_classes, info):
     return ModelSpec(
         config.model,
         num_classes,
-        # JSON has no tuples: what is compared with model.json must not have them either.
-        {key: list(v) if isinstance(v, tuple) else v for key, v in config.model_options.items()},
+        config.model_options,
         Preprocessing(info.mean, info.std),
         classes=info.classes,
         palette=info.palette,

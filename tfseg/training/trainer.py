@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from tfseg.data import pipeline_errors
 from tfseg.errors import TfsegError
-from tfseg.training.config import interval
 from tfseg.training.console import Console
 from tfseg.training.logs import RunLog
 from tfseg.training.recovery import StopSignals, non_finite
@@ -20,6 +19,7 @@ from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
 from tfseg.training.strategy import create_strategy
 from tfseg.training.task import Segmentation
+from tfseg.training.values import interval
 
 LOSS_WINDOW = 20
 

@@ -1,0 +1,63 @@
+"""What settings are written as, and what they stand for."""
+
+from tfseg.errors import TfsegError
+
+
+def interval(name, value, steps_per_epoch):
+    """Updates between two events: `value` is "epoch", "step" (with lr_update_every) or a number.
+
+    Returns:
+        An int; 0 for "at the end only".
+    """
+    if value == "epoch":
+        return steps_per_epoch
+    if value == "step" and name == "lr_update_every":
+        return 1
+    lowest = 1 if name == "lr_update_every" else 0
+    if not str(value).isdigit() or int(value) < lowest:
+        words = "step, epoch" if name == "lr_update_every" else "epoch"
+        raise TfsegError(f"--{name} must be {words} or a number of updates, not '{value}'")
+    return int(value)
+
+
+def is_number(value, kind):
+    """Whether `value` is of the type `kind`, and not a bool, which Python counts as a number."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def numbers(name, value, kind):
+    """A tuple of numbers from a number, a sequence, or comma-separated text.
+
+    Raises:
+        TfsegError: it isn't one; the message names the flag `name`.
+    """
+    parts = value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, str):
+        parts = [part for part in value.split(",") if part.strip()]
+    try:
+        return tuple(kind(part) for part in parts)
+    except (TypeError, ValueError) as error:
+        raise TfsegError(f"--{name} must be numbers, not '{text(value)}'") from error
+
+
+def height_width(name, value):
+    """(height, width) of what `numbers` takes; one number is both.
+
+    Raises:
+        TfsegError: it is neither one nor two whole numbers above 0.
+    """
+    size = numbers(name, value, int)
+    size = size * 2 if len(size) == 1 else size
+    if len(size) != 2 or min(size) < 1:
+        raise TfsegError(f"--{name} must be height,width or one number, not {text(value)}")
+    return size
+
+
+def text(value):
+    """A value as it is written on the command line."""
+    if isinstance(value, list | tuple):
+        parts = ",".join(text(part) for part in value)
+        return parts + "," if len(value) == 1 else parts
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
