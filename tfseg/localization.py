@@ -11,9 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tfseg.errors import TfsegError
-
-# Black, violet, red, yellow, white at equal distances.
-_HEAT = np.array([(0, 0, 0), (86, 0, 140), (225, 50, 40), (255, 190, 0), (255, 255, 220)], float)
+from tfseg.visualize import heat
 
 
 class Localizer:
@@ -61,10 +59,8 @@ def heat_overlay(image, activation, box=None, alpha=0.55):
     Returns:
         uint8 [H, W, 3].
     """
-    heat = _resized(activation, image.shape[:2])
-    heat = (heat - heat.min()) / max(np.ptp(heat), 1e-12) * (len(_HEAT) - 1)
-    low = np.minimum(heat.astype(int), len(_HEAT) - 2)
-    colours = _HEAT[low] + (heat - low)[..., None] * (_HEAT[low + 1] - _HEAT[low])
+    level = _resized(activation, image.shape[:2])
+    colours = heat((level - level.min()) / max(np.ptp(level), 1e-12))
     mixed = Image.fromarray(np.rint(image * (1 - alpha) + colours * alpha).astype(np.uint8))
     if box is not None:
         left, top, right, bottom = (round(x) for x in box)

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 # Pixels without a class: PASCAL VOC's cream, which no class of its colour map has.
 VOID = (224, 224, 192)
+# Ever lighter, so that it also reads in grey.
+_HEAT = np.array([(0, 0, 0), (86, 0, 140), (225, 50, 40), (255, 190, 0), (255, 255, 220)], float)
 
 
 def class_names(classes, num_classes):
@@ -53,6 +55,19 @@ def colorize(labels, palette):
         uint8 [H, W, 3].
     """
     return colour_table(palette)[np.asarray(labels)]
+
+
+def heat(values):
+    """Colours from black over violet, red and yellow to nearly white.
+
+    Args:
+        values: float [H, W], 0..1.
+
+    Returns:
+        float [H, W, 3], 0..255.
+    """
+    places = np.linspace(0, 1, len(_HEAT))
+    return np.stack([np.interp(values, places, channel) for channel in _HEAT.T], -1)
 
 
 def overlay(image, labels, palette, alpha=0.5):

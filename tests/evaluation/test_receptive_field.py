@@ -118,7 +118,7 @@ def test_picture_has_the_centre_in_the_middle():
     field = _field(np.exp(-np.hypot(rows + 5, columns)), (3, 8))
     image = picture([field], [""], reach=10, side=42).astype(int)
     drawn = np.argwhere(image.sum(-1) < 765)
-    brightest = np.argwhere((image == [252, 250, 190]).all(-1))
+    brightest = np.argwhere((image == [255, 255, 220]).all(-1))
     assert np.ptp(drawn, axis=0).tolist() == [41, 41] and len(brightest) == 4
     np.testing.assert_allclose(brightest.mean(0), drawn.mean(0), atol=0.5)
     several = picture([field] * 3, ["a", "b", "c"], reach=10, columns=2, side=42)

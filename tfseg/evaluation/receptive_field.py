@@ -13,11 +13,9 @@ from PIL import Image
 
 from tfseg.errors import TfsegError, unknown
 from tfseg.layers import DilatedConv2D
-from tfseg.visualize import panel
+from tfseg.visualize import heat, panel
 
 IMAGES = "images"
-# From black over purple and orange to pale yellow: ever lighter, so that it also reads in grey.
-_COLOURS = np.array([[0, 0, 8], [90, 20, 110], [225, 90, 50], [252, 250, 190]], np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +139,6 @@ def _draw(field, reach, side):
     padded = np.pad(field.mass, reach)
     row, column = field.centre
     window = padded[row : row + 2 * reach + 1, column : column + 2 * reach + 1]
-    level = (window / window.max()) ** 0.25 * (len(_COLOURS) - 1)
-    stops = np.arange(len(_COLOURS))
-    colours = np.stack([np.interp(level, stops, _COLOURS[:, i]) for i in range(3)], -1)
+    colours = heat((window / window.max()) ** 0.25)
     image = Image.fromarray(np.rint(colours).astype(np.uint8))
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST))

@@ -9,8 +9,6 @@ import csv
 import dataclasses
 import pathlib
 
-import numpy as np
-
 from tfseg.errors import TfsegError
 
 # Other spellings of a class table's columns.
@@ -38,27 +36,6 @@ class Dataset:
     label_map: dict | None = None
     color_map: dict | None = None
     ignore_label: int = 255
-
-    def original_values(self):
-        """uint8 [256]: the original's label value of each class index, for submissions.
-
-        What is no class index, such as `ignore_label`, becomes the lowest value without a class,
-        or `ignore_label` where the original has none. Where several values became one class, it is
-        the lowest of them.
-
-        Raises:
-            TfsegError: the original's label maps hold colours.
-        """
-        if self.color_map is not None:
-            raise TfsegError(f"the label maps of {self.title} hold colours, not values")
-        label_map = self.label_map or {index: index for index in range(len(self.classes))}
-        inverse = {}
-        for value, index in sorted(label_map.items()):
-            inverse.setdefault(index, value)
-        table = np.full(256, inverse.get(self.ignore_label, self.ignore_label), np.uint8)
-        for index in range(len(self.classes)):
-            table[index] = inverse[index]
-        return table
 
 
 def read_classes(path, ignore_label=255, shift=0, colours=False):
