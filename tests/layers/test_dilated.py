@@ -287,3 +287,21 @@ def test_bad_values(kind, words):
 def test_no_stride_where_groups_have_none(name):
     with pytest.raises(TfsegError, match="no stride"):
         DilatedConv2D(5, 3, strides=2, dilation_rate=2, smoothing={"dilated_type": name})
+
+
+@each_kind
+def test_export(kind, tmp_path):
+    """As a SavedModel of one layer, for any size."""
+    module = tf.Module()
+    module.layer = DilatedConv2D(3, 3, dilation_rate=3, smoothing=kind)
+    module.layer.build((None, None, None, 4))
+    _disturb(module.layer)
+    module.call = tf.function(
+        module.layer, input_signature=[tf.TensorSpec((None, None, None, 4), tf.float32)]
+    )
+    module.weights = [variable.value for variable in module.layer.variables]
+    tf.saved_model.save(module, str(tmp_path))
+    again = tf.saved_model.load(str(tmp_path))
+    for size in ((8, 12), (1, 2)):
+        x = tf.constant(_images(1, *size, 4))
+        np.testing.assert_allclose(again.call(x), module.layer(x), atol=1e-5)
