@@ -23,6 +23,7 @@ def requirements():
 MAT = ["scipy>=1.11,<2"]
 ONNX = ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
 TFLITE = ["ai-edge-litert>=1.3,<3"]
+APP = ["gradio>=6,<7"]
 
 setup(
     name="tfseg",
@@ -48,11 +49,11 @@ setup(
         # Videos and cameras in tools/predict.py.
         "video": ["opencv-python>=4.8,<6"],
         # The page of tools/demo_app.py.
-        "app": ["gradio>=6,<7"],
+        "app": APP,
         # Exact versions: another ruff formats differently.
         "test": [
             *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
-            *(*MAT, *ONNX, *TFLITE),
+            *(*MAT, *ONNX, *TFLITE, *APP),
         ],
     },
     classifiers=[

@@ -125,7 +125,9 @@ def _has_float16():
     return True
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "precision", ["float32", "bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+)
 def test_train_step_is_the_trainers(precision):
     if precision == "float16" and not _has_float16():
         pytest.skip("this processor has no gradient of dilated convolutions in float16")
