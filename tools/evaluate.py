@@ -12,6 +12,7 @@ protocol, and DRN's with six scales, mirrored too:
 
 import contextlib
 import os
+import time
 
 import common
 import protocol
@@ -91,9 +92,11 @@ def main():
             if panels:
                 panels(index, labels)
 
+        start = time.perf_counter()
         matrix = _evaluate(
             predictor, truth, info, strategy, lambda n, _: bar.update(n - bar.n), show
         )
+        seconds = time.perf_counter() - start
     if not is_chief(strategy):
         return
     facts = {
@@ -115,7 +118,8 @@ def main():
     page = os.path.join(output_dir, "report.html")
     html_report.write(page, values, gallery.panels(), FLAGS.run_dir)
     print(report.table(values))
-    print(f"\nwritten to {path} and {page}")
+    speed = f"{len(image_list)} images in {seconds:.1f} s, {len(image_list) / seconds:.2f} images/s"
+    print(f"\n{speed}\nwritten to {path} and {page}")
 
 
 def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
