@@ -79,6 +79,7 @@ def _load():
         # Names of another set of classes would be wrong rather than merely absent.
         if info.classes and len(info.classes) == num_classes:
             facts.update(classes=info.classes, palette=info.palette)
+            facts.update(label_map=info.label_map, ignore_label=info.ignore_label)
     options = common.parse_options(FLAGS.model_option)
     spec = ModelSpec(FLAGS.model, num_classes, options, **facts)
     with precision(FLAGS.precision):

@@ -9,8 +9,10 @@ import tensorflow as tf
 
 import tfseg
 from tfseg.layers import resize
-from tfseg.models import ModelSpec, Preprocessing
+from tfseg.models import ModelSpec, Preprocessing, precision
+from tfseg.models.factory import resolve
 from tfseg.models.multi_scale import Rescale
+from tfseg.models.precision import precision_of
 
 # Small representatives; every new family adds its own line and gets all tests of this file.
 MODELS = [
@@ -169,11 +171,33 @@ def test_classifier(name, tmp_path):
     np.testing.assert_array_equal(again(images)["logits"], logits)
 
 
-def test_every_listed_name_resolves():
-    from tfseg.models.factory import resolve
+def test_precision_survives_a_keras_file(tmp_path):
+    with precision("bfloat16"):
+        model = tfseg.create_model("drn_a_18", 5, blocks=[1, 1, 1, 1])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert precision_of(again) == "bfloat16"
+    assert again.encoder.variables[0].dtype == "float32"
+    images = np.random.default_rng(0).standard_normal((1, 32, 40, 3)).astype(np.float32)
+    np.testing.assert_array_equal(again(images)["logits"], model(images)["logits"])
 
-    for name in tfseg.list_models():
-        resolve(name)
+
+def test_published_names():
+    names = tfseg.list_models()
+    assert len(names) == len(set(names)) == 14 + 4 * 5 + (14 + 5 * 5) * 10
+    encoder, decoder, options = resolve("deeplab_v3plus_resnet18")
+    assert (encoder, decoder) == ("resnet18_caffe", "deeplab_v3plus")
+    assert options == {"multi_grid": (1, 2)}
+
+
+@pytest.mark.parametrize("decoder", ["deeplab_v3", "deeplab_v3plus"])
+@pytest.mark.parametrize("stride, rates", [(16, (6, 12, 18)), (8, (12, 24, 36))])
+def test_atrous_rates_follow_the_output_stride(decoder, stride, rates):
+    options = {"blocks": [1, 1, 1, 1], "output_stride": stride}
+    model = tfseg.create_model(f"resnet18_v1+{decoder}", 5, **options)
+    assert tuple(model.decoder.aspp.atrous_rates) == rates
+    model = tfseg.create_model(f"resnet18_v1+{decoder}", 5, atrous_rates=[2, 4], **options)
+    assert tuple(model.decoder.aspp.atrous_rates) == (2, 4)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,40 @@ def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of,
     assert_same_run(parts, whole)
 
 
+def test_a_last_validation_left_to_the_resume_is_done_once(make_config, run_of, monkeypatch):
+    config = make_config(steps=2, validate_every="2")
+    original = Validator.scores
+
+    def kill(self, progress):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Validator, "scores", kill)
+        assert train(config).stopped_by == signal.SIGTERM
+    assert train(config).best["step"] == 2
+    monkeypatch.setattr(Validator, "scores", None)  # a second validation would fail
+    assert train(config).step == 2
+    assert [row["step"] for row in run_of(config)[0]] == [1, 2]
+
+
+def test_options_in_tuples_are_those_in_lists(make_config):
+    blocks = (1, 1, 1, 1, 0, 0, 0, 1)
+    train(make_config(steps=1, val_split="", model_options={"blocks": blocks}))
+    config = make_config(steps=2, val_split="", model_options={"blocks": blocks})
+    assert train(config).step == 2
+
+
+def test_a_run_is_not_continued_on_another_number_of_images(make_config):
+    config = make_config(steps=1, val_split="")
+    train(config)
+    for kind in ("images", "labels"):
+        path = pathlib.Path(config.data_dir, f"train_{kind}.txt")
+        path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(TfsegError, match=r"with training_images .*, not"):
+        train(make_config(steps=2, val_split=""))
+
+
 def contents(folder):
     files = (path for path in pathlib.Path(folder).rglob("*") if path.is_file())
     return {str(path): path.read_bytes() for path in files}

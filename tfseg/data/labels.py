@@ -16,12 +16,18 @@ def label_table(num_classes, label_map=None, ignore_label=255):
         ignore_label: the value, in the files and in the result, of pixels that do not count.
 
     Raises:
-        TfsegError: `label_map` leads to something that is neither class nor `ignore_label`.
+        TfsegError: `label_map` leads to something that is neither class nor `ignore_label`, or
+            `ignore_label` is one of the classes that it leads to.
     """
     table = np.full(256, -1, np.int32)
     if label_map is None:
         table[: min(num_classes, 256)] = np.arange(min(num_classes, 256))
     else:
+        if ignore_label < num_classes:
+            raise TfsegError(
+                f"the ignore_label {ignore_label} of info.json is one of the {num_classes} classes "
+                "that label_map leads to: pixels of that class would not count; use 255"
+            )
         for value, target in label_map.items():
             if target != ignore_label and not 0 <= target < num_classes:
                 raise TfsegError(

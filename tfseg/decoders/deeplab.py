@@ -17,7 +17,7 @@ class DeepLabV3(Decoder):
 
     Args:
         num_classes, levels, conv: see `Decoder`.
-        atrous_rates: dilation rates of the ASPP; 6, 12, 18 at output stride 16, doubled at 8.
+        atrous_rates: dilation rates of the ASPP; the default is the paper's at output stride 16.
         width: channels of its branches.
     """
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfseg.layers import Conv2D
+from tfseg.models.precision import precision, precision_of
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -48,10 +49,11 @@ class Classifier(keras.Model):
         return ops.cast(self.classifier(features), "float32")
 
     def get_config(self):
-        return dict(self._config)
+        return {**self._config, "precision": precision_of(self)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         from tfseg.models.factory import create_classifier
 
-        return create_classifier(config["model"], config["num_classes"], **config["options"])
+        with precision(config["precision"]):
+            return create_classifier(config["model"], config["num_classes"], **config["options"])

@@ -5,7 +5,7 @@ import math
 import numbers
 
 from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
-from tfseg.encoders import ENCODERS, create_encoder, drn
+from tfseg.encoders import ENCODERS, create_encoder, drn, resnet
 from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
 from tfseg.encoders.factory import STRIDED, convolution_options
 from tfseg.errors import TfsegError, unknown
@@ -23,6 +23,7 @@ class Row:
         fixed: arguments of the layer that make this decoder.
         options: names of `create_model` options that the layer takes.
         output_stride: what an encoder that can choose has under this decoder, unless asked.
+        at_stride_8: arguments that differ where the encoder's output stride is 8.
         upsampling, loss_resolution, loss_weights: see `Segmenter`.
     """
 
@@ -30,21 +31,27 @@ class Row:
     fixed: dict = dataclasses.field(default_factory=dict)
     options: tuple = ()
     output_stride: int | None = None
+    at_stride_8: dict = dataclasses.field(default_factory=dict)
     upsampling: str = "bilinear"
     loss_resolution: str = "logits"
     loss_weights: dict = dataclasses.field(default_factory=lambda: {"logits": 1.0})
 
 
 _DEEP_SUPERVISION = {"logits": 1.0, "aux_logits": 0.4}
+# Twice the rates on a grid twice as fine reach as far (DeepLab v3 paper, section 3.3).
+_DEEPLAB_V3 = {
+    "options": ("atrous_rates",),
+    "output_stride": 16,
+    "at_stride_8": {"atrous_rates": (12, 24, 36)},
+    "loss_resolution": "labels",
+}
 
 DECODERS = {
     "linear": Row(Linear, upsampling="zero_border", loss_resolution="labels"),
     "deeplab_v1": Row(Linear, output_stride=8),
     "deeplab_v2": Row(DeepLabV2, {}, ("atrous_rates",), output_stride=8),
-    "deeplab_v3": Row(DeepLabV3, {}, ("atrous_rates",), output_stride=16, loss_resolution="labels"),
-    "deeplab_v3plus": Row(
-        DeepLabV3Plus, {}, ("atrous_rates",), output_stride=16, loss_resolution="labels"
-    ),
+    "deeplab_v3": Row(DeepLabV3, **_DEEPLAB_V3),
+    "deeplab_v3plus": Row(DeepLabV3Plus, **_DEEPLAB_V3),
     "c1_bilinear": Row(C1, options=("dropout",)),
     "c1_bilinear_deepsup": Row(
         C1, {"deep_supervision": True}, ("dropout",), loss_weights=_DEEP_SUPERVISION
@@ -59,14 +66,18 @@ DECODERS = {
 # published name: (encoder, decoder, options that differ from the defaults)
 VARIANTS = {name: (name, "linear", {}) for name in drn.VARIANTS}
 VARIANTS |= {
-    f"{decoder}_resnet{depth}": (f"resnet{depth}_caffe", decoder, options)
-    for decoder, options in (
-        ("deeplab_v1", {}),
-        ("deeplab_v2", {}),
-        ("deeplab_v3", {"multi_grid": (1, 2, 4)}),
-        ("deeplab_v3plus", {"multi_grid": (1, 2, 4)}),
+    f"{decoder}_resnet{depth}": (
+        f"resnet{depth}_caffe",
+        decoder,
+        {"multi_grid": (1, 2, 4)[: blocks[-1]]} if multi_grid else {},
     )
-    for depth in (50, 101)
+    for decoder, multi_grid in (
+        ("deeplab_v1", False),
+        ("deeplab_v2", False),
+        ("deeplab_v3", True),
+        ("deeplab_v3plus", True),
+    )
+    for depth, (_, blocks) in resnet.DEPTHS.items()
 }
 
 
@@ -123,7 +134,8 @@ def create_model(name, num_classes, **options):
     scales = None if scales is None else check_scales(scales)
     values = {**defaults, **options}
     encoder = create_encoder(encoder, **{k: v for k, v in values.items() if k in ENCODER_OPTIONS})
-    own = {key: values[key] for key in row.options if key in values}
+    own = dict(row.at_stride_8) if encoder.output_stride == 8 else {}
+    own |= {key: values[key] for key in row.options if key in values}
     decoder = row.layer(
         num_classes,
         encoder.pyramid,

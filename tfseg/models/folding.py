@@ -8,7 +8,6 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN
-from tfseg.models.precision import precision, precision_of
 
 
 def fold(model):
@@ -31,8 +30,7 @@ def fold(model):
     if config["options"].get("folded"):
         return model
     options = {**config["options"], "folded": True}
-    with precision(precision_of(model)):
-        folded = type(model).from_config({**config, "options": options})
+    folded = type(model).from_config({**config, "options": options})
     values = {variable.path: variable for variable in model.variables}
     merged = {}
     for unit in model._flatten_layers(include_self=False):

@@ -6,6 +6,7 @@ from keras import ops
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
+from tfseg.models.precision import precision, precision_of
 
 UPSAMPLINGS = ("bilinear", "zero_border")
 
@@ -100,10 +101,11 @@ class Segmenter(keras.Model):
         return probabilities if size is None else resize(probabilities, size)
 
     def get_config(self):
-        return dict(self._config)
+        return {**self._config, "precision": precision_of(self)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         from tfseg.models.factory import create_model
 
-        return create_model(config["model"], config["num_classes"], **config["options"])
+        with precision(config["precision"]):
+            return create_model(config["model"], config["num_classes"], **config["options"])

@@ -9,6 +9,11 @@ from tfseg.models.preprocessing import Preprocessing
 FORMAT = 1
 
 
+def plain_options(options):
+    """A model's options as JSON has them: lists in place of tuples."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
     """A model's recipe: name, options, preprocessing, and the meaning of its classes.
@@ -41,9 +46,8 @@ class ModelSpec:
                 "num_classes must be a whole number and options a dict, not "
                 f"{self.num_classes!r} and {self.options!r}"
             )
-        # JSON has no tuples: what is compared with a file must not have them either.
-        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in self.options.items()}
-        object.__setattr__(self, "options", plain)
+        # What is compared with a file must not have tuples either.
+        object.__setattr__(self, "options", plain_options(self.options))
         for name in ("classes", "palette"):
             value = getattr(self, name)
             if value is not None and len(value) < self.num_classes:

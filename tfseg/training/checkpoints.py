@@ -22,7 +22,7 @@ class RunState(tf.train.experimental.PythonState):
 
     Attributes:
         values: {"step": updates done, "best": the best validation's step and scores or None,
-            "losses": those of the last updates, "settings": `TrainConfig.fixed()`, "row": the row
+            "losses": those of the last updates, "settings": `fixed_settings()`, "row": the row
             of log.csv that waits for a validation which a signal has cut short, or None,
             "preprocessing": of the images}.
     """

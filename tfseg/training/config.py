@@ -8,6 +8,7 @@ import os
 from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
+from tfseg.models.spec import plain_options
 from tfseg.training import values
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
@@ -245,6 +246,7 @@ class TrainConfig:
         fixed = {name: getattr(self, name) for name in FIXED_ON_RESUME}
         # Batches of natural shape are put together for each replica.
         natural = self.batch_size // replicas if self.short_sides else None
+        fixed["model_options"] = plain_options(self.model_options)
         return {**fixed, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
     @classmethod

@@ -12,6 +12,7 @@ from tfseg.training.optimizer import SGD, LossScale, WeightAverage
 from tfseg.training.setup import (
     build_model,
     check_resume,
+    fixed_settings,
     prepare_run_dir,
     with_preprocessing,
 )
@@ -48,9 +49,10 @@ class Session:
         self.task = task = task or Segmentation()
         self.config, self.plan, self.strategy = config, plan, strategy
         self.chief = is_chief(strategy)
+        settings = fixed_settings(config, plan, strategy.num_replicas_in_sync)
         saved = read_state(config.run_dir)
         if saved:
-            check_resume(config, saved, strategy.num_replicas_in_sync)
+            check_resume(config.run_dir, saved, settings)
         with strategy.scope():
             self.model = build_model(config, plan)
             objects = self._create_variables()
@@ -69,7 +71,7 @@ class Session:
             prepare_run_dir(config, plan)
         self.values = {
             **state.values,
-            "settings": config.fixed(strategy.num_replicas_in_sync),
+            "settings": settings,
             "preprocessing": plan.spec.preprocessing.to_dict(),
         }
         self.checkpoints.clean()

@@ -142,22 +142,32 @@ def check_data(config, plan):
         raise TfsegError(errors[0] + more)
 
 
-def check_resume(config, state, replicas):
+def fixed_settings(config, plan, replicas):
+    """{name: plain value} of what a resumed run must share: see `check_resume`."""
+    return {**config.fixed(replicas), "training_images": len(plan.train)}
+
+
+def check_resume(run_dir, state, settings):
     """Refuses to continue a run under settings that would make it another one.
 
     Length, schedule, learning rate, momentum, decay, loss options, augmentation and everything
     about logs, validation and devices may change; what decides the model, its variables and the
     numbering of samples may not. Batches of natural shape are numbered by what a replica gets.
 
+    Args:
+        run_dir: the run's folder.
+        state: what `read_state` found there.
+        settings: the `fixed_settings` that it is to go on with.
+
     Raises:
         TfsegError: such a setting differs; the message names it and both values.
     """
-    for name, value in config.fixed(replicas).items():
+    for name, value in settings.items():
         saved = state["settings"].get(name)
         value = list(value) if isinstance(value, tuple) else value
         if saved != value:
             raise TfsegError(
-                f"{config.run_dir} was trained to step {state['step']} with {name} "
+                f"{run_dir} was trained to step {state['step']} with {name} "
                 f"{_shown(saved)}, not {_shown(value)}: use the same, or another --run_dir"
             )
 

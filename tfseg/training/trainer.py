@@ -105,9 +105,10 @@ class Trainer:
         self.console = Console(self.plan.total_steps, first, progress_bar, quiet=not chief)
         self.log = None
         if chief:
-            # A row that waits for its validation isn't in the log yet.
+            # A row that waits for its validation is written when that is done.
+            known = first - bool(self.session.values["row"])
             self.log = RunLog(
-                self.config.run_dir, self.session.groups, self.task.columns(self.plan), first
+                self.config.run_dir, self.session.groups, self.task.columns(self.plan), known
             )
             self.log.text("flags", self.config.to_flags())
         try:
@@ -115,6 +116,8 @@ class Trainer:
                 self._announce(first)
                 if self.session.values["row"]:
                     self._finish_row(self.session.values["row"], {"log", "validate"})
+                    if not self.stop:
+                        self.session.save()
                 if first < self.plan.total_steps and not self.stop:
                     self._loop(first)
                 return self._result()
