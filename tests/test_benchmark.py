@@ -69,6 +69,21 @@ def test_measure_leaves_warm_up_out_and_takes_the_median(clock):
     assert values["peak_rss_mib"] > 0
 
 
+@pytest.mark.skipif("host" not in machine.memory_in_use(), reason="this C library can't tell")
+def test_growth_is_what_is_kept_and_not_what_the_allocator_holds():
+    kept = []
+
+    def passing():
+        return tf.constant([float(len(bytearray(2**22)))])
+
+    def keeping():
+        kept.append(bytearray(2**22))
+        return tf.zeros([1])
+
+    assert benchmark.measure(passing, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(0, abs=2)
+    assert benchmark.measure(keeping, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(32, abs=2)
+
+
 class Source:
     """A data set whose elements take `seconds` each."""
 

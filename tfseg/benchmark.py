@@ -10,7 +10,7 @@ import time
 import tensorflow as tf
 from absl import logging
 
-from tfseg.machine import MIB, has_gpu, memory_peak, reset_memory_peak, resident_memory
+from tfseg.machine import MIB, has_gpu, memory_in_use, memory_peak, reset_memory_peak
 from tfseg.training.groups import assign_groups, find_table
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.optimizer import SGD, LossScale
@@ -139,13 +139,15 @@ def measure(call, images, gflop, repeats, warmup=2):
     Returns:
         A dict of numbers: "median_ms", "best_ms", "images_per_second", "gflop",
         "gflop_per_second" (these of the median), "peak_rss_mib" and, with a GPU, "peak_gpu_mib"
-        of the whole measurement, "growth_mib" of resident memory over the timed calls.
+        of the whole measurement, and "growth_mib" and "growth_gpu_mib": how much more memory is
+        in use after the timed calls than before them, where the system can tell; see
+        `memory_in_use` for what needs many calls to show.
     """
     reset_memory_peak()
     _time(call, warmup)
-    resident = resident_memory()
+    before = memory_in_use()
     seconds = _time(call, repeats)
-    grown = resident_memory() - resident
+    after = memory_in_use()
     median = statistics.median(seconds)
     return {
         "median_ms": 1e3 * median,
@@ -154,7 +156,11 @@ def measure(call, images, gflop, repeats, warmup=2):
         "gflop": gflop,
         "gflop_per_second": gflop / median,
         **memory_peak(),
-        "growth_mib": round(grown / MIB, 1),
+        **{
+            name: round((after[kind] - before[kind]) / MIB, 1)
+            for name, kind in (("growth_mib", "host"), ("growth_gpu_mib", "gpu"))
+            if kind in before
+        },
     }
 
 
@@ -233,7 +239,7 @@ def table(parts):
             _cell(values, "share_of_peak", "{:.1%}"),
             _cell(values, "waiting_share", "{:.1%}"),
             _cell(values, "peak_gpu_mib" if has_gpu() else "peak_rss_mib", "{} MiB"),
-            _cell(values, "growth_mib", "{:.1f} MiB"),
+            _cell(values, "growth_gpu_mib" if has_gpu() else "growth_mib", "{:.1f} MiB"),
         )
         lines.append(f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells))
     return "\n".join(lines)

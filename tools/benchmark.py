@@ -41,7 +41,9 @@ flags.DEFINE_float("random_rotate", 0.0, "Largest random rotation in degrees.", 
 flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
 flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
 flags.DEFINE_bool("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
-flags.DEFINE_integer("repeats", 20, "Timed calls of each part.", 1)
+flags.DEFINE_integer(
+    "repeats", 20, "Timed calls of each part; hundreds to tell whether memory grows.", 1
+)
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
 

@@ -32,7 +32,8 @@ find_python() {
     without_venv="${without_venv:-$version}"
   done
   if [[ -n "$without_venv" ]]; then
-    fail "Python $without_venv has no venv module; on Debian or Ubuntu: sudo apt install python3-venv"
+    fail "Python $without_venv has no venv module; on Debian or Ubuntu:" \
+      "sudo apt install python${without_venv%.*}-venv"
   fi
   fail "tfseg needs Python 3.10 to 3.13; ${seen:-there is no python3 on PATH}"
 }

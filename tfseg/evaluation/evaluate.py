@@ -9,7 +9,8 @@ from tfseg.evaluation.inference import Inference
 
 
 class Evaluator:
-    """Confusion matrices of one model: the network is traced once for all calls.
+    """Confusion matrices of one model: the network is traced once for all calls, and the input
+    pipeline once for those in a row with the same list, as validations during training are.
 
     Every replica takes a batch of whole images of one size at a time, and all of them take the
     same number of steps. The counts are integers, so the result doesn't depend on the number of
@@ -41,7 +42,7 @@ class Evaluator:
         self.label_map = label_map
         self.batch_size = batch_size
         self.strategy = strategy or tf.distribute.get_strategy()
-        self._step = None
+        self._image_list = self._dataset = self._step = None
 
     def __call__(self, image_list, progress=None, on_prediction=None):
         """The confusion matrix of a whole `ImageList` with labels.
@@ -58,15 +59,17 @@ class Evaluator:
         Raises:
             TfsegError: an image or label that can't be used; the message names the file.
         """
-        dataset = self.strategy.distribute_datasets_from_function(
-            lambda context: self._shard(image_list, context)
-        )
+        if self._image_list is not image_list:
+            self._image_list = image_list
+            self._dataset = self.strategy.distribute_datasets_from_function(
+                lambda context: self._shard(image_list, context)
+            )
         if self._step is None:
-            signature = [dataset.element_spec]
+            signature = [self._dataset.element_spec]
             self._step = tf.function(self._matrices, input_signature=signature)
         totals, done = None, 0
         with pipeline_errors(image_list):
-            for element in dataset:
+            for element in self._dataset:
                 # Each replica's sum stays on its own device until the end.
                 matrices, *predictions = self._step(element)
                 if on_prediction:

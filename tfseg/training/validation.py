@@ -27,6 +27,9 @@ class Validator:
         inference = Inference(model, preprocessing=spec.preprocessing)
         images = tf.TensorSpec([None, None, None, 3], tf.uint8)
         self._predict = tf.function(inference.labels, input_signature=[images])
+        # Made once: what each pipeline traces stays in memory until Python collects its cycles.
+        first = plan.val.first(PANELS)
+        self._shown = eval_dataset(first, num_classes=spec.num_classes, **self._labels)
 
     def scores(self, progress=None):
         """{"val_mean_iou", "val_pixel_accuracy", "val_iou/<class>"}: 0..1 or None.
@@ -44,10 +47,9 @@ class Validator:
 
     def panels(self):
         """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times."""
-        spec, val = self.plan.spec, self.plan.val
+        spec = self.plan.spec
         palette = spec.palette or visualize.default_palette(spec.num_classes)
-        dataset = eval_dataset(val.first(PANELS), num_classes=spec.num_classes, **self._labels)
-        for images, labels, _ in dataset:
+        for images, labels, _ in self._shown:
             yield visualize.panel(
                 [
                     images[0].numpy(),
