@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from tfseg import models, visualize, zoo
 from tfseg.data.files import reading, rgb_array
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation.inference import Inference, Protocol
 from tfseg.models import ModelSpec
 from tfseg.weights import MODEL_CARD, load_weights
@@ -59,8 +59,8 @@ def _prepare(name):
     """The path of a segmenter from the zoo."""
     if name not in zoo.RELEASES:
         raise TfsegError(
-            f"there is no run directory or weights file {name}, and no release of that name in "
-            "tfseg.zoo"
+            f"there is no run directory or weights file {name}; "
+            f"{unknown('release', name, zoo.RELEASES)}"
         )
     if zoo.RELEASES[name].classifier:
         raise TfsegError(

@@ -11,6 +11,7 @@ writes class activation maps with a box around the positions of the first class;
 file of image,class,left,top,right,bottom, also the localisation error (DRN paper, section 3).
 """
 
+import dataclasses
 import os
 import sys
 
@@ -18,7 +19,7 @@ import common
 from absl import flags, logging
 from PIL import Image
 
-from tfseg import localization, visualize
+from tfseg import localization, visualize, zoo
 from tfseg.data.classification import read_class_folders
 from tfseg.data.files import read_rgb
 from tfseg.data.imagenet import imagenet_classes
@@ -36,7 +37,11 @@ FLAGS = flags.FLAGS
 
 common.define_config(ClassifyConfig)
 flags.DEFINE_string("split", "val", "test: folder of the images.")
-flags.DEFINE_string("weights", None, "test, locate: a file of ImageNet weights, instead of a run.")
+flags.DEFINE_string(
+    "weights",
+    None,
+    "test, locate: a file of ImageNet weights, or a release of the zoo, which needs no --model.",
+)
 flags.DEFINE_string(
     "class_names",
     None,
@@ -70,14 +75,20 @@ def start_training():
 def load():
     """The trained model and its `ModelSpec`."""
     if FLAGS.weights:
-        common.require("model")
+        common.fetch(FLAGS.weights)
+        name, options = FLAGS.model, common.parse_options(FLAGS.model_option)
+        if FLAGS.weights in zoo.RELEASES and not name:
+            release = zoo.RELEASES[FLAGS.weights]
+            name, options = release.model, {**release.options, **options}
+        elif not name:
+            raise TfsegError("--model is missing: it says what the file of --weights belongs to")
         names = list(imagenet_classes())
         if FLAGS.class_names:
             names = [name for _, name in read_lines(FLAGS.class_names)]
         spec = ModelSpec(
-            FLAGS.model,
+            name,
             len(names),
-            common.parse_options(FLAGS.model_option),
+            options,
             PREPROCESSINGS["imagenet"],
             classes=names,
             kind="classifier",
@@ -88,7 +99,9 @@ def load():
         spec = ModelSpec.load(os.path.join(FLAGS.run_dir, "model.json"), "classifier")
         source = os.path.join(FLAGS.run_dir, BEST_WEIGHTS)
     model = spec.build()
-    load_weights(model, source)
+    chosen = load_weights(model, source).preprocessing
+    if FLAGS.weights and chosen:
+        spec = dataclasses.replace(spec, preprocessing=chosen)
     return model, spec
 
 

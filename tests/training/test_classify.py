@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import tfseg
+from tfseg.data.files import read_rgb
 from tfseg.errors import TfsegError
-from tfseg.models import ModelSpec
+from tfseg.localization import Localizer
+from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.training import Classification, ClassifyConfig, train
+from tfseg.weights import save_original
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]}
@@ -90,6 +94,23 @@ def tool(*arguments):
         text=True,
         check=False,
     )
+
+
+def test_weights_bring_their_preprocessing(folders, tmp_path):
+    model = tfseg.create_classifier("resnet18", 3, blocks=[1, 1, 1, 1])
+    save_original(model, tmp_path / "bgr.safetensors")
+    names, picture = ["disc", "square", "tile"], folders / "val/square/0.png"
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    done = tool(
+        *("locate", f"--weights={tmp_path / 'bgr.safetensors'}", "--model=resnet18"),
+        *("--model_option=blocks=1,1,1,1", f"--class_names={tmp_path / 'names.txt'}"),
+        *(f"--output_dir={tmp_path / 'out'}", *SIZES, str(picture)),
+    )
+    scores, _ = Localizer(model, PREPROCESSINGS["ade20k"], 32)(read_rgb(picture))
+    best = int(scores.argmax())
+    assert f"{picture}: {names[best]} {scores[best]:.1%}" in done.stdout, done.stderr
+    other, _ = Localizer(model, PREPROCESSINGS["imagenet"], 32)(read_rgb(picture))
+    assert abs(other - scores).max() > 0.01
 
 
 def test_resumes_exactly(make, assert_same_run):

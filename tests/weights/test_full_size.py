@@ -1,6 +1,10 @@
 """Files as large as the released ones, written from the names alone, load and compute the same."""
 
+import contextlib
+import gc
 import os
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +23,24 @@ def _zeroed(model):
     return model
 
 
+@contextlib.contextmanager
+def _peak_memory_below(count):
+    """Asserts that this process takes less than `count` bytes more than before, at any time."""
+    resets, status = pathlib.Path("/proc/self/clear_refs"), pathlib.Path("/proc/self/status")
+    if not resets.exists():
+        yield
+        return
+
+    def memory(field):
+        return 1024 * int(re.search(rf"{field}:\s+(\d+) kB", status.read_text())[1])
+
+    gc.collect()
+    resets.write_text("5")  # the peak so far is forgotten
+    before = memory("VmRSS")
+    yield
+    assert memory("VmHWM") - before < count
+
+
 def _nchw(maps):
     return np.asarray(maps).transpose(0, 3, 1, 2)
 
@@ -35,7 +57,8 @@ def test_drn_d_105_in_the_legacy_format(tmp_path, write_pytorch, original_weight
     state = original_weights(model, "DRN segmenter")
     path = write_pytorch(tmp_path / "drn-d-105_ms_cityscapes.pth", state, legacy=True)
     _zeroed(model)
-    tfseg.load_weights(model, path)
+    with _peak_memory_below(1.3 * sum(array.nbytes for array in state.values())):
+        tfseg.load_weights(model, path)
     _assert_loaded(model, state, "DRN segmenter")
 
 

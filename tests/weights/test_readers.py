@@ -230,9 +230,11 @@ def test_files_of_other_kinds(tmp_path):
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
     refused(b"", "empty")
-    refused(b"<!DOCTYPE html>\n<html><body>404</body></html>", "isn't a file of a known kind")
-    refused(b"version https://git-lfs.github.com/spec/v1\n", "isn't a file of a known kind")
-    refused(b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5")
+    refused(b"hello world", "isn't a file of a known kind")
+    refused(b"\n<!DOCTYPE html>\n<html><body>404</body></html>", "a web page, not a file")
+    refused(b"<html><body>virus scan</body></html>", "a web page, not a file")
+    refused(b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS")
+    refused(b"\x89HDF\r\n\x1a\n" + bytes(100), r"HDF5 .* \*\.weights\.h5")
     refused(b"\x80\x02K\x01.", "not one of PyTorch's")
     with pytest.raises(readers.ReadError, match="No such file"):
         readers.read(tmp_path / "missing.pth")

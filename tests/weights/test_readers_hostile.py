@@ -222,13 +222,9 @@ def _mutate(data, rng):
 
 
 @pytest.fixture
-def source(request, tmp_path, write_caffe):
+def source(request, tmp_path):
     """The path of a file to damage, by name."""
     path = tmp_path / "source"
-    if request.param == "caffe":
-        ones = np.ones(64, "f4")
-        layers = [("conv", "Convolution", [ones]), ("bn", "BatchNorm", [ones, ones, ones[:1]])]
-        return write_caffe(path, layers)
     if request.param == "safetensors":
         library = pytest.importorskip("safetensors.numpy")
         library.save_file({"a": np.ones((3, 4), "f4"), "b": np.ones(3, "f2")}, path)
@@ -238,7 +234,7 @@ def source(request, tmp_path, write_caffe):
 
 @pytest.mark.parametrize(
     "source",
-    [*sorted(path.name for path in FILES.iterdir()), "caffe", "safetensors"],
+    [*sorted(path.name for path in FILES.iterdir()), "safetensors"],
     indirect=True,
 )
 def test_2000_damaged_copies(source, tmp_path, monkeypatch):

@@ -1,14 +1,16 @@
 """Several files, shapes before data, and what a model is told about its preprocessing."""
 
 import collections.abc
+import pathlib
 
 import numpy as np
 import pytest
 
 import tfseg
 from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing
-from tfseg.weights import own, save_weights, to_original
+from tfseg.weights import own, readers, save_weights, to_original
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 ADE20K = "resnet18_dilated8+c1_bilinear_deepsup"
 FOUR = {"blocks": [1, 1, 1, 1]}
 TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 1]}
@@ -78,12 +80,34 @@ def test_lone_encoder_file(tmp_path, write_pytorch, ade20k):
     model, parts = ade20k
     path = write_pytorch(tmp_path / "encoder.pth", parts["encoder"])
     other = tfseg.create_model("resnet18_dilated8+ppm_bilinear", 3, **FOUR)
-    with pytest.raises(tfseg.TfsegError, match="new_head"):
+    with pytest.raises(tfseg.TfsegError, match=r"an encoder alone: .*new_head"):
         tfseg.load_weights(other, path)
     for source in (path, [path]):
         report = tfseg.load_weights(other, source, new_head=True)
         assert all(name.startswith("decoder/") for name in report.fresh)
     _assert_equal(_values(model.encoder), _values(other.encoder))
+
+
+@pytest.mark.parametrize("new_head", [False, True])
+def test_lone_decoder_file(ade20k, new_head):
+    _, parts = ade20k
+    for classes in (5, 4):
+        other = tfseg.create_model(ADE20K, classes, **FOUR)
+        with pytest.raises(tfseg.TfsegError, match="a decoder alone: give the encoder's file"):
+            tfseg.load_weights(other, parts["decoder"], new_head)
+
+
+def test_decoder_of_another_kind(ade20k):
+    _, parts = ade20k
+    plain = tfseg.create_model("resnet18_dilated8+c1_bilinear", 5, **FOUR)
+    for model, message in (
+        (plain, "no place for a part of its head"),
+        (plain.encoder, "no place for a part of its head"),
+        (tfseg.create_model("resnet18_dilated8+ppm_bilinear", 5, **FOUR), "another decoder"),
+    ):
+        with pytest.raises(tfseg.TfsegError, match=message):
+            tfseg.load_weights(model, list(parts.values()))
+        tfseg.load_weights(model, list(parts.values()), new_head=True)
 
 
 def test_imagenet_classifier_starts_an_ade20k_model():
@@ -101,6 +125,7 @@ def test_lists_that_make_no_sense(tmp_path, write_pytorch, ade20k):
         ([path, path.with_name("absent.pth")], "No such file"),
         ([parts["encoder"], parts["encoder"]], "conv1.weight is both in part 1 and in part 2"),
         ([path, tmp_path], "holds a whole model"),
+        ([path, path], "named twice"),
         ([], "no file of weights"),
     ):
         with pytest.raises(tfseg.TfsegError, match=message):
@@ -196,6 +221,18 @@ def _caffe_layers(state):
             if kind == "BatchNorm":
                 arrays = [*(array * np.float32(4) for array in arrays), np.full(1, 4, np.float32)]
             yield layer + suffix, kind, arrays
+
+
+def test_file_written_by_caffe(original_weights):
+    model = tfseg.create_model("deeplab_v2_resnet101", 21, **FOUR)
+    tfseg.load_weights(model, original_weights(model, "DeepLab v1/v2"))
+    expected = to_original(model, "Caffe DeepLab v2")
+    weights = readers.read(GOLDEN / "files" / "tiny.caffemodel")
+    assert len(weights) == 15 and weights.layer_types["scale2a_branch1"] == "Scale"
+    for name in weights:
+        # Dividing by the factor of a batch norm's statistics may cost their last bit.
+        tolerance = 2e-7 if name.startswith("bn") else 0
+        np.testing.assert_allclose(weights[name], expected[name], tolerance)
 
 
 def test_caffe_networks(tmp_path, write_caffe):

@@ -188,8 +188,8 @@ def _set(variables, match, source):
     for path in match.fitting:
         shape, dtype = variables[path].shape, variables[path].dtype
         value = np.asarray(source[match.names[path]], dtype)
-        # numpy copies turned kernels number by number, which takes longer than reading them.
-        value = _convert(value, path, shape, match.layout, keras.ops.transpose)
-        values[path] = keras.ops.convert_to_tensor(value)
+        # numpy copies turned kernels number by number, which takes longer than reading them. What
+        # isn't turned stays as it is: TensorFlow holds on to arrays that it makes tensors of.
+        values[path] = _convert(value, path, shape, match.layout, keras.ops.transpose)
     for path, value in values.items():
         variables[path].assign(value)

@@ -52,16 +52,21 @@ def _likely_cause(match, new_head, source):
             "only the smoothing filters are missing, as in weights of plain dilated convolutions: "
             "ask for a new head (new_head) to keep fresh filters"
         )
-    in_head = all(is_head(path) or is_filter(path) for path in at_fault)
-    in_head = in_head and all(re.search(match.layout.head, name) for name in match.unused)
-    if match.fitting and in_head and not new_head:
-        return _head_cause(match)
+    in_head = all(re.search(match.layout.head, name) for name in match.unused)
+    if match.fitting and in_head:
+        if all(map(is_head, [*match.fitting, *match.wrong])):
+            return "it holds a decoder alone: give the encoder's file as well"
+        if not new_head and all(is_head(path) or is_filter(path) for path in at_fault):
+            return _head_cause(match)
     encoders = encoders_in(source)
     if encoders:
         stem = " (the stems differ)" if any("/stem" in path for path in at_fault) else ""
         return f"its layers are those of {' or '.join(encoders)}{stem}"
     if not match.fitting:
-        return "no name is known here: most likely it was saved from another kind of model"
+        return (
+            "no name is known here: most likely it was saved from another kind of model, or by "
+            "another library"
+        )
     if any("/stem" in path for path in at_fault):
         return "the stem differs: most likely it belongs to another variant of the encoder"
     return "most likely it belongs to another model"
@@ -75,9 +80,16 @@ def _head_cause(match):
             f"it has {found} classes, the model {wanted}: give the model {found}, "
             "or ask for a new head (new_head)"
         )
+    if not match.unused and not any(map(is_head, [*match.fitting, *match.wrong])):
+        return (
+            "it holds an encoder alone: give the decoder's file as well, or ask for a new head "
+            "(new_head) to keep a fresh one"
+        )
+    if not match.missing and not match.wrong:
+        return "the model has no place for a part of its head: ask to leave it behind (new_head)"
     return (
-        "only the head differs, as a classifier's from a segmenter's: ask for a new head "
-        "(new_head) to keep a fresh one"
+        "only the head differs, which belongs to a classifier or to another decoder: ask for a new "
+        "head (new_head) to keep a fresh one"
     )
 
 

@@ -1,9 +1,10 @@
 """`load_weights`: one entry for every kind of source."""
 
 import os
+import re
 from collections.abc import Mapping
 
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.weights.assign import assign
 from tfseg.weights.own import is_own, load_own
 from tfseg.weights.sources import Joined
@@ -41,6 +42,8 @@ def load_weights(model, source, new_head=False):
     parts = {}
     for number, part in enumerate(source, 1):
         origin = f"part {number}" if isinstance(part, Mapping) else os.fspath(part)
+        if origin in parts:
+            raise TfsegError(f"{origin} is named twice among the files of weights")
         parts[origin] = part if isinstance(part, Mapping) else _open(part)
     return assign(model, Joined(parts), new_head, ", ".join(parts))
 
@@ -58,8 +61,11 @@ def _load_one(model, source, new_head):
     if isinstance(source, Mapping):
         return assign(model, source, new_head)
     path = os.path.expanduser(os.fspath(source))
-    if not os.path.exists(path) and path in zoo.RELEASES:
-        path = zoo.prepare(path)
+    if not os.path.exists(path):
+        if path in zoo.RELEASES:
+            path = zoo.prepare(path)
+        elif re.fullmatch(r"\w+", path) and not os.path.exists(f"{path}.index"):
+            raise TfsegError(f"there is no file {path}; {unknown('release', path, zoo.RELEASES)}")
     if is_own(path):
         return load_own(model, path, new_head)
     return assign(model, _open(path), new_head, path)

@@ -57,6 +57,7 @@ RELEASES |= {
     )
     for name, file, model, score in (
         ("drn_d_22_cityscapes", "drn_d_22_cityscapes.pth", "drn_d_22", 68.0),
+        ("drn_d_38_cityscapes", "drn_d_38_cityscapes.pth", "drn_d_38", 71.4),
         ("drn_d_105_cityscapes", "drn-d-105_ms_cityscapes.pth", "drn_d_105", 75.6),
     )
 }
@@ -77,7 +78,6 @@ RELEASES |= {
         (_from_url(f"{_PYTORCH}resnet{depth}-{digest}.pth", digest),),
         f"resnet{depth}_v1",
         1000,
-        protocol=_CENTER_CROP,
         **_TORCHVISION,
     )
     for depth, digest in (
@@ -85,12 +85,11 @@ RELEASES |= {
         (152, "394f9c45"),
     )
 }
+# What the DRN code loads for it: a ResNet-50. DRN-A-50's published errors aren't this file's.
 RELEASES["drn_a_50_imagenet"] = Release(
     (_from_url(f"{_PYTORCH}resnet50-19c8e357.pth", "19c8e357"),),
     "drn_a_50",
     1000,
-    protocol=_CENTER_CROP,
-    scores={"top1_error": 22.9, "top5_error": 6.6},
     **_TORCHVISION,
 )
 
@@ -243,6 +242,13 @@ RELEASES |= {
         f"resnet18_dilated8+{_PPM}",
         "imagenet",
         (38.00, 78.64),
+    ),
+    "ade20k_resnet101dilated_ppm_deepsup": _ade20k(
+        "ade20k-resnet101dilated-ppm_deepsup",
+        25,
+        f"resnet101_dilated8+{_PPM}",
+        "imagenet",
+        (42.19, 80.59),
     ),
     "ade20k_resnet50_upernet": _ade20k(
         "ade20k-resnet50-upernet", 30, "resnet50+upernet", "imagenet", (40.44, 79.80)

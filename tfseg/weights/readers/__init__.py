@@ -18,6 +18,12 @@ __all__ = ["ReadError", "WeightFile", "read", "unwrap"]
 
 # The last eight bytes of TensorFlow's V1 checkpoints and V2 indices.
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+# What downloads leave where the file should be.
+_MISTAKEN = {
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"version https:": "a pointer of Git LFS",
+}
 
 
 def read(path):
@@ -51,8 +57,11 @@ def read(path):
     if head.startswith(b"\x80"):
         return pytorch.read_legacy(file)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        raise file.error("it is an HDF5 file; tfseg's own are read by tfseg.load_weights")
+        raise file.error("it is an HDF5 file; tfseg's own are named *.weights.h5")
     if file.size > 48 and file.bytes(file.size - 8, 8) == _TABLE_MAGIC:
         return tf1.read(path)
+    for mark, what in _MISTAKEN.items():
+        if head.lstrip().lower().startswith(mark):
+            raise file.error(f"it is {what}, not a file of weights: download it again")
     # Protocol buffers have no mark of their own, so Caffe comes last.
     return caffe.read(file)

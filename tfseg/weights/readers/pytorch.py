@@ -32,8 +32,8 @@ def read_zip(file):
     pickle_name = min((n for n in members if n.split("/")[1:] == ["data.pkl"]), default=None)
     if pickle_name is None:
         raise file.error(
-            "it is a zip archive without data.pkl, so not a PyTorch file; .keras files are read"
-            " by tfseg.load_weights"
+            "it is a zip archive without data.pkl, so not a PyTorch file; Keras models are named"
+            " *.keras"
         )
     start, size = _locate(file, members, pickle_name)
     value, storages = _unpickle(file, Stream(file, start, start + size))
