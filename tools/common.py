@@ -15,7 +15,8 @@ def _start_tensorflow():
     They come from C++ before any setting is read. Whoever sets TF_CPP_MIN_LOG_LEVEL sees them,
     except from a tool's further processes, which inherit the tool's own setting.
     """
-    further = multiprocessing.parent_process() is not None
+    # A spawned process has its name, but not yet its parent, while it imports the tool.
+    further = multiprocessing.current_process().name != "MainProcess"
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ and not further:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

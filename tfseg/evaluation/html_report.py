@@ -68,12 +68,12 @@ def write(path, values, panels, palette, run_dir=None):
             "<p>Of each true class (row), the share in percent that was predicted as each class."
             f"</p><div class=wide>{_matrix(values)}</div>",
         ),
-        _curves(run_dir),
         *(
             _section(f"The {name} images", _ERROR + _figures(panels[name]))
             for name in ("best", "worst")
             if panels[name]
         ),
+        _curves(run_dir),
         _section("Protocol", _facts(protocol)),
     ]
     page = (
