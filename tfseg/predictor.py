@@ -187,8 +187,10 @@ class Predictor:
         return visualize.overlay(image, self.predict(image), self.palette, alpha)
 
     def _run(self, function, images):
+        # One image, which may be huge, isn't copied to be stacked.
+        batch = np.stack(images) if len(images) > 1 else images[0][None]
         try:
-            return function(tf.constant(np.stack(images))).numpy()
+            return function(tf.constant(batch)).numpy()
         except tf.errors.ResourceExhaustedError as error:
             height, width = images[0].shape[:2]
             raise TfsegError(f"not enough memory for an image of {width}x{height}") from error

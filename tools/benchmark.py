@@ -2,11 +2,13 @@
 
     python tools/benchmark.py --model=drn_d_22 --num_classes=19 --image_size=256 --batch_size=2
     python tools/benchmark.py … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
+    python tools/benchmark.py --evaluation --data_dir=data/camvid --split=val --protocol=drn --flip
     python tools/benchmark.py --dilated_layers --repeats=50
 
 Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
-in the same run. --dilated_layers measures no model, but what each way to smooth a dilated
-convolution adds to it.
+in the same run. --evaluation measures a whole one, from files to scores and pictures, and
+how much of it the network takes. --dilated_layers measures no model, but what each way to smooth a
+dilated convolution adds to it.
 """
 
 import contextlib
@@ -14,14 +16,17 @@ import functools
 import time
 
 import common
+import protocol
 import tensorflow as tf
 from absl import flags
 
 from tfseg import benchmark, benchmark_dilated, create_model, machine, serving
+from tfseg.benchmark_evaluation import measure_evaluation
 from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
-from tfseg.evaluation import Inference
+from tfseg.evaluation import Inference, report
 from tfseg.files import write_json
-from tfseg.models import PRECISIONS, Preprocessing, precision
+from tfseg.models import PRECISIONS, ModelSpec, Preprocessing, fold, precision
+from tfseg.predictor import Predictor
 from tfseg.training.values import height_width, numbers
 
 FLAGS = flags.FLAGS
@@ -40,6 +45,9 @@ flags.DEFINE_string("random_scale", "1,1", "Range of the random scale: smallest,
 flags.DEFINE_float("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
 flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
 flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
+flags.DEFINE_bool("evaluation", False, "Measure an evaluation of --split of --data_dir.")
+protocol.define()
+flags.DEFINE_integer("images", 8, "With --evaluation: the first so many images.", 1)
 flags.DEFINE_bool("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
 flags.DEFINE_integer(
     "repeats", 20, "Timed calls of each part; hundreds to tell whether memory grows.", 1
@@ -55,7 +63,10 @@ def network_parts(num_classes, size):
     specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
     images = tf.random.stateless_normal((*shape, 3), [0, 1])
     labels = tf.random.stateless_uniform(shape, [0, 2], maxval=num_classes, dtype=tf.int32)
-    forward = tf.function(lambda x: model(x, training=False)["logits"], input_signature=specs[:1])
+    forward, folded = (
+        tf.function(lambda x, m=m: m(x, training=False)["logits"], input_signature=specs[:1])
+        for m in (model, fold(model))
+    )
     inference = tf.function(Inference(model).labels, input_signature=specs[:1])
     step = benchmark.create_train_step(model, specs, FLAGS.precision)
     gflop = benchmark.count_flops(forward, specs[0]) / 1e9
@@ -65,6 +76,7 @@ def network_parts(num_classes, size):
 
     parts = {
         "forward": part(lambda: forward(images), gflop),
+        "forward, folded": part(lambda: folded(images), gflop),
         "inference": part(lambda: inference(images), gflop),
         "training": part(lambda: step(images, labels), benchmark.TRAINING_FACTOR * gflop),
     }
@@ -118,6 +130,32 @@ def data_parts(image_list, info, num_classes, step, size):
     }
 
 
+def time_evaluation():
+    """An evaluation with fresh weights, folded as tools/evaluate.py does it."""
+    common.require("data_dir")
+    info = DataInfo.load(FLAGS.data_dir)
+    image_list = read_split(FLAGS.data_dir, FLAGS.split).first(FLAGS.images)
+    num_classes = FLAGS.num_classes or len(info.classes or range(19))
+    spec = ModelSpec(
+        *(FLAGS.model, num_classes, common.parse_options(FLAGS.model_option)),
+        preprocessing=Preprocessing(mean=info.mean, std=info.std),
+    )
+    with precision(FLAGS.precision):
+        predictor = Predictor(spec, fold(spec.build()), protocol.read())
+    with pipeline_errors(image_list):
+        values = measure_evaluation(predictor, image_list, info, FLAGS.repeats)
+    print(f"{spec.name}, {num_classes} classes, {len(image_list)} images of {FLAGS.data_dir}")
+    print(report.plain(predictor.inference.protocol))
+    print(
+        f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
+        f"{values['network_share']:.1%} of the time in the network"
+    )
+    if FLAGS.output:
+        facts = {"protocol": predictor.inference.protocol, "images": len(image_list)}
+        write_json(FLAGS.output, {"machine": machine.describe(), **facts, **values})
+        print(f"\nwritten to {FLAGS.output}")
+
+
 def compare_dilated_layers():
     results = benchmark_dilated.measure_layers(repeats=FLAGS.repeats)
     print(benchmark_dilated.table(results))
@@ -131,6 +169,8 @@ def main():
     if FLAGS.dilated_layers:
         with precision(FLAGS.precision):
             return compare_dilated_layers()
+    if FLAGS.evaluation:
+        return time_evaluation()
     settings = {name: FLAGS[name].value for name in ("image_size", "batch_size")}
     if FLAGS.saved_model:
         parts, card = saved_model_parts(size)

@@ -1,6 +1,7 @@
 """What the tools share: how they start, how they end, and the flags that they have in common."""
 
 import logging as standard_logging
+import multiprocessing
 import os
 import sys
 
@@ -11,11 +12,14 @@ from tqdm import tqdm
 def _start_tensorflow():
     """Imports TensorFlow without its notes on oneDNN and CUDA, which would bury the tool's lines.
 
-    They come from C++ before any setting is read. Whoever sets TF_CPP_MIN_LOG_LEVEL sees them.
+    They come from C++ before any setting is read. Whoever sets TF_CPP_MIN_LOG_LEVEL sees them,
+    except from a tool's further processes, which inherit the tool's own setting.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    # A spawned process has its name, but not yet its parent, while it imports the tool.
+    further = multiprocessing.current_process().name != "MainProcess"
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ and not further:
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -10,8 +10,10 @@ first --images of the split instead, and writes grid.json:
     python tools/crf.py … --grid=bilateral_xy=33,67 --grid=bilateral_rgb=3,5,9 --images=100
 """
 
+import contextlib
 import dataclasses
 import os
+import time
 
 import common
 import protocol
@@ -22,7 +24,7 @@ from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation import report, scores
 from tfseg.evaluation.crf import CRF, grid
-from tfseg.evaluation.refined import count_classes, refine_logits
+from tfseg.evaluation.refined import compare_crfs, count_classes, refine_logits
 from tfseg.evaluation.truth import Truth
 from tfseg.files import write_json
 
@@ -49,7 +51,8 @@ def main():
     if FLAGS.grid:
         return _search(grid(crf, **_grid()), truth)
     labels_dir = os.path.join(FLAGS.output_dir, "labels")
-    matrix = _matrix(crf, truth, labels_dir)
+    with _watch(truth) as (show, seconds):
+        matrix, count = refine_logits(crf, truth, FLAGS.logits_dir, labels_dir, FLAGS.jobs, show)
     facts = {
         "crf": crf.to_dict(),
         "logits_dir": os.path.abspath(FLAGS.logits_dir),
@@ -60,27 +63,35 @@ def main():
     path = os.path.join(FLAGS.output_dir, "metrics.json")
     report.write(path, values)
     print(report.table(values))
-    print(f"\nwritten to {path} and {labels_dir}")
-
-
-def _matrix(crf, truth, labels_dir=None):
-    with tqdm(total=len(truth.image_list), unit="image", disable=None) as bar:
-        return refine_logits(
-            crf, truth, FLAGS.logits_dir, labels_dir, FLAGS.jobs, lambda n, _: bar.update(n - bar.n)
-        )
+    there = f"; {len(image_list) - count} were there already" if count < len(image_list) else ""
+    print(f"\nrefined {count} images in {seconds():.1f} s{there}")
+    print(f"written to {path} and {labels_dir}")
 
 
 def _search(choices, truth):
     """Scores every CRF, best first."""
-    results = []
-    for crf in choices:
-        score = scores(_matrix(crf, truth))["mean_iou"]
-        results.append({"mean_iou": score, **crf.to_dict()})
-        print(f"mean IoU {score:.4f}  {report.plain(crf.to_dict())}")
-    results.sort(key=lambda one: -one["mean_iou"])
+    with _watch(truth) as (show, seconds):
+        matrices = compare_crfs(choices, truth, FLAGS.logits_dir, FLAGS.jobs, show)
+    found = [
+        (scores(matrix)["mean_iou"] or 0.0, crf.to_dict())
+        for matrix, crf in zip(matrices, choices, strict=True)
+    ]
+    found.sort(key=lambda pair: -pair[0])
+    for score, parameters in found:
+        print(f"mean IoU {score:.4f}  {report.plain(parameters)}")
     path = os.path.join(FLAGS.output_dir, "grid.json")
+    results = [{"mean_iou": score, **parameters} for score, parameters in found]
     write_json(path, {"split": FLAGS.split, "images": len(truth.image_list), "results": results})
-    print(f"\nbest: {report.plain(results[0])}\nwritten to {path}")
+    print(f"\n{len(found)} CRFs on {len(truth.image_list)} images in {seconds():.1f} s")
+    print(f"the best first; written to {path}")
+
+
+@contextlib.contextmanager
+def _watch(truth):
+    """A bar on a terminal: gives (what `progress` takes, function to the seconds gone by)."""
+    start = time.perf_counter()
+    with tqdm(total=len(truth.image_list), unit="image", disable=None) as bar:
+        yield lambda n, _: bar.update(n - bar.n), lambda: time.perf_counter() - start
 
 
 def _grid():

@@ -116,7 +116,7 @@ def main():
     path = os.path.join(output_dir, "metrics.json")
     report.write(path, values)
     page = os.path.join(output_dir, "report.html")
-    html_report.write(page, values, gallery.panels(), FLAGS.run_dir)
+    html_report.write(page, values, gallery.panels(), predictor.palette, FLAGS.run_dir)
     print(report.table(values))
     speed = f"{len(image_list)} images in {seconds:.1f} s, {len(image_list) / seconds:.2f} images/s"
     print(f"\n{speed}\nwritten to {path} and {page}")

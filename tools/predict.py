@@ -97,6 +97,9 @@ def _predict_images(predictor, names, crf):
     }
     resume = Outputs(FLAGS.output_dir, settings)
     ids = _ids(predictor.spec) if "ids" in FLAGS.outputs else None
+    counting = FLAGS.print_shares or FLAGS.shares is not None
+    if counting and not {"labels", "color"} & set(FLAGS.outputs):
+        resume = None  # nothing is kept that shares could be counted in
     results = predict_files(
         predictor, names, FLAGS.output_dir, FLAGS.outputs, ids=ids, resume=resume
     )
@@ -105,7 +108,7 @@ def _predict_images(predictor, names, crf):
         if message:
             failures += 1
             tqdm.write(f"error: {message}", file=sys.stderr)
-        elif labels is not None and (FLAGS.print_shares or FLAGS.shares):
+        elif counting:
             shares[path] = dict(class_shares(labels, predictor.spec.classes))
             if FLAGS.print_shares:
                 lines = [path, *(f"  {name}: {x:.2%}" for name, x in shares[path].items())]

@@ -4,6 +4,7 @@ import dataclasses
 
 import common
 from absl import flags
+from PIL import Image
 
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation import PROTOCOLS
@@ -37,7 +38,7 @@ def define():
 
 
 def read():
-    """The `Protocol` that the flags state.
+    """The `Protocol` that the flags state; with tiles, images of any size may be read.
 
     Raises:
         TfsegError: what isn't a positive number, or both scales and short sides.
@@ -51,6 +52,9 @@ def read():
         "average": FLAGS.average,
         "tile_size": FLAGS.tile_size,
     }
+    if FLAGS.tile_size:
+        # Pillow takes more than 179 million pixels for an attack. Tiles are for just that.
+        Image.MAX_IMAGE_PIXELS = None
     given = {name: value for name, value in values.items() if value is not None}
     # Either kind of sizes takes the place of the named protocol's.
     if "scales" in given:

@@ -30,6 +30,12 @@ def test_series_of_two_runs(tmp_path):
     assert charts["validation mean IoU"] == [("a", [(40, 0.25)]), ("b", [(40, 0.25)])]
 
 
+def test_groups_of_one_rate_are_one_curve(tmp_path):
+    log = "step,learning_rate/all,learning_rate/filters\n20,0.1,0.1\n40,0.05,0.05\n"
+    charts = dict(training_series([run(tmp_path, "a", log)]))
+    assert charts == {"learning rate": [("", [(20, 0.1), (40, 0.05)])]}
+
+
 def test_svg_and_png_show_every_curve(tmp_path):
     runs = [run(tmp_path, "a"), run(tmp_path, "b<")]
     plot_training(runs, tmp_path / "x.svg")

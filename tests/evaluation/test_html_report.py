@@ -73,12 +73,15 @@ def test_page_is_self_contained(truth, tmp_path):
     protocol = {"model": "drn<22>", "split": "val", "images": 6, "crf": {"iterations": 10}}
     values = report.metrics(total, ["sky & sea", "road"], protocol)
     (tmp_path / "log.csv").write_text("step,loss_average\n1,2\n2,1\n")
-    html_report.write(tmp_path / "report.html", values, gallery.panels(), tmp_path)
+    html_report.write(tmp_path / "report.html", values, gallery.panels(), PALETTE, tmp_path)
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     assert "prefers-color-scheme:dark" in text and "http://www.w3.org/2000/svg" in text
     assert "drn<22> · val" in page.text and "sky & sea" in page.text
     assert "iterations=10" in page.text
+    swatches = [attrs["style"] for tag, attrs in page.tags if tag == "b" and "style" in attrs]
+    # The best class first.
+    assert swatches == ["background:rgb(10, 20, 30)", "background:rgb(200, 100, 0)"]
     assert f"{values['scores']['mean_iou']:.1%}" in page.text
     images = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     assert len(images) == 4 * 4 and not any(tag in ("link", "script") for tag, _ in page.tags)
@@ -92,5 +95,5 @@ def test_page_is_self_contained(truth, tmp_path):
 
 def test_page_of_an_empty_evaluation(tmp_path):
     values = report.metrics(np.zeros((2, 2), np.int64), None, {"model": "m"})
-    html_report.write(tmp_path / "report.html", values, {"best": [], "worst": []})
+    html_report.write(tmp_path / "report.html", values, {"best": [], "worst": []}, PALETTE)
     assert "—" in (tmp_path / "report.html").read_text()

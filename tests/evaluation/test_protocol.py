@@ -100,6 +100,15 @@ def test_probabilities_are_the_mean_over_sizes(protocol, inputs, weights):
     np.testing.assert_array_equal(inference.labels(image), expected.argmax(-1))
 
 
+@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(16, 23), (57, 82)])
+def test_images_are_resized_as_pillow_does_it(method, size):
+    image = np.random.default_rng(1).uniform(0, 255, (33, 47)).astype(np.float32)
+    pillow = Image.fromarray(image).resize(size[::-1], Image.Resampling[method.upper()])
+    ours = resize_image(image[..., None], size, method)[..., 0]
+    np.testing.assert_allclose(ours, pillow, atol=1e-2)
+
+
 def view_scores(model, image, size, mirrored, activation):
     """One view's scores at the image's size, from the definition."""
     view, own = resize_image(image, size), image.shape[1:3]
@@ -206,7 +215,7 @@ def test_protocol_names_every_choice():
         "flip": False,
         "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75],
         "padding_constant": 1,
-        "image_resizing": "bilinear, smoothed for reduction",
+        "image_resizing": "bicubic, smoothed for reduction",
         "average": "sum of the log-probabilities",
     }
     tiled = dataclasses.replace(PROTOCOLS["deeplab_v3"], tile_size=513).to_dict()

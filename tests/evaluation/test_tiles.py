@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfseg.data.natural import RESIZINGS, resize_image
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Inference, Protocol, strips
 from tfseg.evaluation.inference import _resized_piece
@@ -73,13 +74,15 @@ def test_one_tile_is_the_whole_image():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", RESIZINGS)
 @pytest.mark.parametrize("scale", [0.5, 0.7, 1.3, 2.0])
-def test_pieces_of_a_resized_image(scale):
+def test_pieces_of_a_resized_image(scale, method):
     image = tf.constant(noise(60, 90))
     size = tf.constant([int(60 * scale), int(90 * scale)])
-    whole = tf.image.resize(image, size, antialias=True)
+    whole = resize_image(image, size, method)
     for window in ((0, 10, 0, 12), (7, 21, 20, 40), (size[0] - 9, size[0], size[1] - 5, size[1])):
-        piece = _resized_piece(image, (size[0], size[1]), [tf.constant(x) for x in window])
+        window_tensors = [tf.constant(x) for x in window]
+        piece = _resized_piece(image, (size[0], size[1]), window_tensors, method)
         top, bottom, left, right = window
         np.testing.assert_allclose(piece, whole[:, top:bottom, left:right], atol=1e-4)
 

@@ -92,6 +92,19 @@ def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
     assert files == {*results, "settings.json"}
 
 
+@pytest.mark.slow
+def test_shares_of_images_that_were_done_before(run_dir, data_dir, tmp_path):
+    arguments = (f"--run_dir={run_dir}", f"--output_dir={tmp_path}/out", data_dir / "images")
+    assert call("predict.py", *arguments, "--outputs=overlay").returncode == 0
+    # No label map was kept.
+    shares = ("--outputs=overlay", f"--shares={tmp_path}/shares.json")
+    result = call("predict.py", *arguments, *shares)
+    assert result.returncode == 0, result.stderr
+    values = json.loads((tmp_path / "shares.json").read_text())
+    assert len(values) == 2
+    assert all(sum(one.values()) == pytest.approx(1) for one in values.values())
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [

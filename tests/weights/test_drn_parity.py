@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tfseg
+from tfseg.evaluation import Inference
 
 
 def _nchw(maps):
@@ -30,3 +31,5 @@ def test_segmenter(golden, original_weights, reference_image, assert_close):
     assert_close(_nchw(logits), expected["logits"], 1e-4)
     upsampled = _nchw(model.upsample(logits, (72, 88)))
     assert_close(upsampled[:, :, ::3, ::3], expected["upsampled"], 1e-4)
+    labels = Inference(model).labels(reference_image(3, (2, 3, 72, 88)))[:, ::3, ::3]
+    np.testing.assert_array_equal(labels, expected["upsampled"].argmax(1))

@@ -17,6 +17,9 @@ from tfseg.data.labels import resize_labels
 from tfseg.data.order import Grouped, epoch_key, fold
 from tfseg.errors import TfsegError
 
+# Ways to resize an image: TensorFlow's name of the kernel, and its reach in pixels.
+RESIZINGS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
+
 
 @dataclasses.dataclass(frozen=True)
 class NaturalShapes:
@@ -145,9 +148,15 @@ def resized(sizes, short_side, max_long_side):
     return tf.maximum(sizes * wanted // tf.where(fits, smallest, largest), 1)
 
 
-def resize_image(image, size):
-    """Bilinear, smoothed for reduction: float32 [h, w, C] or [N, h, w, C]; `size` is (h, w)."""
-    return tf.image.resize(image, size, antialias=True)
+def resize_image(image, size, method="bilinear"):
+    """Smoothed for reduction: float32 [h, w, C] or [N, h, w, C].
+
+    Args:
+        image: numbers [H, W, C] or [N, H, W, C].
+        size: (h, w).
+        method: one of `RESIZINGS`.
+    """
+    return tf.image.resize(image, size, method, antialias=True)
 
 
 def read_sizes(paths):

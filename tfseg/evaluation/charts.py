@@ -97,16 +97,24 @@ def training_series(run_dirs):
     for column, title in CHARTS:
         series = []
         for run, rows in logs.items():
-            for key in rows[0] if rows else ():
-                if key == column or (column.endswith("/") and key.startswith(column)):
-                    points = [(r["step"], r[key]) for r in rows if r.get(key) is not None]
-                    group = key.partition("/")[2]
-                    parts = [run if len(logs) > 1 else "", group if group != "all" else ""]
-                    if points:
-                        series.append((" ".join(filter(None, parts)), points))
+            for group, points in _groups(rows, column).items():
+                parts = [run if len(logs) > 1 else "", group]
+                series.append((" ".join(filter(None, parts)), points))
         if series:
             charts.append((title, series))
     return charts
+
+
+def _groups(rows, column):
+    """{group: [(step, value), …]} of a column; "" where there is but one."""
+    groups = {}
+    for key in rows[0] if rows else ():
+        if key == column or (column.endswith("/") and key.startswith(column)):
+            points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+            # One curve would lie on the other: groups of the same learning rate are one.
+            if points and points not in groups.values():
+                groups[key.partition("/")[2]] = points
+    return groups if len(groups) != 1 else {"": next(iter(groups.values()))}
 
 
 def draw(charts, canvas_class):

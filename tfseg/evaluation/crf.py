@@ -189,17 +189,17 @@ def logits_path(folder, name):
     return os.path.join(folder, os.path.splitext(name)[0] + ".npz")
 
 
-def refine_file(crf, image, path, output_path=None):
-    """Refines what a file of logits says of an image.
+def refine_file(crfs, image, path, output_path=None):
+    """Refines what a file of logits says of an image, by each of some CRFs.
 
     Args:
-        crf: a `CRF`.
+        crfs: list of `CRF`.
         image: uint8 RGB [H, W, 3].
         path: the file of logits.
-        output_path: PNG of class indices to write, or None.
+        output_path: PNG of class indices to write of the first CRF, or None.
 
     Returns:
-        uint8 [H, W].
+        [uint8 [H, W]], one for each CRF.
 
     Raises:
         TfsegError: a file can't be used, or logits of an image of another size.
@@ -210,11 +210,11 @@ def refine_file(crf, image, path, output_path=None):
             f"{path} belongs to an image of {probabilities.shape[1]}x{probabilities.shape[0]}, but "
             f"the data set's is {image.shape[1]}x{image.shape[0]}"
         )
-    labels = crf.labels(image, probabilities)
+    maps = [crf.labels(image, probabilities) for crf in crfs]
     if output_path:
         with atomic_write(output_path) as file:
-            Image.fromarray(labels).save(file, "PNG")
-    return labels
+            Image.fromarray(maps[0]).save(file, "PNG")
+    return maps
 
 
 def run_jobs(jobs, function, calls):

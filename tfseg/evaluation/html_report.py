@@ -6,7 +6,7 @@ import os
 from PIL import Image
 
 from tfseg.evaluation.charts import SvgCanvas, draw, training_series
-from tfseg.evaluation.report import SUMMARY, plain
+from tfseg.evaluation.report import SUMMARY, entry_title, plain
 from tfseg.files import atomic_write
 from tfseg.visualize import data_uri
 
@@ -27,6 +27,8 @@ p{color:var(--soft);margin:.3em 0}
 align-items:center}
 .bars div{background:var(--card);border-radius:4px}
 .bars i{display:block;height:14px;background:var(--bar);border-radius:4px}
+.bars b{display:inline-block;width:.8em;height:.8em;margin-right:.5em;border-radius:3px;
+outline:1px solid var(--line)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.8rem}
 .matrix td{min-width:36px;text-align:right;padding:3px 5px}
@@ -38,36 +40,40 @@ figure{margin:0 0 16px}figcaption{font-size:.85rem;color:var(--soft);overflow-wr
 .row{display:grid;grid-template-columns:repeat(4,1fr);gap:6px}
 .row img{width:100%;display:block;border-radius:4px}
 .row span{font-size:.75rem;color:var(--soft)}
-@media(max-width:600px){.row{grid-template-columns:repeat(2,1fr)}}
 svg{width:100%;height:auto;max-width:760px}
+@media(max-width:600px){.row{grid-template-columns:repeat(2,1fr)}svg text{font-size:18px}}
+@media(prefers-color-scheme:dark){polyline:not(.axis){filter:brightness(1.4)}}
 """
 
+_ERROR = "<p>Error: red where the prediction is wrong, grey where the label doesn't count.</p>"
 
-def write(path, values, panels, run_dir=None):
+
+def write(path, values, panels, palette, run_dir=None):
     """Writes the page, atomically.
 
     Args:
         path: of the HTML file.
         values: what `tfseg.evaluation.report.metrics` returned.
         panels: what `Gallery.panels` returned.
+        palette: [red, green, blue] per class, the panels' colours.
         run_dir: the run whose training curves are shown, or None.
     """
     protocol = values["protocol"]
     title = " · ".join(str(protocol[key]) for key in ("model", "split") if protocol.get(key))
     sections = [
         _summary(values),
-        _section("IoU of each class", _bars(values["classes"])),
+        _section("IoU of each class", _bars(values["classes"], palette)),
         _section(
             "Confusion matrix",
             "<p>Of each true class (row), the share in percent that was predicted as each class."
             f"</p><div class=wide>{_matrix(values)}</div>",
         ),
-        _curves(run_dir),
         *(
-            _section(f"The {name} images", _figures(panels[name]))
+            _section(f"The {name} images", _ERROR + _figures(panels[name]))
             for name in ("best", "worst")
             if panels[name]
         ),
+        _curves(run_dir),
         _section("Protocol", _facts(protocol)),
     ]
     page = (
@@ -98,13 +104,13 @@ def _summary(values):
     return f"{note}<div class=cards>{cards}</div>"
 
 
-def _bars(classes):
-    ordered = sorted(classes, key=lambda entry: -(entry["iou"] or 0))
+def _bars(classes, palette):
+    ordered = sorted(zip(classes, palette, strict=False), key=lambda pair: -(pair[0]["iou"] or 0))
     rows = "".join(
-        f"<span>{html.escape(entry['name'])}</span>"
+        f'<span><b style="background:rgb{tuple(colour)}"></b>{html.escape(entry["name"])}</span>'
         f'<div><i style="width:{100 * (entry["iou"] or 0):.1f}%"></i></div>'
         f"<span>{_percent(entry['iou'])}</span>"
-        for entry in ordered
+        for entry, colour in ordered
     )
     return f"<div class=bars>{rows}</div>"
 
@@ -158,8 +164,7 @@ def _picture(item):
 
 def _facts(protocol):
     rows = "".join(
-        f"<tr><td>{html.escape(key.replace('_', ' '))}</td>"
-        f"<td>{html.escape(plain(value))}</td></tr>"
+        f"<tr><td>{html.escape(entry_title(key))}</td><td>{html.escape(plain(value))}</td></tr>"
         for key, value in protocol.items()
     )
     return f"<table class=facts>{rows}</table>"

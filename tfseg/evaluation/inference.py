@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from tfseg.data.natural import resize_image
+from tfseg.data.natural import RESIZINGS, resize_image
 from tfseg.errors import TfsegError
 from tfseg.evaluation.protocol import Protocol
-from tfseg.evaluation.strips import View, strip_height
+from tfseg.evaluation.strips import View, row_order, strip_height
 from tfseg.evaluation.tiles import TiledMap, Tiling
 from tfseg.models.precision import precision_of
 from tfseg.models.sizes import OutputSizes
@@ -128,12 +128,13 @@ class Inference:
         if not self._strips:
             return rows(tf.constant(0), height, states)[0]
         step = strip_height(width, self.model.num_classes, batch)
+        tail = [] if dtype == tf.uint8 else [self.model.num_classes]
 
         def strip(number, parts, states):
             start = number * step
             values, following = rows(start, tf.minimum(start + step, height), states)
             # TensorArrays are joined along the first axis.
-            values = tf.experimental.numpy.moveaxis(values, 1, 0)
+            values = tf.reshape(values, [-1, width, *tail])
             return number + 1, parts.write(number, values), following
 
         count = (height + step - 1) // step
@@ -150,9 +151,8 @@ class Inference:
             (scalar, scalar, invariants),
             parallel_iterations=1,
         )
-        tail = [] if dtype == tf.uint8 else [self.model.num_classes]
-        results = tf.reshape(parts.concat(), [height, batch, width, *tail])
-        return tf.experimental.numpy.moveaxis(results, 0, 1)
+        results = tf.gather(parts.concat(), row_order(batch, height, step))
+        return tf.reshape(results, [batch, height, width, *tail])
 
     def _views(self, images, activation):
         """([(`View`, `TiledMap` or None)], [state]): each view's logits, whole or to be made."""
@@ -184,7 +184,7 @@ class Inference:
             images = images[:, :, ::-1]
         images = self._normalize(images)
         if size is not None:
-            images = resize_image(images, size)
+            images = resize_image(images, size, self._protocol.image_resizing)
         return self.model(images, training=False)["logits"]
 
     def _tiled(self, images, view_size, map_size, same, mirrored):
@@ -197,7 +197,7 @@ class Inference:
             piece = (
                 tf.cast(images[:, top:bottom, left:right], tf.float32)
                 if same
-                else _resized_piece(images, view_size, window)
+                else _resized_piece(images, view_size, window, self._protocol.image_resizing)
             )
             return self._network(piece, None, mirrored)
 
@@ -205,16 +205,17 @@ class Inference:
         return TiledMap(self._tiling, network, view_size, map_size, shape[0], classes)
 
 
-def _resized_piece(images, size, window):
+def _resized_piece(images, size, window, method):
     """What `window` (top, bottom, left, right) shows of `images` resized to `size`, float32.
 
     It reads no more of the images than the filter reaches.
     """
+    kernel, radius = RESIZINGS[method]
     scales, shifts, spans = [], [], []
     for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
         length = tf.shape(images)[axis]
         scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
-        reach = tf.cast(tf.math.ceil(tf.maximum(1 / scale, 1.0)), tf.int32) + 1
+        reach = tf.cast(tf.math.ceil(radius * tf.maximum(1 / scale, 1.0)), tf.int32) + 1
         ends = tf.cast(tf.stack([start, stop]), tf.float32) / scale
         first = tf.maximum(tf.cast(ends[0], tf.int32) - reach, 0)
         last = tf.minimum(tf.cast(ends[1], tf.int32) + reach + 1, length)
@@ -227,6 +228,6 @@ def _resized_piece(images, size, window):
         size=tf.stack([window[1] - window[0], window[3] - window[2]]),
         scale=tf.stack(scales),
         translation=tf.stack(shifts),
-        kernel_type="triangle",
+        kernel_type=kernel,
         antialias=True,
     )

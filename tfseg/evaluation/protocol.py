@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from tfseg.data.natural import resized
+from tfseg.data.natural import RESIZINGS, resized
 from tfseg.errors import TfsegError, unknown
 
 # average: what is computed of each view's logits, at the image's size, and how views are joined.
@@ -20,9 +20,8 @@ AVERAGES = {
 class Protocol:
     """The sizes at which the network looks at an image, mirrored too or not, whole or in tiles.
 
-    Every view's class scores are brought to the image's own size and joined there. Images are
-    resized bilinearly, smoothed for reduction. Whatever the views, label maps have the image's own
-    size.
+    Every view's class scores are brought to the image's own size and joined there, bilinearly.
+    Whatever the views, label maps have the image's own size.
 
     Attributes:
         scales: factors of the image's height and width; the results are rounded down.
@@ -31,6 +30,7 @@ class Protocol:
         max_long_side: with `short_sides`, limit of the other side.
         padding_constant: heights and widths are rounded up to multiples of it, and the image
             resized to exactly that.
+        image_resizing: "bilinear" or "bicubic"; smoothed for reduction, as Pillow does it.
         flip: whether the network also sees each size mirrored left and right.
         average: how views are joined: "probabilities", "log_probabilities" or "maximum" (of the
             logits).
@@ -40,13 +40,14 @@ class Protocol:
 
     Raises:
         TfsegError: a number that isn't positive, both `scales` and `short_sides`, or an unknown
-            `average`.
+            `average` or `image_resizing`.
     """
 
     scales: tuple = (1.0,)
     short_sides: tuple = ()
     max_long_side: int = 1000
     padding_constant: int = 1
+    image_resizing: str = "bilinear"
     flip: bool = False
     average: str = "probabilities"
     tile_size: int = 0
@@ -61,6 +62,8 @@ class Protocol:
             raise TfsegError(f"scales and sizes of an evaluation must be positive, not {numbers}")
         if self.average not in AVERAGES:
             raise unknown("average", self.average, AVERAGES)
+        if self.image_resizing not in RESIZINGS:
+            raise unknown("image_resizing", self.image_resizing, RESIZINGS)
         if self.tile_size < 0:
             raise TfsegError(f"tile_size must be positive, or 0 for none, not {self.tile_size}")
 
@@ -101,7 +104,7 @@ class Protocol:
         resizes = not all(self.keeps_size(index) for index, _ in self.views)
         if resizes:
             values["padding_constant"] = self.padding_constant
-            values["image_resizing"] = "bilinear, smoothed for reduction"
+            values["image_resizing"] = f"{self.image_resizing}, smoothed for reduction"
         if resizes or len(self.views) > 1:
             values["average"] = AVERAGES[self.average]
         if self.tile_size:
@@ -115,7 +118,7 @@ _SIX = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 PROTOCOLS = {
     "single_scale": Protocol(),
     # Yu et al. 2017, the multi-scale testing of the published code
-    "drn": Protocol(scales=_SIX, average="log_probabilities"),
+    "drn": Protocol(scales=_SIX, image_resizing="bicubic", average="log_probabilities"),
     # Zhou et al. 2019, section 5, and its code
     "ade20k": Protocol(short_sides=(300, 375, 450, 525, 600), padding_constant=8),
     # Chen et al. 2018, section 4.1.2; for networks without `multi_scale`, which do so themselves

@@ -58,7 +58,7 @@ def evaluate_refined(
         calls = map(seen, range(len(image_list)))
         yield from enumerate(run_jobs(jobs, crf.labels, calls))
 
-    total = np.zeros((truth.num_classes, truth.num_classes), np.int64)
+    total = _zeros(truth)
     for index, labels in predictions():
         total += truth.matrix(index, labels)
         if on_prediction:
@@ -78,7 +78,7 @@ def count_classes(logits_dir, image_list):
     return load_probabilities(logits_path(logits_dir, name)).shape[-1]
 
 
-def refine_logits(crf, truth, logits_dir, labels_dir=None, jobs=1, progress=None):
+def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):
     """The confusion matrix of kept logits after a CRF, in several processes.
 
     Label maps that are in `labels_dir` already and were made by the same CRF from these logits
@@ -88,34 +88,65 @@ def refine_logits(crf, truth, logits_dir, labels_dir=None, jobs=1, progress=None
         crf: a `CRF`.
         truth: a `Truth`.
         logits_dir: folder that `evaluate_refined` wrote.
-        labels_dir: folder for the label maps, or None to keep none.
+        labels_dir: folder for the label maps.
         jobs: how many processes.
         progress: called as progress(done, total) with numbers of images.
 
     Returns:
-        int64 [C, C], rows truth, columns prediction.
+        int64 [C, C], rows truth, columns prediction; and how many images were refined now.
 
     Raises:
         TfsegError: logits are missing or damaged, or a file can't be written.
     """
-    image_list = truth.image_list
-    names = result_names(image_list.names)
-    outputs = None if labels_dir is None else Outputs(labels_dir, {"crf": crf.to_dict()})
-    total, done = np.zeros((truth.num_classes, truth.num_classes), np.int64), 0
-    missing = []
+    names = result_names(truth.image_list.names)
+    settings = {"crf": crf.to_dict(), "logits_dir": os.path.abspath(logits_dir)}
+    outputs = Outputs(labels_dir, settings)
+    total, missing = _zeros(truth), []
     for index, name in enumerate(names):
-        source = logits_path(logits_dir, name)
-        if outputs is not None and outputs.has(source, [name]):
-            total += truth.matrix(index, read_label(os.path.join(labels_dir, name)))
-            done += 1
+        path = os.path.join(labels_dir, name)
+        if outputs.has(logits_path(logits_dir, name), [name]):
+            total += truth.matrix(index, read_label(path))
         else:
-            path = outputs and os.path.join(labels_dir, name)
-            missing.append((index, source, path))
-    calls = ((crf, truth.image(index), source, path) for index, source, path in missing)
-    results = run_jobs(jobs, refine_file, calls)
-    for (index, *_), labels in zip(missing, results, strict=True):
+            missing.append((index, path))
+    done = len(names) - len(missing)
+    if progress and done:
+        progress(done, len(names))
+    results = _refined([crf], truth, logits_dir, missing, jobs)
+    for number, (index, (labels,)) in enumerate(results, start=done + 1):
         total += truth.matrix(index, labels)
-        done += 1
         if progress:
-            progress(done, len(names))
-    return total
+            progress(number, len(names))
+    return total, len(missing)
+
+
+def compare_crfs(crfs, truth, logits_dir, jobs=1, progress=None):
+    """The confusion matrices of kept logits after each of some CRFs: a list of int64 [C, C].
+
+    Arguments and errors as for `refine_logits`; no label maps are kept.
+    """
+    count = len(truth.image_list)
+    totals = [_zeros(truth) for _ in crfs]
+    everything = ((index, None) for index in range(count))
+    for index, maps in _refined(crfs, truth, logits_dir, everything, jobs):
+        for total, labels in zip(totals, maps, strict=True):
+            total += truth.matrix(index, labels)
+        if progress:
+            progress(index + 1, count)
+    return totals
+
+
+def _refined(crfs, truth, logits_dir, wanted, jobs):
+    """Yields (index, [label map of each CRF]) for `wanted`, pairs of index and path to write."""
+    names, order = result_names(truth.image_list.names), []
+
+    def calls():
+        for index, path in wanted:
+            order.append(index)
+            yield crfs, truth.image(index), logits_path(logits_dir, names[index]), path
+
+    for number, maps in enumerate(run_jobs(jobs, refine_file, calls())):
+        yield order[number], maps
+
+
+def _zeros(truth):
+    return np.zeros((truth.num_classes, truth.num_classes), np.int64)

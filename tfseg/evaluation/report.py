@@ -71,7 +71,7 @@ def table(values):
         lines.append(f"{name:<24}{_number(values['scores'][key])}")
     lines.append("")
     for key, value in values["protocol"].items():
-        lines.append(f"{key.replace('_', ' '):<18}{plain(value)}")
+        lines.append(f"{entry_title(key):<18}{plain(value)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -98,6 +98,11 @@ def _mistake(row, index, names):
 
 def _number(value):
     return "     -" if value is None else f"{value:6.4f}"
+
+
+def entry_title(key):
+    """What an entry of the protocol is called."""
+    return "protocol" if key == "name" else key.replace("_", " ")
 
 
 def plain(value):

@@ -78,6 +78,20 @@ def strip_height(width, num_classes, batch):
     return tf.maximum(_STRIP // (batch * width * num_classes), 1)
 
 
+def row_order(batch, height, step):
+    """Where the rows of a batch lie after strips [batch, step, ...] were laid end to end.
+
+    A gather of rows does what a transposition would, of which oneDNN complains for uint8.
+
+    Returns:
+        int32 [batch * height].
+    """
+    rows = tf.range(height)
+    start = rows // step * step
+    within = tf.range(batch)[:, None] * tf.minimum(step, height - start)
+    return tf.reshape(start * batch + within + rows - start, [-1])
+
+
 def _positions(start, stop, size, source):
     """Where rows [start, stop) of a map of `size` rows lie among `source` rows, half-pixel."""
     scale = tf.cast(source, tf.float32) / tf.cast(size, tf.float32)

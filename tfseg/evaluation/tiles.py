@@ -76,9 +76,13 @@ class Tiling:
         first = starts // self.period * self.cells
         last = tf.where(stops == length, cells, stops // self.period * self.cells)
         cell = tf.range(cells)[None]
-        depth = tf.minimum(cell - first[:, None], last[:, None] - 1 - cell)
+        # How deep a cell lies within a tile, whose ends are blind but for the image's own.
+        before = cell - first[:, None] + tf.where(starts == 0, cells, 0)[:, None]
+        behind = last[:, None] - 1 - cell + tf.where(stops == length, cells, 0)[:, None]
         fade = self.overlap // self.period * self.cells
-        ramp = tf.clip_by_value((tf.cast(depth, tf.float32) + 0.5) / fade, 0.0, 1.0)
+        blind = fade // 4
+        depth = tf.cast(tf.minimum(before, behind) - blind, tf.float32) + 0.5
+        ramp = tf.clip_by_value(depth / (fade - 2 * blind), 0.0, 1.0)
         ramp = ramp * ramp * (3 - 2 * ramp)
         weights = ramp / tf.reduce_sum(ramp, 0)
         return Axis(length, starts, stops, cells, first, last, weights)

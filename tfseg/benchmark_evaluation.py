@@ -1,0 +1,96 @@
+"""How fast an evaluation is, from files to scores and pictures, and what part of it is the network.
+
+The rest is what decoding, resizing, upsampling, argmax, counting and PNG files cost where they
+don't go on beside the network.
+"""
+
+import collections
+import os
+import statistics
+import tempfile
+import time
+
+import tensorflow as tf
+
+from tfseg.evaluation import Evaluator
+from tfseg.evaluation.gallery import Gallery
+from tfseg.evaluation.panels import PanelWriter
+from tfseg.evaluation.truth import Truth
+
+
+def measure_evaluation(predictor, image_list, info, repeats=3):
+    """Times an evaluation that also writes a picture of each image, and its network alone.
+
+    Args:
+        predictor: a `Predictor`.
+        image_list: an `ImageList` with labels; what they say doesn't matter.
+        info: the `DataInfo` that goes with it.
+        repeats: how often both are timed, in turn.
+
+    Returns:
+        A dict with the medians "images_per_second" of the evaluation and "network_share" (0..1),
+        the network's time as a share of the evaluation's.
+
+    Raises:
+        TfsegError: a file that can't be used.
+    """
+    labels = {"label_map": info.label_map, "ignore_label": info.ignore_label}
+    truth = Truth(image_list, predictor.spec.num_classes, **labels)
+    evaluator = Evaluator(
+        predictor.model, predictor.spec.preprocessing, protocol=predictor.protocol, **labels
+    )
+    evaluator(image_list.first(1))
+    network = _Network(predictor, truth)
+    wholes, shares = [], []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        _evaluate(evaluator, truth, predictor.palette)
+        wholes.append(time.perf_counter() - start)
+        shares.append(network.seconds() / wholes[-1])
+    return {
+        "images_per_second": len(image_list) / statistics.median(wholes),
+        "network_share": statistics.median(shares),
+    }
+
+
+def _evaluate(evaluator, truth, palette):
+    gallery = Gallery(truth, palette)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        PanelWriter(truth, os.path.join(folder, "panels"), palette) as panels,
+    ):
+
+        def show(index, labels):
+            gallery(index, labels)
+            panels(index, labels)
+
+        evaluator(truth.image_list, on_prediction=show)
+
+
+class _Network:
+    """The network alone, on images of the sizes that an evaluation shows it."""
+
+    def __init__(self, predictor, truth):
+        images = tf.TensorSpec([None, None, None, 3])
+        model, protocol = predictor.model, predictor.protocol
+        self._call = tf.function(
+            lambda x: model(x, training=False)["logits"], input_signature=[images]
+        )
+        self._counts = collections.Counter()
+        for index in range(len(truth.image_list)):
+            own = truth.image(index).shape[:2]
+            sizes = [tuple(size.numpy().tolist()) for size in protocol.sizes(tf.constant(own))]
+            self._counts.update(sizes[number] for number, _ in protocol.views)
+
+    def seconds(self):
+        """How long it takes for as many images of each size as the evaluation shows."""
+        total = 0.0
+        for size, count in self._counts.items():
+            image = tf.random.stateless_normal((1, *size, 3), [0, 1])
+            self._call(image)
+            start = time.perf_counter()
+            for _ in range(count):
+                # One number is fetched, to wait until the device is done.
+                float(self._call(image)[0, 0, 0, 0])
+            total += time.perf_counter() - start
+        return total
