@@ -113,7 +113,14 @@ def facts(title):
         if FLAGS.label_map or FLAGS.classes:
             raise TfsegError("--color_map names the classes: leave out --label_map and --classes")
         return Dataset(title, **read_classes(FLAGS.color_map, colours=True))
-    label_map = {int(a): int(b) for a, b in parse_pairs("label_map", ":", "value:class, two numbers", r"\d+")}
+    pairs = parse_pairs("label_map", ":", "value:class, two numbers", r"\d+")
+    label_map = {int(value): int(index) for value, index in pairs}
+    for value, index in label_map.items():
+        if FLAGS.classes and index != 255 and index >= len(FLAGS.classes):
+            raise TfsegError(
+                f"--label_map={value}:{index}: --classes names {len(FLAGS.classes)}, so a class is "
+                f"0..{len(FLAGS.classes) - 1}, or 255 for none"
+            )
     if not label_map and not FLAGS.classes:
         return None
     return Dataset(title, tuple(FLAGS.classes) or None, label_map=label_map or None)

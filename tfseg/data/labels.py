@@ -25,7 +25,7 @@ def label_table(num_classes, label_map=None, ignore_label=255):
         for value, target in label_map.items():
             if target != ignore_label and not 0 <= target < num_classes:
                 raise TfsegError(
-                    f"label_map takes {value} to {target}, but there are "
+                    f"the label_map of info.json takes {value} to {target}, but there are "
                     f"{num_classes} classes (0..{num_classes - 1}) and the ignore label "
                     f"{ignore_label}"
                 )
