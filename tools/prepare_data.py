@@ -89,7 +89,7 @@ def prepare(progress):
         return data.write_sample_dataset(data_dir)
     if FLAGS.dataset == "tfds":
         common.require("tfds_name")
-        splits = dict(parse_pairs("tfds_splits", "=")) or None
+        splits = dict(parse_pairs("tfds_splits", "=", "split=split")) or None
         builder = data.tfds_builder(FLAGS.tfds_name, FLAGS.source[0] if FLAGS.source else None)
         return data.prepare_tfds(
             builder, data_dir, splits, facts(FLAGS.tfds_name), FLAGS.tfds_features, size, progress
@@ -113,17 +113,24 @@ def facts(title):
         if FLAGS.label_map or FLAGS.classes:
             raise TfsegError("--color_map names the classes: leave out --label_map and --classes")
         return Dataset(title, **read_classes(FLAGS.color_map, colours=True))
-    label_map = {int(a): int(b) for a, b in parse_pairs("label_map", ":", r"\d+")}
+    pairs = parse_pairs("label_map", ":", "value:class, two numbers", r"\d+")
+    label_map = {int(value): int(index) for value, index in pairs}
+    for value, index in label_map.items():
+        if FLAGS.classes and index != 255 and index >= len(FLAGS.classes):
+            raise TfsegError(
+                f"--label_map={value}:{index}: --classes names {len(FLAGS.classes)}, so a class is "
+                f"0..{len(FLAGS.classes) - 1}, or 255 for none"
+            )
     if not label_map and not FLAGS.classes:
         return None
     return Dataset(title, tuple(FLAGS.classes) or None, label_map=label_map or None)
 
 
-def parse_pairs(name, separator, pattern=".+"):
+def parse_pairs(name, separator, form, pattern=".+"):
     for part in FLAGS[name].value:
         match = re.fullmatch(f"({pattern}?){separator}({pattern})", part)
         if not match:
-            raise TfsegError(f"--{name}={part} is not of the form name{separator}value")
+            raise TfsegError(f"--{name}={part} is not of the form {form}")
         yield match[1], match[2]
 
 

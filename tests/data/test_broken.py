@@ -188,6 +188,8 @@ def test_progress_and_contact_sheet(folder):
     assert text.count("<figure>") == 6
     assert text.count("data:image/jpeg;base64") == 10  # the empty file can't be shown
     assert "http" not in text and 'src="data:' in text
+    # However many classes there are, their table doesn't hide the pictures.
+    assert text.index("<details>") < text.index("<pre>") < text.index("</details>")
     assert "kind 3" in text and "rgb(220,20,60)" in text and "0 bytes" in text
 
 

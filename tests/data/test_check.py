@@ -30,6 +30,9 @@ def test_a_good_folder(folder):
     table = report.table()
     assert "30x20, 24x24" in table and "kind 3" in table
     assert f"{counts[1] / counts.sum():.3%}" in table
+    # Columns stand under their heads.
+    head, *rows = table.splitlines()[-5:]
+    assert {len(row) for row in rows} == {len(head)}
 
 
 def test_ignored_pixels_and_label_map(folder):

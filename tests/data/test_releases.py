@@ -156,7 +156,7 @@ def test_cocostuff164k_and_a_release_of_one_split(tmp_path):
     counts, info = prepare_dataset("cocostuff164k", tmp_path, tmp_path / "out", in_place=True)
     assert counts == {"val": 1} and info.label_map is None and max(info.std) > 0
     assert check_dataset(tmp_path / "out", splits=["val"]).errors == []
-    with pytest.raises(TfsegError, match="not laid out like Cityscapes"):
+    with pytest.raises(TfsegError, match=r"Cityscapes.*: it has no leftImg8bit/train"):
         prepare_dataset("cityscapes", tmp_path, tmp_path / "out")
 
 

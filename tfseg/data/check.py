@@ -70,9 +70,9 @@ class CheckReport:
                 f"{name:<12}{split.pairs:>8}{split.ignored / max(total, 1):>10.2%}  "
                 f"{_describe_sizes(split.sizes)}"
             )
-        width = max([len(name) for name in self.classes] + [12])
         heads = "".join(f"{name:>12}" for name in self.splits)
         title = "share of labels" if not self.quick else "share (sample)"
+        width = max(map(len, (*self.classes, title)))
         lines += ["", f"{'':>4} {title:<{width}}{heads}"]
         frequencies = self.frequencies
         for index, name in enumerate(self.classes):

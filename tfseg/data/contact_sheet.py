@@ -46,7 +46,9 @@ def write_contact_sheet(path, data_dir, report, count=24):
     table = label_table(len(classes), info.label_map, info.ignore_label)
     parts = [f"<!doctype html><meta charset=utf-8><title>{html.escape(str(data_dir))}</title>"]
     parts.append(f"<style>{_STYLE}</style><h1>{html.escape(str(data_dir))}</h1>")
-    parts.append(f"<pre>{html.escape(report.table())}</pre>")
+    # Closed, as hundreds of classes would push the pictures off the screen.
+    shares = f"<pre>{html.escape(report.table())}</pre>"
+    parts.append(f"<details><summary>sizes and shares of all classes</summary>{shares}</details>")
     parts.append(f"<p>{''.join(_swatch(palette[k], name) for k, name in enumerate(classes))}</p>")
     for kind, messages in (("error", report.errors), ("note", report.warnings)):
         parts += [f"<p class={kind}>{html.escape(text)}</p>" for text in messages[:20]]

@@ -13,7 +13,7 @@ from tfseg.data.prepare.convert import (
     convert_label,
     in_parallel,
 )
-from tfseg.data.prepare.sources import SOURCES, folder_pair, require_text
+from tfseg.data.prepare.sources import LAYOUTS, SOURCES, folder_pair, require_text
 from tfseg.data.weights import class_weights
 from tfseg.errors import TfsegError, unknown
 
@@ -69,7 +69,7 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
     splits = SOURCES[name](*sources)
     if not splits:
         raise TfsegError(
-            f"{sources[0]} is not laid out like {DATASETS[name].title}: no split was found"
+            f"{sources[0]} is not laid out like {DATASETS[name].title}: it has no {LAYOUTS[name]}"
         )
     return store(splits, DATASETS[name], data_dir, size, in_place, progress)
 

@@ -155,6 +155,15 @@ SOURCES = {
     "ade20k": ade20k,
 }
 
+# What has to be there, of the sources above that may find no split at all.
+LAYOUTS = {
+    "cityscapes": "leftImg8bit/train, val, test or train_extra",
+    "voc12": "ImageSets/Segmentation/train.txt, val.txt or test.txt",
+    "cocostuff10k": "imageLists/train.txt or test.txt",
+    "cocostuff164k": "images/train2017 or val2017",
+    "ade20k": "images/training or validation, or training.odgt or validation.odgt",
+}
+
 
 def folder_pair(source, images="images", labels="labels", val_share=0.0):
     """Two folders whose files match by name: images/a/b.jpg and labels/a/b.png.
