@@ -14,6 +14,7 @@ import functools
 import time
 
 import common
+import numpy as np
 import tensorflow as tf
 from absl import flags
 
@@ -21,7 +22,8 @@ from tfseg import benchmark, benchmark_dilated, create_model, machine, serving
 from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
 from tfseg.evaluation import Inference
 from tfseg.files import write_json
-from tfseg.models import PRECISIONS, Preprocessing, precision
+from tfseg.models import PRECISIONS, ModelSpec, Preprocessing, precision
+from tfseg.predictor import Predictor
 from tfseg.training.values import height_width, numbers
 
 FLAGS = flags.FLAGS
@@ -42,6 +44,9 @@ flags.DEFINE_bool("mirror", True, "Mirror half of the images.")
 flags.DEFINE_bool("cache", False, "Keep the decoded images in memory.")
 flags.DEFINE_bool("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
 flags.DEFINE_integer("repeats", 20, "Timed calls of each part.", 1)
+flags.DEFINE_integer(
+    "requests", 0, "Also ask for so many answers at once, about one image each, and check them.", 0
+)
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
 
@@ -61,12 +66,22 @@ def network_parts(num_classes, size):
     def part(call, work):
         return lambda: benchmark.measure(call, FLAGS.batch_size, work, FLAGS.repeats)
 
+    predictor = Predictor(ModelSpec(FLAGS.model, num_classes, model.name_and_options[1]), model)
     parts = {
         "forward": part(lambda: forward(images), gflop),
         "inference": part(lambda: inference(images), gflop),
         "training": part(lambda: step(images, labels), benchmark.TRAINING_FACTOR * gflop),
     }
-    return parts, step
+    return parts | request_parts(predictor.predict, size), step
+
+
+def request_parts(answer, size):
+    """{name: measurement} of --requests requests at once; `answer` as in `measure_requests`."""
+    if not FLAGS.requests:
+        return {}
+    images = np.random.default_rng(0).integers(0, 256, (4, *size, 3), np.uint8)
+    name = f"{FLAGS.requests} requests"
+    return {name: lambda: benchmark.measure_requests(answer, images, FLAGS.requests)}
 
 
 def saved_model_parts(size):
@@ -82,12 +97,17 @@ def saved_model_parts(size):
     signature(images=images)
     first = {"median_ms": 1e3 * (time.perf_counter() - start)}
     call = functools.partial(signature, images=images)
-    return {
+
+    def answer(image):
+        return signature(images=tf.constant(image[None]))["labels"].numpy()
+
+    parts = {
         "load and first answer": lambda: first,
         "labels": lambda: benchmark.measure(
             lambda: call()["labels"], FLAGS.batch_size, gflop, FLAGS.repeats
         ),
-    }, card
+    }
+    return parts | request_parts(answer, size), card
 
 
 def data_parts(image_list, info, num_classes, step, size):
