@@ -53,6 +53,8 @@ setup(
         # Exact versions: another ruff formats differently.
         "test": [
             *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
+            # Opens the page in Chromium, where the system has one.
+            "playwright>=1.50,<2",
             *(*MAT, *ONNX, *TFLITE, *APP),
         ],
     },

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,6 +111,22 @@ def test_waiting_share(clock):
 def test_input_rate(clock):
     values = benchmark.measure_input(Source(clock, 0.1), images=4, batches=10)
     assert values["images_per_second"] == pytest.approx(40)
+
+
+def test_requests_at_once_are_checked(clock):
+    calls, together, lock = [], threading.Barrier(4, timeout=30), threading.Lock()
+
+    def answer(image):
+        with lock:
+            calls.append(image)
+            clock.now += 0.5
+            late = len(calls) > 2
+        if late:
+            together.wait()  # the four requests run side by side
+        return image + (late and image == 7)
+
+    values = benchmark.measure_requests(answer, [7, 8], requests=4)
+    assert values == {"images_per_second": pytest.approx(2), "wrong_answers": 2}
 
 
 def test_run_takes_the_best_peak_for_the_share(monkeypatch):

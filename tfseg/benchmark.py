@@ -4,9 +4,11 @@ Times on shared or throttled machines vary from hour to hour. So each run also t
 matrix product, the fastest arithmetic that there is, and states every figure as a share of it.
 """
 
+import concurrent.futures
 import statistics
 import time
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -164,6 +166,27 @@ def measure(call, images, gflop, repeats, warmup=2):
     }
 
 
+def measure_requests(answer, images, requests):
+    """Asks for all answers at once, a thread for each, and compares them with answers in turn.
+
+    Args:
+        answer: function of an image to its label map, an array; called from many threads.
+        images: images to ask about; the requests go through them again and again.
+        requests: how many requests.
+
+    Returns:
+        A dict with "images_per_second", and "wrong_answers": how many were not those in turn.
+    """
+    expected = [answer(image) for image in images]
+    start = time.perf_counter()
+    with concurrent.futures.ThreadPoolExecutor(requests) as pool:
+        futures = [pool.submit(answer, images[n % len(images)]) for n in range(requests)]
+        answers = [future.result() for future in futures]
+    seconds = time.perf_counter() - start
+    wrong = sum(not np.array_equal(one, expected[n % len(images)]) for n, one in enumerate(answers))
+    return {"images_per_second": requests / seconds, "wrong_answers": wrong}
+
+
 def measure_input(dataset, images, batches, warmup=5):
     """Images per second of an input pipeline on its own.
 
@@ -228,7 +251,17 @@ def _wait(tensor):
 def table(parts):
     """Measurements as text: {name: what a `measure…` function returned}, a line each."""
     width = max(map(len, parts))
-    heads = ("median", "best", "images/s", "GFLOP/s", "of peak", "waiting", "memory", "growth")
+    heads = (
+        "median",
+        "best",
+        "images/s",
+        "GFLOP/s",
+        "of peak",
+        "waiting",
+        "memory",
+        "growth",
+        "wrong",
+    )
     lines = [" " * width + "".join(f"{head:>12}" for head in heads)]
     for name, values in parts.items():
         cells = (
@@ -240,6 +273,7 @@ def table(parts):
             _cell(values, "waiting_share", "{:.1%}"),
             _cell(values, "peak_gpu_mib" if has_gpu() else "peak_rss_mib", "{} MiB"),
             _cell(values, "growth_gpu_mib" if has_gpu() else "growth_mib", "{:.1f} MiB"),
+            _cell(values, "wrong_answers", "{}"),
         )
         lines.append(f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells))
     return "\n".join(lines)

@@ -16,6 +16,7 @@ import functools
 import time
 
 import common
+import numpy as np
 import protocol
 import tensorflow as tf
 from absl import flags
@@ -52,6 +53,9 @@ flags.DEFINE_bool("dilated_layers", False, "Compare dilated 3x3 convolutions of 
 flags.DEFINE_integer(
     "repeats", 20, "Timed calls of each part; hundreds to tell whether memory grows.", 1
 )
+flags.DEFINE_integer(
+    "requests", 0, "Also ask for so many answers at once, about one image each, and check them.", 0
+)
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
 
@@ -74,13 +78,23 @@ def network_parts(num_classes, size):
     def part(call, work):
         return lambda: benchmark.measure(call, FLAGS.batch_size, work, FLAGS.repeats)
 
+    predictor = Predictor(ModelSpec(FLAGS.model, num_classes, model.name_and_options[1]), model)
     parts = {
         "forward": part(lambda: forward(images), gflop),
         "forward, folded": part(lambda: folded(images), gflop),
         "inference": part(lambda: inference(images), gflop),
         "training": part(lambda: step(images, labels), benchmark.TRAINING_FACTOR * gflop),
     }
-    return parts, step
+    return parts | request_parts(predictor.predict, size), step
+
+
+def request_parts(answer, size):
+    """{name: measurement} of --requests requests at once; `answer` as in `measure_requests`."""
+    if not FLAGS.requests:
+        return {}
+    images = np.random.default_rng(0).integers(0, 256, (4, *size, 3), np.uint8)
+    name = f"{FLAGS.requests} requests"
+    return {name: lambda: benchmark.measure_requests(answer, images, FLAGS.requests)}
 
 
 def saved_model_parts(size):
@@ -96,12 +110,17 @@ def saved_model_parts(size):
     signature(images=images)
     first = {"median_ms": 1e3 * (time.perf_counter() - start)}
     call = functools.partial(signature, images=images)
-    return {
+
+    def answer(image):
+        return signature(images=tf.constant(image[None]))["labels"].numpy()
+
+    parts = {
         "load and first answer": lambda: first,
         "labels": lambda: benchmark.measure(
             lambda: call()["labels"], FLAGS.batch_size, gflop, FLAGS.repeats
         ),
-    }, card
+    }
+    return parts | request_parts(answer, size), card
 
 
 def data_parts(image_list, info, num_classes, step, size):

@@ -53,6 +53,8 @@ def run(main, paths=False):
             return _fail(f"unexpected argument '{argv[1]}'; options start with --")
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.INFO)
+        # Its own logger tells of temporary paths and of graphs traced again.
+        standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
         logging.use_absl_handler()
         handler = logging.get_absl_handler()
         handler.setFormatter(standard_logging.Formatter("%(message)s"))

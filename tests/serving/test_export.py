@@ -9,6 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 import tfseg
+from tfseg.data import DataInfo
+from tfseg.data.lists import ImageList
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Protocol
 from tfseg.models import precision
@@ -65,7 +67,7 @@ def assert_same(predictor, folder, images):
 )
 def test_every_decoder_at_three_sizes(name, options, make_predictor, picture, tmp_path):
     predictor = make_predictor(name, options)
-    assert tfseg.export(predictor, tmp_path / "1") <= 1e-4
+    assert tfseg.export(predictor, tmp_path / "1")["difference"] <= 1e-4
     assert_same(predictor, tmp_path / "1", [picture(*size) for size in SIZES])
 
 
@@ -108,18 +110,31 @@ def test_card(folder, predictor, tmp_path):
     assert weights_digest(again.model) != card["weights_sha256"]
 
 
-def test_half_precision(make_predictor, picture, tmp_path):
+def test_half_precision(make_predictor, picture, tmp_path, monkeypatch):
     exact = make_predictor("drn_d_22", {"blocks": None})
     with precision("bfloat16"):
         model = exact.spec.build()
     for target, source in zip(model.variables, exact.model.variables, strict=True):
         target.assign(source)
-    tfseg.export(Predictor(exact.spec, model), tmp_path / "1")
+    image = picture(64, 96)
+    names = ("a.png", "b.png")
+    Image.fromarray(image).save(tmp_path / names[0])
+    Image.fromarray(exact.predict(image)).save(tmp_path / names[1])
+    pairs = ImageList(str(tmp_path), *([str(tmp_path / name)] for name in names), [names[0]])
+    info = DataInfo(mean=(0.5,) * 3, std=(0.2,) * 3)
+    half = Predictor(exact.spec, model)
+    monkeypatch.setattr("tfseg.serving.compare.LARGEST_LOSS", 1.0)
+    found = tfseg.export(half, tmp_path / "1", data=(pairs, info))
+    # The truth is what the exact model says.
+    assert found["mean_iou"] == 1.0 and found["mean_iou_exported"] < 1.0
+    share = np.mean(half.predict(image) == exact.predict(image))
+    assert share < 1 and found["equal_labels"] == pytest.approx(share, abs=0.02)
+    with pytest.raises(TfsegError, match=r"a\.png is 96x64, but the export takes 80"):
+        tfseg.export(half, tmp_path / "2", data=(pairs, info), max_side=80)
     card = read_card(tmp_path / "1")
     assert card["precision"] == "bfloat16"
     assert card["weights_sha256"] == weights_digest(exact.model)
     answer = tf.saved_model.load(str(tmp_path / "1")).signatures["probabilities"]
-    image = picture(64, 96)
     probabilities = answer(tf.constant(image[None]))["probabilities"][0].numpy()
     difference = np.abs(probabilities - exact.probabilities(image)).max()
     assert 1e-4 < difference < 0.1

@@ -172,7 +172,7 @@ def test_in_a_browser(url, predictors, encode, tmp_path):
             share = class_shares(labels, predictors["first"].spec.classes)[0]
             assert f"{share[0]}\t{share[1]:.1%}" in shown.inner_text()
             box = page.locator(".tfseg-picture").bounding_box()
-            for x, y in ((10, 20), (70, 50)):
+            for x, y in ((10, 20), (70, 50), (0, 0), (79, 59)):
                 page.mouse.move(
                     box["x"] + (x + 0.5) / 80 * box["width"],
                     box["y"] + (y + 0.5) / 60 * box["height"],

@@ -59,7 +59,7 @@ def test_float16(predictor, tmp_path):
 
 def test_int8_is_measured(predictor, data_dir, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
-    monkeypatch.setattr("tfseg.serving.to_tflite.LARGEST_LOSS", 0.5)
+    monkeypatch.setattr("tfseg.serving.compare.LARGEST_LOSS", 0.5)
     path = tmp_path / "model.tflite"
     found = export_tflite(
         predictor,
@@ -78,7 +78,7 @@ def test_int8_is_measured(predictor, data_dir, tmp_path, monkeypatch):
 
 def test_int8_that_loses_too_much_is_not_written(predictor, data_dir, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
-    monkeypatch.setattr("tfseg.serving.to_tflite.LARGEST_LOSS", 0.0)
+    monkeypatch.setattr("tfseg.serving.compare.LARGEST_LOSS", 0.0)
     with pytest.raises(TfsegError, match="would lower the mean IoU from 1"):
         export_tflite(
             predictor,

@@ -9,10 +9,11 @@ from tfseg.files import replacing_folder, write_json
 from tfseg.predictor import as_predictor
 from tfseg.serving.card import CARD, model_card
 from tfseg.serving.check import check
+from tfseg.serving.compare import compare
 from tfseg.serving.signatures import Signatures
 
 
-def export(source, path, *, image_size=None, max_side=4096):
+def export(source, path, *, image_size=None, max_side=4096, data=None):
     """Writes a SavedModel that plain TensorFlow and TensorFlow Serving run, and checks it.
 
     Preprocessing is inside, batch norm is folded. Signatures (input to output):
@@ -32,13 +33,16 @@ def export(source, path, *, image_size=None, max_side=4096):
         image_size: the (height, width) that images have to have, which compilers for accelerators
             want to know; None for any.
         max_side: without `image_size`, the largest height and width; larger images are refused.
+        data: (`ImageList` with labels, `DataInfo`) to compare labels and mean IoU on; None checks
+            drawn images only.
 
     Returns:
-        The largest difference between probabilities of the model and of its export.
+        A dict: "difference", the largest between probabilities of the model and of its export;
+        with `data` also what `compare` measures.
 
     Raises:
-        TfsegError: the model can't be loaded, the folder can't be written, or the export computes
-            something else than the model.
+        TfsegError: the model can't be loaded, the folder can't be written, the export computes
+            something else than the model, or half precision costs it too much mean IoU.
     """
     predictor = as_predictor(source)
     if image_size is not None:
@@ -54,13 +58,21 @@ def export(source, path, *, image_size=None, max_side=4096):
         signatures.card = tf.saved_model.Asset(card)
         tf.saved_model.save(signatures, folder, signatures=signatures.functions())
         exported = tf.saved_model.load(folder).signatures
-        return check(
+
+        def labels(images):
+            return exported["serving_default"](tf.constant(images))["labels"].numpy()
+
+        worst = check(
             predictor,
             lambda images: exported["probabilities"](tf.constant(images))["probabilities"].numpy(),
-            lambda images: exported["serving_default"](tf.constant(images))["labels"].numpy(),
+            labels,
             image_size,
             max_side,
         )
+        found = {}
+        if data:
+            found = compare(predictor, lambda x: labels(x[None])[0], *data, image_size, max_side)
+        return {"difference": worst, **found}
 
 
 def check_image_size(image_size):

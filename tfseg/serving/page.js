@@ -21,8 +21,11 @@
     const view = picture.closest(".tfseg-view");
     const labels = view.querySelector(".tfseg-labels");
     if (!labels.complete || !labels.naturalWidth) return;
-    const x = Math.floor((event.offsetX * labels.naturalWidth) / picture.clientWidth);
-    const y = Math.floor((event.offsetY * labels.naturalHeight) / picture.clientHeight);
+    // clientWidth is rounded: at the edges, a quotient can lie outside.
+    const box = picture.getBoundingClientRect();
+    const pixel = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+    const x = pixel((event.clientX - box.left) / box.width, labels.naturalWidth);
+    const y = pixel((event.clientY - box.top) / box.height, labels.naturalHeight);
     const label = pixels(labels).getImageData(x, y, 1, 1).data[0];
     const name = JSON.parse(view.dataset.classes)[label];
     if (name) view.querySelector(".tfseg-read").textContent = `${name} at (${x}, ${y})`;

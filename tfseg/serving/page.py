@@ -158,7 +158,7 @@ def view(predictor, image, name):
         f"<p><b>{html.escape(name)}</b>: {width}x{height} in {seconds:.2f} s</p>"
         f'<img class="tfseg-picture" alt="classes over the image" src="{picture}">'
         f'<img class="tfseg-labels" alt="" hidden src="{visualize.data_uri(labels, "PNG")}">'
-        '<p class="tfseg-read">Point at the picture to read a class.</p>'
+        '<p class="tfseg-read" aria-live="polite">Point at the picture to read a class.</p>'
         f'<table class="tfseg-legend">{rows}</table></div>'
     )
 

@@ -11,6 +11,7 @@ from tfseg.files import replacing
 from tfseg.predictor import as_predictor
 from tfseg.serving.card import model_card
 from tfseg.serving.check import check
+from tfseg.serving.compare import compare
 from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers
 
@@ -18,7 +19,7 @@ from tfseg.serving.signatures import Answers
 OPSET = 17
 
 
-def export_onnx(source, path, *, image_size=None):
+def export_onnx(source, path, *, image_size=None, data=None):
     """Writes an ONNX file and checks it with onnxruntime.
 
     Its input "images", uint8 RGB [N, H, W, 3], becomes "labels", uint8 [N, H, W], and
@@ -29,9 +30,10 @@ def export_onnx(source, path, *, image_size=None):
         source: a `Predictor`, or what `tfseg.load` takes.
         path: of the file. It appears when it is complete and checked.
         image_size: the (height, width) that images have to have; None for any.
+        data: see `export`.
 
     Returns:
-        The largest difference between probabilities of the model and of its export.
+        As `export` does.
 
     Raises:
         TfsegError: the packages of the extra [onnx] are missing, the model can't be loaded, the
@@ -65,12 +67,18 @@ def export_onnx(source, path, *, image_size=None):
         with open(temporary, "wb") as file:
             file.write(model.SerializeToString())
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
-        return check(
+
+        def labels(images):
+            return session.run(["labels"], {"images": images})[0]
+
+        worst = check(
             predictor,
             lambda images: session.run(["probabilities"], {"images": images})[0],
-            lambda images: session.run(["labels"], {"images": images})[0],
+            labels,
             image_size,
         )
+        found = compare(predictor, lambda x: labels(x[None])[0], *data, image_size) if data else {}
+        return {"difference": worst, **found}
 
 
 def _state_padding(node):

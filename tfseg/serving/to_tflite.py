@@ -5,23 +5,18 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data import label_table, pipeline_errors
-from tfseg.data.labels import resize_labels
-from tfseg.data.loading import labelled_loader
 from tfseg.errors import TfsegError, unknown
-from tfseg.evaluation.confusion import confusion_matrix, scores
 from tfseg.files import replacing, write_json
 from tfseg.predictor import as_predictor, read_image
 from tfseg.serving.card import model_card
 from tfseg.serving.check import drawn_image
+from tfseg.serving.compare import compare, resized
 from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers
 
 QUANTIZATIONS = ("float16", "int8")
 # More images hardly move the ranges that calibration measures.
 CALIBRATION_IMAGES = 100
-# What quantisation may cost, in mean IoU.
-LARGEST_LOSS = 0.02
 # Half-precision weights move a probability by less.
 FLOAT16_TOLERANCE = 0.02
 
@@ -42,8 +37,7 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
             resized to `image_size`; None checks a drawn image only, and int8 needs more.
 
     Returns:
-        {"mean_iou": that of the model, "mean_iou_exported": that of the file} in 0..1; without
-        `data` an empty dict.
+        What `compare` measures; without `data` an empty dict.
 
     Raises:
         TfsegError: the extra [tflite] is missing, the model can't be loaded, images can't be read,
@@ -62,14 +56,7 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
             file.write(content)
         labels_of = _runner(interpreter_class, temporary)
         _check_drawn(predictor, labels_of, image_size, quantization)
-        found = _compare(predictor, labels_of, image_size, *data) if data else {}
-        loss = found["mean_iou"] - found["mean_iou_exported"] if found else 0.0
-        if loss > LARGEST_LOSS:
-            raise TfsegError(
-                f"{quantization} would lower the mean IoU from {found['mean_iou']:.4f} to "
-                f"{found['mean_iou_exported']:.4f}, by more than {LARGEST_LOSS:g}: {path} was not "
-                "written"
-            )
+        found = compare(predictor, labels_of, *data, image_size) if data else {}
         card = {**model_card(predictor), "image_size": [height, width]}
         write_json(f"{os.fspath(path)}.json", {**card, "quantization": quantization, **found})
     return found
@@ -101,7 +88,7 @@ def _convert(predictor, image_size, quantization, calibration):
 
         def examples():
             for index in chosen.astype(int):
-                yield [_resized(read_image(paths[index]), image_size)[None]]
+                yield [resized(read_image(paths[index]), image_size)[None]]
 
         converter.representative_dataset = examples
     return converter.convert()
@@ -138,31 +125,3 @@ def _check_drawn(predictor, labels_of, image_size, quantization):
             raise TfsegError(
                 f"the export chooses classes that are {worst:.2g} less probable than the model's"
             )
-
-
-def _compare(predictor, labels_of, image_size, image_list, info):
-    """Mean IoU of the model and of its export on the same resized images."""
-    num_classes = predictor.spec.num_classes
-    table = label_table(num_classes, info.label_map, info.ignore_label)
-    load = labelled_loader(image_list, table, info.ignore_label)
-    dataset = tf.data.Dataset.range(len(image_list)).map(load)
-    matrices = np.zeros((2, num_classes, num_classes), np.int64)
-    with pipeline_errors(image_list):
-        for image, truth in dataset:
-            image, truth = _resized(image, image_size), resize_labels(truth[None], image_size)[0]
-            for row, labels in enumerate((predictor.predict(image), labels_of(image))):
-                matrices[row] += confusion_matrix(
-                    truth, labels, num_classes, info.ignore_label
-                ).numpy()
-    before, after = (scores(matrix)["mean_iou"] for matrix in matrices)
-    if before is None:
-        raise TfsegError(f"{image_list.root} has no labelled pixel to check the export on")
-    return {"mean_iou": before, "mean_iou_exported": after}
-
-
-def _resized(image, size):
-    """uint8 [H, W, 3] at `size`, smoothed for reduction."""
-    if tuple(image.shape[:2]) == tuple(size):
-        return np.asarray(image)
-    resized = tf.image.resize(image, size, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8).numpy()

@@ -120,7 +120,9 @@ def _opencv():
     try:
         import cv2
     except ImportError as error:
-        raise TfsegError("video needs OpenCV: pip install 'tfseg[video]'") from error
+        # It may be there and lack a library of the system.
+        reason = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
+        raise TfsegError(f"video needs OpenCV{reason}: pip install 'tfseg[video]'") from error
     return cv2
 
 
