@@ -57,7 +57,7 @@ def test_recipe_is_a_valid_configuration(recipe):
 )
 def test_options_of_the_model_exist(recipe):
     values = settings(recipe)
-    options = {"blocks": [1, 1, 1, 1], **parse_options(values["model_options"])}
+    options = {"blocks": [1, 1, 1, 3], **parse_options(values["model_options"])}
     tfseg.create_model(values["model"], values["num_classes"], **options)
 
 
@@ -76,3 +76,34 @@ def test_a_recipe_overrides_what_it_includes():
     assert (plain["model"], plain["crop_size"], plain["epochs"]) == ("drn_c_26", "896", 250)
     assert plain["num_classes"] == longer["num_classes"] == 19
     assert longer["lr_schedule"] == "poly"
+
+
+# Learning rate, weight decay, batch, updates and crop of the original codes.
+@pytest.mark.parametrize(
+    "recipe, published",
+    [
+        ("voc12/deeplab_v2_resnet101", (2.5e-4, 5e-4, 10, 20000, "321")),
+        ("cocostuff10k/deeplab_v2_resnet101", (2.5e-4, 5e-4, 10, 20000, "321")),
+        ("cocostuff164k/deeplab_v2_resnet101", (2.5e-4, 5e-4, 10, 100000, "321")),
+        ("voc12/deeplab_v2_resnet101_tf", (2.5e-4, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet50_tf_imagenet", (2.5e-4, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_tf_multi_scale", (2.5e-4, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_smooth_GI", (1e-3, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_smooth_SSC", (1e-3, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_decompose", (1e-3, 5e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_average_filter", (2e-3, 1e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_gaussian_filter", (2e-3, 1e-4, 10, 20000, "321")),
+        ("voc12/deeplab_v2_resnet101_aggregation", (2e-3, 1e-4, 10, 20000, "321")),
+        ("cityscapes/deeplab_v2_resnet101", (1e-4, 1e-4, 3, 80000, "719")),
+        ("cityscapes/deeplab_v2_resnet101_aggregation", (1e-4, 1e-4, 3, 80000, "719")),
+    ],
+)
+def test_deeplab_v2_as_published(recipe, published):
+    values = settings(f"flags/{recipe}.flags")
+    batch = values["batch_size"] * values.get("accumulation_steps", 1)
+    names = ("learning_rate", "weight_decay", "steps", "crop_size")
+    rate, decay, steps, crop = (values[name] for name in names)
+    assert (rate, decay, batch, steps, crop) == published
+    # All three codes leave batch norm alone, gammas and betas included.
+    assert values["freeze_batch_norm"] == "all" and values["param_groups"] == "deeplab"
+    assert values["momentum"] == values["lr_power"] == 0.9

@@ -15,7 +15,8 @@ def check_rates(atrous_rates):
         TfsegError: not a list of positive whole numbers.
     """
     rates = tuple(atrous_rates) if isinstance(atrous_rates, (list, tuple)) else ()
-    if not rates or not all(isinstance(rate, int) and rate > 0 for rate in rates):
+    whole = all(isinstance(rate, int) and not isinstance(rate, bool) for rate in rates)
+    if not rates or not whole or min(rates) < 1:
         raise TfsegError(
             f"atrous_rates must be positive whole numbers such as 6,12,18,24, not {atrous_rates}"
         )

@@ -156,6 +156,13 @@ def _apply_stage(outputs, stage, name, stride_on, conv, smoothing):
     return outputs
 
 
+def are_whole_numbers(values, least):
+    """Whether it is a list or tuple of ints of at least `least`."""
+    return isinstance(values, (list, tuple)) and all(
+        isinstance(n, int) and not isinstance(n, bool) and n >= least for n in values
+    )
+
+
 def check_blocks(variant, blocks, published):
     """`blocks` as a list, or the published numbers where it is None.
 
@@ -164,7 +171,7 @@ def check_blocks(variant, blocks, published):
     """
     if blocks is None:
         return list(published)
-    if len(blocks) != len(published) or not all(isinstance(n, int) and n >= 0 for n in blocks):
+    if not are_whole_numbers(blocks, 0) or len(blocks) != len(published):
         raise TfsegError(
             f"blocks of {variant} must be {len(published)} numbers of blocks like "
             f"{','.join(map(str, published))}, not {blocks}"

@@ -9,7 +9,7 @@ import dataclasses
 
 import keras
 
-from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
+from tfseg.encoders.encoder import Encoder, Stage, Stem, are_whole_numbers, check_blocks
 from tfseg.errors import TfsegError, unknown
 
 # depth: (block, blocks per stage)
@@ -94,14 +94,17 @@ class ResNet(Encoder):
             raise unknown("ResNet depth", depth, DEPTHS)
         if style not in STYLES:
             raise unknown("ResNet style", style, STYLES)
-        if output_stride not in STRIDES:
+        if output_stride not in list(STRIDES):  # a list, for values without a hash
             raise TfsegError(f"output_stride must be 8, 16 or 32, not {output_stride}")
         block, published = DEPTHS[depth]
         blocks = check_blocks(f"resnet{depth}", blocks, published)
-        if multi_grid is not None and len(multi_grid) != blocks[-1]:
+        if multi_grid is not None and not (
+            are_whole_numbers(multi_grid, 1) and len(multi_grid) == blocks[-1]
+        ):
             raise TfsegError(
-                f"multi_grid must have {blocks[-1]} factors, one per block of the last stage, "
-                f"not {len(multi_grid)}"
+                f"multi_grid must have {blocks[-1]} factors, one per block of the last stage: "
+                f"positive whole numbers such as {','.join(str(2**i) for i in range(blocks[-1]))}, "
+                f"not {multi_grid}"
             )
         row, conv = STYLES[style], dict(conv or {})
         pool = "same" if conv.get("padding") == "same" else row.pool

@@ -3,9 +3,13 @@
 import keras
 from keras import ops
 
-from tfseg.errors import unknown
+from tfseg.errors import TfsegError, unknown
 
 FREEZE = ("none", "statistics", "all")
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -27,13 +31,19 @@ class BatchNorm(keras.layers.Layer):
     Input and output [N, H, W, C]; replicas may differ in N, H and W.
 
     Raises:
-        TfsegError: unknown `freeze`.
+        TfsegError: a value out of range; the message has the name of the model's option.
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, synchronized=True, freeze="none", **kwargs):
         super().__init__(**kwargs)
         if freeze not in FREEZE:
             raise unknown("freeze_batch_norm", freeze, FREEZE)
+        if not _is_number(momentum) or not 0 <= momentum <= 1:
+            raise TfsegError(f"batch_norm_momentum must be in 0..1, not {momentum}")
+        if not _is_number(epsilon) or epsilon <= 0:
+            raise TfsegError(f"batch_norm_epsilon must be above 0, such as 1e-5, not {epsilon}")
+        if not isinstance(synchronized, bool):
+            raise TfsegError(f"sync_batch_norm must be true or false, not {synchronized}")
         self.momentum = momentum
         self.epsilon = epsilon
         self.synchronized = synchronized

@@ -68,7 +68,7 @@ class Smoothing(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        if dilated_type not in FILTERS:
+        if dilated_type not in list(FILTERS):  # a list, for values without a hash
             raise unknown("dilated_type", dilated_type, FILTERS)
         if not isinstance(trainable_average, bool):
             raise TfsegError(f"trainable_average must be true or false, not {trainable_average}")

@@ -127,7 +127,9 @@ def create_model(name, num_classes, **options):
     _check_classes(num_classes, MAX_CLASSES)
     loss_weights = dict(row.loss_weights)
     auxiliary = ("aux_loss_weight",) if "aux_logits" in loss_weights else ()
-    _check_options(options, (*ENCODER_OPTIONS, *row.options, *auxiliary, "multi_scale"), name)
+    allowed = (*ENCODER_OPTIONS, *row.options, *auxiliary, "multi_scale")
+    _check_decoder_options(options, decoder, name)
+    _check_options(options, allowed, name)
     if "aux_loss_weight" in options:
         loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
     scales = options.get("multi_scale")
@@ -187,6 +189,16 @@ def _weight(name, value):
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise TfsegError(f"{name} must be a number of at least 0, not {value}")
     return float(value)
+
+
+def _check_decoder_options(options, decoder, name):
+    """Says whose an option is that only other decoders have."""
+    for option in options:
+        owners = [other for other, row in DECODERS.items() if option in row.options]
+        if owners and decoder not in owners:
+            raise TfsegError(
+                f"{option} is an option of the decoders {', '.join(owners)}; {name} has {decoder}"
+            )
 
 
 def _check_options(options, allowed, name):
