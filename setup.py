@@ -50,11 +50,11 @@ setup(
         "video": ["opencv-python>=4.8,<6"],
         # The page of tools/demo_app.py.
         "app": APP,
+        # Lets the page's test open it in Chromium, where the system has one.
+        "browser": ["playwright>=1.50,<2"],
         # Exact versions: another ruff formats differently.
         "test": [
             *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
-            # Opens the page in Chromium, where the system has one.
-            "playwright>=1.50,<2",
             *(*MAT, *ONNX, *TFLITE, *APP),
         ],
     },

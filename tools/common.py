@@ -27,6 +27,8 @@ def _start_tensorflow():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        # Its Python side has a logger of its own, which tells of every all-reduce.
+        tf.get_logger().setLevel(standard_logging.WARNING)
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

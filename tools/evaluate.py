@@ -4,14 +4,15 @@
 
 Prints per-class scores and writes metrics.json, with its protocol, and report.html, a page with
 charts and pictures, to RUN_DIR/eval/SPLIT. ADE20K's
-protocol, and DRN's with six scales, mirrored too:
+protocol, whose means run over all classes, and DRN's with six scales, mirrored too:
 
-    python tools/evaluate.py … --protocol=ade20k --absent_classes=zero
+    python tools/evaluate.py … --protocol=ade20k
     python tools/evaluate.py … --protocol=drn --flip
 """
 
 import contextlib
 import os
+import sys
 import time
 
 import common
@@ -42,12 +43,16 @@ flags.DEFINE_string("save_logits", None, "Folder for each image's logits, for to
 flags.DEFINE_integer("batch_size", 1, "Images of one size that a device takes together.", 1)
 flags.DEFINE_enum(
     "absent_classes",
-    "skip",
+    None,
     ["skip", "zero"],
-    "Whether the means leave out classes that occur nowhere, or count them 0.",
+    "Whether the means leave out classes that occur nowhere (skip) or count them 0 (zero); default "
+    "zero with --protocol=ade20k, else skip.",
 )
 flags.DEFINE_bool(
-    "visualize", False, "Also write each image, its truth and prediction side by side, to panels/."
+    "visualize",
+    False,
+    "Also write each image, its truth and prediction side by side, to panels/, and print each "
+    "class's share of the prediction.",
 )
 flags.DEFINE_string(
     "output_dir",
@@ -78,6 +83,7 @@ def main():
             f"the model tells {spec.num_classes} classes apart, "
             f"{FLAGS.data_dir} has {len(info.classes)}"
         )
+    classes = info.classes or spec.classes
     output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
     truth = Truth(image_list, spec.num_classes, info.label_map, info.ignore_label)
     draw = contextlib.nullcontext()
@@ -91,6 +97,9 @@ def main():
             gallery(index, labels)
             if panels:
                 panels(index, labels)
+                shares = report.class_shares(labels, classes)
+                text = report.shares_text(image_list.image_titles[index], shares)
+                tqdm.write(text, file=sys.stdout)
 
         start = time.perf_counter()
         matrix = _evaluate(
@@ -111,8 +120,9 @@ def main():
         "model_options": spec.options,
         "weights": _absolute(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
     }
-    classes = info.classes or spec.classes
-    values = report.metrics(matrix, classes, facts, FLAGS.absent_classes)
+    # The ADE20K code's means run over all classes.
+    absent = FLAGS.absent_classes or ("zero" if FLAGS.protocol == "ade20k" else "skip")
+    values = report.metrics(matrix, classes, facts, absent)
     path = os.path.join(output_dir, "metrics.json")
     report.write(path, values)
     page = os.path.join(output_dir, "report.html")

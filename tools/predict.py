@@ -29,7 +29,7 @@ from tfseg.data.catalog import DATASETS
 from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predict_files
-from tfseg.evaluation.report import class_shares
+from tfseg.evaluation.report import class_shares, shares_text
 from tfseg.evaluation.resume import Outputs, fingerprint
 from tfseg.files import write_json
 from tfseg.serving.video import predict_camera, predict_video, split_videos
@@ -109,10 +109,10 @@ def _predict_images(predictor, names, crf):
             failures += 1
             tqdm.write(f"error: {message}", file=sys.stderr)
         elif counting:
-            shares[path] = dict(class_shares(labels, predictor.spec.classes))
+            found = class_shares(labels, predictor.spec.classes)
+            shares[path] = dict(found)
             if FLAGS.print_shares:
-                lines = [path, *(f"  {name}: {x:.2%}" for name, x in shares[path].items())]
-                tqdm.write("\n".join(lines), file=sys.stdout)
+                tqdm.write(shares_text(path, found), file=sys.stdout)
     if FLAGS.shares:
         write_json(FLAGS.shares, shares)
     done = len(names) - failures

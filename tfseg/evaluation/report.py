@@ -88,6 +88,11 @@ def class_shares(labels, classes=None):
     return [(names[index], float(counts[index] / counts.sum())) for index in order]
 
 
+def shares_text(title, shares):
+    """What `class_shares` returned, as text for people: the image's title, then a class a line."""
+    return "\n".join([title, *(f"  {name}: {share:.2%}" for name, share in shares)])
+
+
 def _mistake(row, index, names):
     """The wrong class that most pixels of class `index` got, and their share."""
     wrong = row.copy()
