@@ -63,3 +63,9 @@ def test_box_files(tmp_path):
     path.write_text("image,class,left,top,right,bottom\na.jpg,cat,1,2,x,4\n")
     with pytest.raises(TfsegError, match="line 2: expected image,class,left"):
         read_boxes(path)
+
+
+def test_box_where_every_activation_is_negative():
+    maps = np.full((4, 4, 2), -2.0)
+    maps[1, 2, 0] = -1.0
+    assert activation_box(maps, 0, 0.5, (40, 40)) == (20.0, 10.0, 30.0, 20.0)

@@ -115,6 +115,8 @@ def test_weights_file_beside_model_json_and_with_a_spec(run_dir, predictor, tmp_
     assert np.array_equal(load(lone, SPEC).predict(image), expected)
     with pytest.raises(TfsegError, match=r"there is no .*model.json"):
         load(lone)
+    save_weights(predictor.model, lone, SPEC.preprocessing)
+    assert np.array_equal(load(lone).predict(image), expected)
 
 
 def test_directory_without_weights(run_dir, tmp_path):

@@ -84,7 +84,9 @@ def activation_box(maps, index, threshold, size):
         strongest, the positions that are strong enough count.
     """
     activation = maps[..., index]
-    strong = activation >= threshold * activation.max()
+    # Where all activations are negative, the largest is the smallest in size.
+    largest = activation.max()
+    strong = activation >= min(threshold * largest, largest)
     chosen = strong & (maps.argmax(axis=-1) == index)
     rows, columns = np.nonzero(chosen if chosen.any() else strong)
     height, width = size[0] / maps.shape[0], size[1] / maps.shape[1]

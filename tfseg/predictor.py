@@ -11,8 +11,7 @@ from tfseg import models, visualize, zoo
 from tfseg.data.files import reading, rgb_array
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation.inference import Inference, Protocol
-from tfseg.models import ModelSpec
-from tfseg.weights import MODEL_CARD, load_weights
+from tfseg.weights import MODEL_CARD, find_spec, load_weights
 
 
 def load(source, spec=None, precision="float32"):
@@ -25,7 +24,7 @@ def load(source, spec=None, precision="float32"):
         source: a run directory, a segmenter's name in `tfseg.zoo`, such as "drn_d_22_cityscapes",
             or whatever else `load_weights` takes.
         spec: the `ModelSpec` that the weights belong to; default the model.json in the run
-            directory, or beside the weights file.
+            directory, or beside the weights file, or what a .weights.h5 says itself.
         precision: the network's arithmetic: "float32", or "bfloat16" or "float16" where the
             processor has it, which is faster and rounds.
 
@@ -33,17 +32,18 @@ def load(source, spec=None, precision="float32"):
         A `Predictor`.
 
     Raises:
-        TfsegError: nothing there, no weights yet, no model.json, or weights of another model.
+        TfsegError: nothing there, no weights yet, nothing that says which model they belong to, or
+            weights of another model.
     """
     if spec is None:
         path = os.path.expanduser(os.fspath(source))
-        if not os.path.exists(path):
+        if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
             source = path = _prepare(path)
-        folder = path if os.path.isdir(path) else os.path.dirname(path)
-        card = os.path.join(folder, MODEL_CARD)
-        if not os.path.isfile(card):
+        spec = find_spec(path)
+        if spec is None:
+            folder = path if os.path.isdir(path) else os.path.dirname(path)
+            card = os.path.join(folder, MODEL_CARD)
             raise TfsegError(f"there is no {card}: without it, {path} can't be understood")
-        spec = ModelSpec.load(card)
     with models.precision(precision):
         model = spec.build()
     load_weights(model, source)

@@ -18,7 +18,7 @@ import time
 import common
 import protocol
 import trained_model
-from absl import flags
+from absl import flags, logging
 from tqdm import tqdm
 
 from tfseg.data import DataInfo, read_split
@@ -84,6 +84,7 @@ def main():
             f"{FLAGS.data_dir} has {len(info.classes)}"
         )
     classes = info.classes or spec.classes
+    _compare_names(spec.classes, info.classes)
     output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
     truth = Truth(image_list, spec.num_classes, info.label_map, info.ignore_label)
     draw = contextlib.nullcontext()
@@ -156,6 +157,17 @@ def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
         strategy=strategy,
     )
     return evaluator(truth.image_list, progress, on_prediction)
+
+
+def _compare_names(model, data):
+    """Warns where the model and the data folder don't mean the same by a class."""
+    for index, names in enumerate(zip(model or (), data or (), strict=False)):
+        if len(set(names)) > 1:
+            logging.warning(
+                "class %d is '%s' to the model and '%s' in %s/info.json: are these the same?",
+                *(index, *names, FLAGS.data_dir),
+            )
+            return
 
 
 def _absolute(weights):

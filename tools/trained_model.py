@@ -10,7 +10,7 @@ from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS, PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
 from tfseg.predictor import Predictor, load
-from tfseg.weights import load_weights
+from tfseg.weights import find_spec, load_weights
 
 FLAGS = flags.FLAGS
 
@@ -22,7 +22,8 @@ def define():
         "weights",
         None,
         "Instead of --run_dir: weights of --model with --num_classes, as a file or files with "
-        "commas between; or a release of the zoo, which needs neither.",
+        "commas between; or what says itself what it is: a release of the zoo, a .weights.h5, a "
+        "checkpoint in a run directory.",
     )
     flags.DEFINE_string("model", None, "Model that --weights belong to.")
     flags.DEFINE_integer(
@@ -66,7 +67,7 @@ def _load():
     if not FLAGS.weights:
         raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
     common.fetch(FLAGS.weights)
-    if FLAGS.weights in zoo.RELEASES and not FLAGS.model:
+    if not FLAGS.model and (FLAGS.weights in zoo.RELEASES or find_spec(FLAGS.weights)):
         return load(FLAGS.weights, precision=FLAGS.precision)
     common.require("model")
     info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None

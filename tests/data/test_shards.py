@@ -14,8 +14,10 @@ from tfseg.data import (
     predict_dataset,
     read_split,
     train_dataset,
+    write_sample_dataset,
     write_shards,
 )
+from tfseg.data.prepare import measure_folder
 from tfseg.errors import TfsegError
 
 SIZES = [(20, 30), (24, 24), (30, 20), (16, 40), (20, 30), (22, 26), (18, 30)]
@@ -122,3 +124,10 @@ def test_lists_may_hold_whatever_gfile_reads(both, identity):
     natural = NaturalShapes((16, 20), 40)
     plain = dataclasses.replace(files, sizes=None)
     assert_equal(train(plain, identity, 2, natural), train(remote, identity, 2, natural))
+
+
+def test_statistics_of_a_folder_with_shards(tmp_path):
+    write_sample_dataset(tmp_path, train=3, val=0, size=(32, 48))
+    before = measure_folder(tmp_path)[1]
+    write_shards(tmp_path, ["train"], 2)
+    assert measure_folder(tmp_path)[1] == before

@@ -232,6 +232,8 @@ def test_atrous_rates_follow_the_output_stride(decoder, stride, rates):
         ("drn_d_22", {"multi_scale": (1, -0.5)}, "positive"),
         ("drn_d_22", {"multi_scale": (1, 0.5, 0.5)}, "different"),
         ("drn_d_22", {"multi_scale": 0.5}, "such as 1,0.75,0.5"),
+        ("drn_d_22+c1_bilinear", {"dropout": 1}, "at least 0 and below 1"),
+        ("drn_d_22+c1_bilinear", {"dropout": "no"}, "dropout must be a number"),
     ],
 )
 def test_bad_names_and_options(name, options, words):

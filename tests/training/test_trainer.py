@@ -14,6 +14,7 @@ from tfseg.data import read_split, write_sample_dataset
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
+from tfseg.training.optimizer import LossScale
 from tfseg.training.validation import Validator
 
 
@@ -113,6 +114,50 @@ def test_a_last_validation_left_to_the_resume_is_done_once(make_config, run_of, 
     monkeypatch.setattr(Validator, "scores", None)  # a second validation would fail
     assert train(config).step == 2
     assert [row["step"] for row in run_of(config)[0]] == [1, 2]
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_checkpoint_is_a_source_of_weights(make_config, ema_decay):
+    config = make_config(steps=2, validate_every="0", ema_decay=ema_decay)
+    train(config)
+    path = os.path.join(config.run_dir, "checkpoints", "step-2")
+    best, last = tfseg.load(config.run_dir), tfseg.load(path)
+    assert last.spec == best.spec
+    for one, other in zip(best.model.variables, last.model.variables, strict=True):
+        np.testing.assert_array_equal(one, other, one.path)
+    model = tfseg.create_model("drn_d_22", best.spec.num_classes, **best.spec.options)
+    assert tfseg.load_weights(model, path).preprocessing == best.spec.preprocessing
+
+
+@pytest.mark.slow
+def test_resumes_exactly_where_the_loss_scale_changes(make_config, run_of, monkeypatch):
+    original = LossScale.__init__
+    monkeypatch.setattr(LossScale, "__init__", lambda self: original(self, 2.0**8, 2))
+    settings = {"steps": 6, "precision": "float16", "ema_decay": 0.9, "checkpoint_every": "3"}
+    settings |= {"batch_size": 2, "accumulation_steps": 2, "clip_norm": 1.0}
+    whole, parts = make_config("whole", **settings), make_config("parts", **settings)
+    train(whole)
+    events = trainer.Trainer._events
+
+    def interrupted(self, step, due):
+        events(self, step, due)
+        if step == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "_events", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(parts)
+    train(parts)
+    (rows, variables), (others, restored) = run_of(whole), run_of(parts)
+    np.testing.assert_equal(others, rows)  # takes NaN, of an update that overflowed, for equal
+    np.testing.assert_equal(restored, variables)
+    assert variables["loss_scale/scale/.ATTRIBUTES/VARIABLE_VALUE"] != 2.0**8
+
+
+def test_folded_models_are_not_trained(make_config):
+    with pytest.raises(TfsegError, match="is for inference"):
+        train(make_config(model_options={"folded": True}))
 
 
 def test_options_in_tuples_are_those_in_lists(make_config):

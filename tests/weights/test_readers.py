@@ -194,7 +194,7 @@ def test_tensorflow_1_checkpoints(tmp_path, version):
             readers.read(paths[1])
 
 
-def test_tensorflow_2_object_checkpoints_are_refused(tmp_path):
+def test_other_checkpoints_of_objects_are_refused(tmp_path):
     prefix = tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "ckpt"))
     with pytest.raises(readers.ReadError, match="TensorFlow 2 checkpoint of objects"):
         readers.read(prefix)

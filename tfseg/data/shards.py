@@ -114,6 +114,14 @@ def pair_reader(image_list):
     return read
 
 
+def entry(image_list, index, part):
+    """An image (part 0) or label map (part 1): (path, or the bytes of a record, its title)."""
+    title = (image_list.image_titles, image_list.label_titles)[part][index]
+    if image_list.offsets is not None:
+        return read_pair(image_list, index)[part], title
+    return (image_list.images, image_list.labels)[part][index], title
+
+
 def read_pair(image_list, index):
     """What `pair_reader` reads, as bytes: (image, label map), the latter None without labels.
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfseg.data import label_table
 from tfseg.data.files import read_label, read_rgb
-from tfseg.data.shards import read_pair
+from tfseg.data.shards import entry
 from tfseg.evaluation.confusion import confusion_matrix
 
 
@@ -26,19 +26,11 @@ class Truth:
 
     def image(self, index):
         """uint8 RGB [H, W, 3], as stored: label maps lie on these pixels."""
-        return read_rgb(*self._file(0, index))
+        return read_rgb(*entry(self.image_list, index, 0))
 
     def labels(self, index):
         """uint8 [H, W]: classes, and 255 for whatever isn't one."""
-        return self._table[read_label(*self._file(1, index))]
-
-    def _file(self, part, index):
-        """An image (part 0) or label map (1), a path or bytes, and what messages call it."""
-        one = self.image_list
-        title = (one.image_titles, one.label_titles)[part][index]
-        if one.offsets is not None:
-            return read_pair(one, index)[part], title
-        return (one.images, one.labels)[part][index], title
+        return self._table[read_label(*entry(self.image_list, index, 1))]
 
     def matrix(self, index, labels):
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""

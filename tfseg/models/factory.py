@@ -132,6 +132,10 @@ def create_model(name, num_classes, **options):
     _check_options(options, allowed, name)
     if "aux_loss_weight" in options:
         loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
+    if "dropout" in options and not 0 <= _weight("dropout", options["dropout"]) < 1:
+        raise TfsegError(
+            f"dropout must be a share of at least 0 and below 1, not {options['dropout']}"
+        )
     scales = options.get("multi_scale")
     scales = None if scales is None else check_scales(scales)
     values = {**defaults, **options}

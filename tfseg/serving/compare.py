@@ -8,7 +8,7 @@ from tfseg.data.labels import resize_labels
 from tfseg.data.loading import labelled_loader
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix, scores
-from tfseg.models.precision import precision, precision_of
+from tfseg.models.precision import precision_of
 from tfseg.predictor import Predictor
 
 # What an export may cost, in mean IoU.
@@ -70,9 +70,8 @@ def in_float32(predictor):
     """`predictor` itself, or one with the same weights that computes in float32."""
     if precision_of(predictor.model) == "float32":
         return predictor
-    config = predictor.model.get_config()
-    with precision("float32"):
-        model = type(predictor.model).from_config(config)
+    config = {**predictor.model.get_config(), "precision": "float32"}
+    model = type(predictor.model).from_config(config)
     for target, source in zip(model.variables, predictor.model.variables, strict=True):
         target.assign(source.numpy())
     return Predictor(predictor.spec, model, predictor.protocol)

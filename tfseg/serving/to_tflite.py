@@ -5,9 +5,11 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfseg.data.files import read_rgb
+from tfseg.data.shards import entry
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
-from tfseg.predictor import as_predictor, read_image
+from tfseg.predictor import as_predictor
 from tfseg.serving.card import model_card
 from tfseg.serving.check import drawn_image
 from tfseg.serving.compare import compare, resized
@@ -83,12 +85,12 @@ def _convert(predictor, image_size, quantization, calibration):
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     else:
-        paths = calibration.images
-        chosen = np.linspace(0, len(paths) - 1, min(len(paths), CALIBRATION_IMAGES))
+        last = len(calibration) - 1
+        chosen = np.linspace(0, last, min(len(calibration), CALIBRATION_IMAGES))
 
         def examples():
             for index in chosen.astype(int):
-                yield [resized(read_image(paths[index]), image_size)[None]]
+                yield [resized(read_rgb(*entry(calibration, index, 0)), image_size)[None]]
 
         converter.representative_dataset = examples
     return converter.convert()

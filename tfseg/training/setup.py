@@ -202,6 +202,8 @@ def build_model(config, plan):
         TfsegError: unknown model or option, or a size that doesn't fit the output stride.
     """
     keras.utils.set_random_seed(config.seed)
+    if plan.spec.options.get("folded"):
+        raise TfsegError("--model_option=folded=true is for inference: it leaves out batch norms")
     options = {}
     if config.freeze_batch_norm != "none":
         options["freeze_batch_norm"] = config.freeze_batch_norm

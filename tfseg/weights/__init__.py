@@ -3,13 +3,14 @@
 from tfseg.weights.assign import Report, assign
 from tfseg.weights.load import load_weights
 from tfseg.weights.original import save_original, to_original
-from tfseg.weights.own import BEST_WEIGHTS, MODEL_CARD, save_weights
+from tfseg.weights.own import BEST_WEIGHTS, MODEL_CARD, find_spec, save_weights
 
 __all__ = [
     "BEST_WEIGHTS",
     "MODEL_CARD",
     "Report",
     "assign",
+    "find_spec",
     "load_weights",
     "save_original",
     "save_weights",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.weights import readers
 from tfseg.weights.assign import assign
 from tfseg.weights.own import is_own, load_own
 from tfseg.weights.sources import Joined
@@ -18,7 +19,7 @@ def load_weights(model, source, new_head=False):
         source: where they come from:
             a mapping {original name: array} in the names of the original code base;
             the path of a file: PyTorch, safetensors, .caffemodel, a TensorFlow 1 checkpoint,
-            .weights.h5, .keras, or a run directory;
+            .weights.h5, .keras, a run directory, or a checkpoint in it;
             a list of such mappings and foreign files that together hold the model, such as
             ADE20K's encoder and decoder, or its text with commas between the paths;
             the name of a release in `tfseg.zoo`, which is downloaded once.
@@ -75,7 +76,4 @@ def _open(path):
     path = os.path.expanduser(os.fspath(path))
     if is_own(path):
         raise TfsegError(f"{path} holds a whole model: it can't be one of several files")
-    # The readers import TensorFlow.
-    from tfseg.weights.readers import read
-
-    return read(path)
+    return readers.read(path)

@@ -1,4 +1,4 @@
-"""Our own files: .weights.h5, .keras, and run directories."""
+"""Our own files: .weights.h5, .keras, run directories and their checkpoints."""
 
 import dataclasses
 import io
@@ -11,6 +11,7 @@ import keras
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.models import Classifier, ModelSpec, Preprocessing, create_classifier, create_model
+from tfseg.weights import readers
 from tfseg.weights.assign import Report, assign, weights_of
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -60,9 +61,47 @@ class _Buffer(io.BytesIO):
         return "memory.weights.h5"
 
 
+def find_spec(path):
+    """What a run directory, a checkpoint in one, or a file of weights says of its model.
+
+    It stands in a model.json there or beside the file, or in a .weights.h5 that also says which
+    preprocessing it expects.
+
+    Returns:
+        `ModelSpec`, or None where nothing says it.
+
+    Raises:
+        TfsegError: a model.json is damaged or describes no segmenter.
+    """
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    run = _run_of(path)
+    for place in (folder, run) if run else (folder,):
+        card = os.path.join(place, MODEL_CARD)
+        if os.path.isfile(card):
+            return ModelSpec.load(card)
+    if not (str(path).endswith(".weights.h5") and h5py.is_hdf5(path)):
+        return None
+    recipe = _read_recipe(path)
+    if recipe is None or not recipe["preprocessing"]:
+        return None
+    if recipe["classifier"]:
+        raise TfsegError(f"{path} holds an image classifier, not a segmenter")
+    preprocessing = Preprocessing.from_dict(recipe["preprocessing"])
+    return ModelSpec(recipe["name"], recipe["num_classes"], recipe["options"], preprocessing)
+
+
+def _run_of(path):
+    """The run directory that a checkpoint lies in, or None."""
+    path = os.path.abspath(path)
+    folder = os.path.dirname(path)
+    inside = os.path.basename(folder) == "checkpoints" and os.path.isfile(f"{path}.index")
+    return os.path.dirname(folder) if inside else None
+
+
 def is_own(path):
-    """Whether `path` is a run directory, a .weights.h5 or a .keras file."""
-    return os.path.isdir(path) or str(path).endswith((".weights.h5", ".keras"))
+    """Whether `path` is a run directory, a checkpoint in one, a .weights.h5 or a .keras file."""
+    named = str(path).endswith((".weights.h5", ".keras"))
+    return named or os.path.isdir(path) or _run_of(path) is not None
 
 
 def load_own(model, path, new_head=False):
@@ -70,8 +109,9 @@ def load_own(model, path, new_head=False):
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
-        path: a run directory, a .weights.h5 or a .keras file. A .weights.h5 that doesn't say what
-            it belongs to is read as one of this kind of model.
+        path: a run directory, a checkpoint in one (run/checkpoints/step-100), a .weights.h5 or a
+            .keras file. A .weights.h5 that doesn't say what it belongs to is read as one of this
+            kind of model.
         new_head: as for `assign`.
 
     Returns:
@@ -80,7 +120,11 @@ def load_own(model, path, new_head=False):
     Raises:
         TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
-    card = None
+    card, run = None, _run_of(path)
+    if run:
+        report = assign(model, readers.read(path), new_head, path)
+        spec = find_spec(path)
+        return dataclasses.replace(report, preprocessing=spec and spec.preprocessing)
     if os.path.isdir(path):
         path, card = _in_run(path)
     if not os.path.isfile(path):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfseg.data.catalog import DATASETS, Dataset
 from tfseg.data.info import FILE_NAME, DataInfo
-from tfseg.data.lists import read_split, write_split
+from tfseg.data.lists import read_split, remove, shard_index, write_split
 from tfseg.data.prepare.convert import (
     convert_image,
     convert_label,
@@ -184,6 +184,8 @@ def measure_folder(data_dir, progress=None):
     Raises:
         TfsegError: no training list, or an image or label map that can't be decoded.
     """
+    # Shards are made from the files again, should any have changed.
+    remove(shard_index(data_dir, "train"))
     images = read_split(data_dir, "train", labels=False)
     if not os.path.exists(os.path.join(data_dir, FILE_NAME)):
         mean, std = image_statistics(images.images, progress)

@@ -1,4 +1,8 @@
-"""TensorFlow 1 checkpoints: TF-slim's single files (V1) and prefix.index + prefix.data-* (V2)."""
+"""TensorFlow checkpoints: TF-slim's single files (V1), and prefix.index + prefix.data-* (V2).
+
+TensorFlow 2's checkpoints of objects are V2 files, too. Of these, a training run's are read: their
+names are our own paths.
+"""
 
 import glob
 import math
@@ -17,6 +21,8 @@ _PART = re.compile(r"\.index$|\.data-\d+-of-\d+$")
 # What TensorFlow's checkpoint reader raises for damage, depending on its kind.
 _ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError)
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+# A run's variables; where it keeps their moving average, that is what it validates and exports.
+_OBJECT = re.compile(r"(model|average)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
 
 
 def is_part(path):
@@ -28,13 +34,15 @@ def is_part(path):
 def read(path):
     """The variables of a checkpoint as a `WeightFile`.
 
-    Momentum and Adam slots, the global step and Adam's powers are ignored.
+    Momentum and Adam slots, the global step and Adam's powers are ignored, and so is all that a
+    training run keeps beside its weights.
 
     Args:
         path: the single file, the prefix, or a file of it (.index, .data-*).
 
     Raises:
-        ReadError: a part is missing or damaged, or it is a TensorFlow 2 object checkpoint.
+        ReadError: a part is missing or damaged, or it is a TensorFlow 2 checkpoint of other objects
+            than a training run's.
     """
     path = os.fspath(path)
     prefix = _PART.sub("", path)
@@ -51,12 +59,11 @@ def read(path):
         dtypes = reader.get_variable_to_dtype_map()
     except (*_ERRORS, OSError) as error:
         raise _error(path, error) from error
-    if _OBJECT_GRAPH in shapes:
-        raise ReadError(
-            f"can't read {path}: it is a TensorFlow 2 checkpoint of objects, not of named"
-            " variables; give the run directory or its best.weights.h5"
-        )
     entries, ignored = {}, {}
+    if _OBJECT_GRAPH in shapes:
+        for name, key in _of_a_run(path, shapes).items():
+            entries[name] = _entry(path, reader, key, shapes[key], dtypes[key], limit)
+        return WeightFile(path, "tfseg", entries, ignored)
     for name in sorted(shapes):
         slot = _SLOT.fullmatch(name)
         if slot and slot[1] in shapes:
@@ -68,6 +75,20 @@ def read(path):
     if not entries:
         raise ReadError(f"can't read {path}: it holds no weights")
     return WeightFile(path, "tensorflow", entries, ignored)
+
+
+def _of_a_run(path, keys):
+    """{path of a model's variable: key} in a checkpoint of a training run."""
+    matches = [match for match in map(_OBJECT.fullmatch, keys) if match]
+    if not matches:
+        raise ReadError(
+            f"can't read {path}: it is a TensorFlow 2 checkpoint of objects other than a training"
+            " run's; give a file of named variables, or a .weights.h5"
+        )
+    owner = min(match[1] for match in matches)  # "average" before "model"
+    # TensorFlow writes a slash within a name as ".S", and the state of dropout is no weight.
+    names = {match[2].replace(".S", "/"): match[0] for match in matches if match[1] == owner}
+    return {name: key for name, key in names.items() if "seed_generator" not in name}
 
 
 def _error(path, error):
