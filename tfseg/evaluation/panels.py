@@ -57,5 +57,5 @@ class PanelWriter:
         pictures = [self.truth.image(index), *maps]
         picture = visualize.panel(pictures, ["image", "truth", "prediction"])
         with atomic_write(os.path.join(self.output_dir, self.names[index])) as file:
-            # Two thirds of the time of a smaller file.
+            # Pictures to look at: quick to write rather than small.
             Image.fromarray(picture).save(file, "PNG", compress_level=3)
