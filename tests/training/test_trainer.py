@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import signal
 
 import numpy as np
@@ -167,14 +168,15 @@ def test_options_in_tuples_are_those_in_lists(make_config):
     assert train(config).step == 2
 
 
-def test_a_run_is_not_continued_on_another_number_of_images(make_config):
-    config = make_config(steps=1, val_split="")
+def test_a_run_is_not_continued_on_another_number_of_images(make_config, data_dir, tmp_path):
+    folder = shutil.copytree(data_dir, tmp_path / "data")
+    config = make_config(steps=1, val_split="", data_dir=str(folder))
     train(config)
     for kind in ("images", "labels"):
         path = pathlib.Path(config.data_dir, f"train_{kind}.txt")
         path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(TfsegError, match=r"with training_images .*, not"):
-        train(make_config(steps=2, val_split=""))
+        train(make_config(steps=2, val_split="", data_dir=str(folder)))
 
 
 def contents(folder):
