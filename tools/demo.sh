@@ -23,7 +23,7 @@ cat <<'END'
   demo/data                   images, label maps, lists and info.json: the format to bring your own in
   demo/predictions/overlay    the predicted classes laid over the images: look here first
   demo/predictions/color      the same as plain colour maps; labels/ has the class indices
-  demo/run/eval/val           metrics.json: the scores, and the protocol they were measured with
+  demo/run/eval/val           report.html: the scores as a page; metrics.json: they and their protocol
   demo/run/best.weights.h5    the best weights; model.json beside it rebuilds the model
   demo/run/log.csv            loss, learning rate and scores over the steps
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from absl import logging
 
 from tfseg.errors import TfsegError
+from tfseg.weights import CHECKPOINTS
 
-FOLDER = "checkpoints"
 # TensorFlow has no one type for a file that ends too early.
 _DAMAGED = (tf.errors.OpError, ValueError, RuntimeError, IndexError, AssertionError)
 _STATE_KEY = "state/.ATTRIBUTES/py_state"
@@ -44,7 +44,7 @@ def read_state(run_dir):
     Raises:
         TfsegError: the checkpoint can't be read.
     """
-    path = tf.train.latest_checkpoint(os.path.join(run_dir, FOLDER))
+    path = tf.train.latest_checkpoint(os.path.join(run_dir, CHECKPOINTS))
     if path is None:
         return None
     try:
@@ -73,7 +73,7 @@ class Checkpoints:
     """
 
     def __init__(self, run_dir, objects, state, keep=2, worker=None):
-        self.folder = os.path.join(run_dir, FOLDER)
+        self.folder = os.path.join(run_dir, CHECKPOINTS)
         self.state = state
         self._scratch = None
         if worker is not None:

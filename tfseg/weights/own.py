@@ -16,6 +16,7 @@ from tfseg.weights.assign import Report, assign, weights_of
 
 BEST_WEIGHTS = "best.weights.h5"
 MODEL_CARD = "model.json"
+CHECKPOINTS = "checkpoints"
 _RECIPE = "tfseg_model"
 # Options that change neither a model's variables nor what they stand for.
 _HARMLESS = ("freeze_batch_norm", "sync_batch_norm", "batch_norm_momentum")
@@ -94,7 +95,7 @@ def _run_of(path):
     """The run directory that a checkpoint lies in, or None."""
     path = os.path.abspath(path)
     folder = os.path.dirname(path)
-    inside = os.path.basename(folder) == "checkpoints" and os.path.isfile(f"{path}.index")
+    inside = os.path.basename(folder) == CHECKPOINTS and os.path.isfile(f"{path}.index")
     return os.path.dirname(folder) if inside else None
 
 
