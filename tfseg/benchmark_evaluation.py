@@ -54,15 +54,16 @@ def measure_evaluation(predictor, image_list, info, repeats=3):
 
 
 def _evaluate(evaluator, truth, palette):
-    gallery = Gallery(truth, palette)
+    names = truth.image_list.names
+    gallery = Gallery(names, palette)
     with (
         tempfile.TemporaryDirectory() as folder,
-        PanelWriter(truth, os.path.join(folder, "panels"), palette) as panels,
+        PanelWriter(names, os.path.join(folder, "panels"), palette) as panels,
     ):
 
-        def show(index, labels):
-            gallery(index, labels)
-            panels(index, labels)
+        def show(predicted):
+            gallery(predicted)
+            panels(predicted)
 
         evaluator(truth.image_list, on_prediction=show)
 

@@ -112,7 +112,7 @@ class Predictor:
         spec: the `ModelSpec`.
         model: a `Segmenter` built from it, with trained weights.
         protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
-        crf: a `tfseg.evaluation.crf.CRF` that refines the label maps, or None.
+        crf: a `tfseg.crf.CRF` that refines the label maps, or None.
     """
 
     def __init__(self, spec, model, protocol=None, crf=None):

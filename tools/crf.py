@@ -20,10 +20,10 @@ import protocol
 from absl import flags
 from tqdm import tqdm
 
+from tfseg.crf import CRF, grid
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation import report, scores
-from tfseg.evaluation.crf import CRF, grid
 from tfseg.evaluation.refined import compare_crfs, count_classes, refine_logits
 from tfseg.evaluation.truth import Truth
 from tfseg.files import write_json

@@ -89,17 +89,17 @@ def main():
     truth = Truth(image_list, spec.num_classes, info.label_map, info.ignore_label)
     draw = contextlib.nullcontext()
     if FLAGS.visualize:
-        draw = PanelWriter(truth, os.path.join(output_dir, "panels"), predictor.palette)
-    gallery = Gallery(truth, predictor.palette)
+        draw = PanelWriter(image_list.names, os.path.join(output_dir, "panels"), predictor.palette)
+    gallery = Gallery(image_list.names, predictor.palette)
     quiet = None if is_chief(strategy) else True  # None: a bar on a terminal alone
     with draw as panels, tqdm(total=len(image_list), unit="image", disable=quiet) as bar:
 
-        def show(index, labels):
-            gallery(index, labels)
+        def show(predicted):
+            gallery(predicted)
             if panels:
-                panels(index, labels)
-                shares = report.class_shares(labels, classes)
-                text = report.shares_text(image_list.image_titles[index], shares)
+                panels(predicted)
+                shares = report.class_shares(predicted.labels, classes)
+                text = report.shares_text(image_list.image_titles[predicted.index], shares)
                 tqdm.write(text, file=sys.stdout)
 
         start = time.perf_counter()

@@ -6,9 +6,9 @@ import common
 from absl import flags
 from PIL import Image
 
+from tfseg.crf import CRF, require_crf
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation import PROTOCOLS
-from tfseg.evaluation.crf import CRF, require_crf
 from tfseg.evaluation.protocol import AVERAGES
 
 FLAGS = flags.FLAGS

@@ -45,7 +45,7 @@ def load_predictor(protocol=None, crf=None, folded=True):
 
     Args:
         protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
-        crf: a `tfseg.evaluation.crf.CRF`, or None.
+        crf: a `tfseg.crf.CRF`, or None.
         folded: merges batch norms into convolutions, which is faster.
 
     Weights of --model are taken to mean the classes that info.json in --data_dir states, and to

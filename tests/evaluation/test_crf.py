@@ -14,10 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.data import read_split
-from tfseg.errors import TfsegError
-from tfseg.evaluation import refined
-from tfseg.evaluation.crf import (
+from tfseg.crf import (
     CRF,
     grid,
     load_probabilities,
@@ -25,6 +22,9 @@ from tfseg.evaluation.crf import (
     save_logits,
     upsampled_probabilities,
 )
+from tfseg.data import read_split
+from tfseg.errors import TfsegError
+from tfseg.evaluation import refined
 from tfseg.evaluation.truth import Truth
 from tfseg.models import create_model
 
@@ -167,6 +167,20 @@ def in_this_process(monkeypatch):
         return (function(*arguments) for arguments in calls)
 
     monkeypatch.setattr(refined, "run_jobs", run)
+
+
+def test_processes_do_without_their_scripts_tensorflow(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import tensorflow\n"
+        "from tfseg.crf import CRF, run_jobs\n"
+        "if __name__ == '__main__':\n"
+        "    calls = [('\"tensorflow\" in __import__(\"sys\").modules', {'crf': CRF()})]\n"
+        "    print(list(run_jobs(1, eval, calls)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=300
+    )
+    assert result.stdout == "[False]\n", result.stderr
 
 
 def test_labels_of_other_logits_are_made_again(folder, in_this_process):

@@ -37,9 +37,9 @@ def predictions():
 
 
 def test_gallery_has_the_best_and_the_worst(truth):
-    gallery = Gallery(truth, PALETTE, count=2)
+    gallery = Gallery(truth.image_list.names, PALETTE, count=2)
     for index, labels in predictions():
-        gallery(index, labels)
+        gallery(truth.predicted(index, labels))
     panels = gallery.panels()
     assert [name for name, *_ in panels["best"]] == ["0.png", "1.png"]
     assert [name for name, *_ in panels["worst"]] == ["5.png", "4.png"]
@@ -65,10 +65,10 @@ class Page(html.parser.HTMLParser):
 
 
 def test_page_is_self_contained(truth, tmp_path):
-    gallery = Gallery(truth, PALETTE, count=2)
+    gallery = Gallery(truth.image_list.names, PALETTE, count=2)
     total = 0
     for index, labels in predictions():
-        gallery(index, labels)
+        gallery(truth.predicted(index, labels))
         total = total + truth.matrix(index, labels)
     protocol = {"model": "drn<22>", "split": "val", "images": 6, "crf": {"iterations": 10}}
     values = report.metrics(total, ["sky & sea", "road"], protocol)

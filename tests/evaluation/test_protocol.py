@@ -246,20 +246,26 @@ def test_two_replicas_count_the_same_and_hand_over_every_prediction(
     options = {"protocol": protocol, "label_map": LABEL_MAP}
     found, matrices = [], []
     for strategy in (None, two_replicas):
-        predictions = {}
+        predictions = []
         evaluator = Evaluator(
             build(weights, strategy), Preprocessing(), strategy=strategy, **options
         )
-        matrices.append(evaluator(image_list, on_prediction=predictions.__setitem__))
+        matrices.append(evaluator(image_list, on_prediction=predictions.append))
         assert evaluator._step.experimental_get_tracing_count() == 1
-        found.append(predictions)
+        found.append({one.index: one for one in predictions})
     np.testing.assert_array_equal(*matrices)
     total = 0
     for index in range(len(SIZES)):
         one, two = found[0][index], found[1][index]
-        assert one.dtype == np.uint8
-        np.testing.assert_array_equal(one, two)
-        total += confusion_matrix(read(image_list, index)[1], one, CLASSES).numpy()
+        image, truth = read(image_list, index)
+        assert one.labels.dtype == one.truth.dtype == np.uint8
+        np.testing.assert_array_equal(one.labels, two.labels)
+        np.testing.assert_array_equal(one.image, image)
+        np.testing.assert_array_equal(one.truth, truth)
+        own = confusion_matrix(truth, one.labels, CLASSES).numpy()
+        np.testing.assert_array_equal(one.matrix, own)
+        np.testing.assert_array_equal(two.matrix, own)
+        total += own
     assert set(found[1]) == set(range(len(SIZES)))
     np.testing.assert_array_equal(matrices[0], total)
     assert (total.sum(axis=0) > 0).sum() > 1  # more than one class was predicted
@@ -268,9 +274,9 @@ def test_two_replicas_count_the_same_and_hand_over_every_prediction(
 def test_panels_show_image_truth_and_prediction(image_list, tmp_path):
     palette = [[10, 20, 30], [40, 50, 60], [70, 80, 90], [100, 110, 120]]
     truth = Truth(image_list, CLASSES, LABEL_MAP)
-    with PanelWriter(truth, tmp_path, palette, threads=2) as write:
+    with PanelWriter(image_list.names, tmp_path, palette, threads=2) as write:
         for index, size in enumerate(SIZES):
-            write(index, np.full(size, 1, np.uint8))
+            write(truth.predicted(index, np.full(size, 1, np.uint8)))
     for index, size in enumerate(SIZES):
         picture = np.asarray(Image.open(tmp_path / f"image{index}.png"))
         gap = 6
@@ -292,9 +298,9 @@ def test_panels_tell_of_a_full_disk(image_list, tmp_path, monkeypatch):
         raise TfsegError("No space left")
 
     monkeypatch.setattr(PanelWriter, "_write", full)
-    writer = PanelWriter(Truth(image_list, CLASSES), tmp_path, [[0, 0, 0]] * CLASSES)
+    writer = PanelWriter(image_list.names, tmp_path, [[0, 0, 0]] * CLASSES)
     with pytest.raises(TfsegError, match="No space"), writer as write:
-        write(0, np.zeros(SIZES[0], np.uint8))
+        write(None)
 
 
 def test_means_over_all_classes():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.evaluation.crf import CRF
+from tfseg.crf import CRF
 from tfseg.evaluation.report import class_shares
 from tfseg.serving import page as page_module
 

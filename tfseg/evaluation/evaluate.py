@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfseg.data import eval_dataset, pipeline_errors
 from tfseg.evaluation.confusion import confusion_matrix
 from tfseg.evaluation.inference import Inference
+from tfseg.evaluation.truth import Predicted
 
 
 class Evaluator:
@@ -50,8 +51,7 @@ class Evaluator:
         Args:
             image_list: what `tfseg.data.read_split` returns.
             progress: called as progress(done, total) with numbers of images, after each step.
-            on_prediction: called as on_prediction(index, labels) for each image that this worker
-                has predicted: its position in the list, and its label map, uint8 [H, W].
+            on_prediction: called with the `Predicted` of each image that this worker has seen.
 
         Returns:
             int64 [C, C], rows truth, columns prediction; the same on every worker.
@@ -71,15 +71,15 @@ class Evaluator:
         with pipeline_errors(image_list):
             for element in self._dataset:
                 # Each replica's sum stays on its own device until the end.
-                matrices, *predictions = self._step(element)
+                matrices, *results = self._step(element)
                 if on_prediction:
-                    _hand_over(on_prediction, *predictions)
+                    self._hand_over(on_prediction, results)
                 if totals:
                     matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
                 totals = matrices
                 # Workers are in step, so others have done as much.
                 workers = self.strategy.num_replicas_in_sync // len(matrices)
-                done += workers * sum(index.shape[0] for index in predictions[1])
+                done += workers * sum(index.shape[0] for index in results[0])
                 if progress:
                     progress(min(done, len(image_list)), len(image_list))
         return self._sum(totals)
@@ -104,10 +104,13 @@ class Evaluator:
     def _matrix(self, element):
         images, labels, index = element
         predictions = self.inference.labels(images)
-        matrix = confusion_matrix(
-            labels, predictions, self.inference.model.num_classes, self.ignore_label
+        classes = self.inference.model.num_classes
+        matrices = tf.map_fn(
+            lambda pair: confusion_matrix(*pair, classes, self.ignore_label),
+            (labels, predictions),
+            fn_output_signature=tf.TensorSpec([classes, classes], tf.int64),
         )
-        return matrix, predictions, index
+        return tf.reduce_sum(matrices, 0), index, images, labels, predictions, matrices
 
     def _sum(self, totals):
         """The sum over this worker's replicas and over all workers, as NumPy."""
@@ -117,10 +120,11 @@ class Evaluator:
         reduced = self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
         return np.asarray(reduced, np.int64)
 
-
-def _hand_over(on_prediction, predictions, indices):
-    """Calls `on_prediction` for the images of all replicas that don't come again."""
-    for labels, index in zip(predictions, indices, strict=True):
-        for one, number in zip(labels.numpy(), index.numpy(), strict=True):
-            if number >= 0:
-                on_prediction(int(number), one)
+    def _hand_over(self, on_prediction, results):
+        """Calls `on_prediction` for the images of all replicas that don't come again."""
+        for replica in zip(*results, strict=True):
+            arrays = (tensor.numpy() for tensor in replica)
+            for index, image, truth, labels, matrix in zip(*arrays, strict=True):
+                if index >= 0:
+                    truth = np.where(truth == self.ignore_label, 255, truth).astype(np.uint8)
+                    on_prediction(Predicted(int(index), image, truth, labels, matrix))

@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import os
+import zlib
 
 from PIL import Image
 
@@ -18,20 +19,19 @@ class PanelWriter:
     `Evaluator` as `on_prediction`.
 
     Args:
-        truth: a `Truth` of what is evaluated.
+        names: of the images of the list that is evaluated.
         output_dir: folder for the PNGs, which keep the names and folders of the list.
         palette: [red, green, blue] per class.
-        threads: how many draw and write; twice as many images may wait for them.
+        threads: how many draw and write; as many images may wait for them.
 
     Raises:
         TfsegError: a file can't be written; some calls later, or at the end.
     """
 
-    def __init__(self, truth, output_dir, palette, threads=4):
-        self.truth = truth
+    def __init__(self, names, output_dir, palette, threads=4):
         self.output_dir = output_dir
         self.palette = palette
-        self.names = result_names(truth.image_list.names)
+        self.names = result_names(names)
         self._pool = concurrent.futures.ThreadPoolExecutor(threads)
         self._pending = collections.deque()
         self._limit = 2 * threads
@@ -46,16 +46,17 @@ class PanelWriter:
         finally:
             self._pool.shutdown(cancel_futures=True)
 
-    def __call__(self, index, labels):
-        """Takes the prediction, uint8 [H, W], of the image at a position of the list."""
+    def __call__(self, predicted):
+        """Takes a `Predicted`."""
         if len(self._pending) == self._limit:
             self._pending.popleft().result()
-        self._pending.append(self._pool.submit(self._write, index, labels))
+        self._pending.append(self._pool.submit(self._write, predicted))
 
-    def _write(self, index, labels):
-        maps = [visualize.colorize(one, self.palette) for one in (self.truth.labels(index), labels)]
-        pictures = [self.truth.image(index), *maps]
+    def _write(self, predicted):
+        maps = (predicted.truth, predicted.labels)
+        pictures = [predicted.image, *(visualize.colorize(one, self.palette) for one in maps)]
         picture = visualize.panel(pictures, ["image", "truth", "prediction"])
-        with atomic_write(os.path.join(self.output_dir, self.names[index])) as file:
-            # Pictures to look at: quick to write rather than small.
-            Image.fromarray(picture).save(file, "PNG", compress_level=3)
+        with atomic_write(os.path.join(self.output_dir, self.names[predicted.index])) as file:
+            # Two areas of three are flat: looking for runs alone, the compression is as good as
+            # the default and quicker.
+            Image.fromarray(picture).save(file, "PNG", compress_type=zlib.Z_RLE)

@@ -4,8 +4,7 @@ import os
 
 import numpy as np
 
-from tfseg.data.files import read_label
-from tfseg.evaluation.crf import (
+from tfseg.crf import (
     load_probabilities,
     logits_path,
     refine_file,
@@ -13,6 +12,7 @@ from tfseg.evaluation.crf import (
     save_logits,
     upsampled_probabilities,
 )
+from tfseg.data.files import read_label
 from tfseg.evaluation.files import result_names
 from tfseg.evaluation.resume import Outputs
 
@@ -60,9 +60,12 @@ def evaluate_refined(
 
     total = _zeros(truth)
     for index, labels in predictions():
-        total += truth.matrix(index, labels)
         if on_prediction:
-            on_prediction(index, labels)
+            predicted = truth.predicted(index, labels)
+            total += predicted.matrix
+            on_prediction(predicted)
+        else:
+            total += truth.matrix(index, labels)
         if progress:
             progress(index + 1, len(image_list))
     return total

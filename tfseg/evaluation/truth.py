@@ -1,11 +1,32 @@
 """The images and label maps of an evaluated list, as arrays."""
 
+import dataclasses
+
 import numpy as np
 
 from tfseg.data import label_table
 from tfseg.data.files import read_label, read_rgb
 from tfseg.data.shards import entry
 from tfseg.evaluation.confusion import confusion_matrix
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predicted:
+    """An image with what it shows and what a model says.
+
+    Attributes:
+        index: its position in the list.
+        image: uint8 RGB [H, W, 3].
+        truth: uint8 [H, W], classes, and 255 for whatever isn't one.
+        labels: uint8 [H, W], the prediction.
+        matrix: int64 [C, C], how often each class (row) was predicted as each (column).
+    """
+
+    index: int
+    image: np.ndarray
+    truth: np.ndarray
+    labels: np.ndarray
+    matrix: np.ndarray
 
 
 class Truth:
@@ -34,4 +55,12 @@ class Truth:
 
     def matrix(self, index, labels):
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""
-        return confusion_matrix(self.labels(index), labels, self.num_classes).numpy()
+        return self._count(self.labels(index), labels)
+
+    def predicted(self, index, labels):
+        """The `Predicted` of a prediction, uint8 [H, W]."""
+        truth = self.labels(index)
+        return Predicted(index, self.image(index), truth, labels, self._count(truth, labels))
+
+    def _count(self, truth, labels):
+        return confusion_matrix(truth, labels, self.num_classes).numpy()

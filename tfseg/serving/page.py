@@ -9,8 +9,8 @@ import time
 import numpy as np
 
 from tfseg import visualize
+from tfseg.crf import CRF, require_crf
 from tfseg.errors import TfsegError
-from tfseg.evaluation.crf import CRF, require_crf
 from tfseg.evaluation.report import class_shares
 from tfseg.predictor import Predictor, read_image
 

@@ -9,17 +9,15 @@ pydensecrf does the work. It is an extra, which is why it is imported where it i
 import dataclasses
 import itertools
 import math
-import multiprocessing
 import os
 import zipfile
-from concurrent import futures
 
 import numpy as np
 from PIL import Image
 
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
-from tfseg.parallel import in_order
+from tfseg.parallel import in_order, process_pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +223,5 @@ def run_jobs(jobs, function, calls):
         function: of a module, or a method of an object that can be pickled.
         calls: iterable of arguments, drawn a few ahead.
     """
-    # Forked processes would share this one's TensorFlow, which doesn't bear that.
-    context = multiprocessing.get_context("spawn")
-    with futures.ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with process_pool(jobs) as pool:
         yield from in_order(pool, function, calls, 2 * jobs)
