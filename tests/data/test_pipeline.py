@@ -115,6 +115,16 @@ def test_cache_changes_nothing(image_list):
     assert_same(batches(image_list, 12), batches(image_list, 12, cache=True))
 
 
+def test_no_tuner_keeps_finished_pipelines_alive(image_list, identity):
+    # Deleting their iterators would wait for it to wake: see `finish`.
+    for dataset in (
+        train_dataset(image_list, AUGMENTATION, identity, num_classes=4, batch_size=1, seed=0),
+        eval_dataset(image_list, num_classes=4),
+        predict_dataset(image_list, identity),
+    ):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_element_types(image_list):
     dataset = train_dataset(
         image_list, AUGMENTATION, Preprocessing(), num_classes=4, batch_size=2, seed=0

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tfseg.data.images import decode_image
 from tfseg.data.lists import ImageList
+from tfseg.data.loading import finish
 from tfseg.data.order import Shuffled, epoch_key, fold
-from tfseg.data.pipeline import finish, numbered_dataset
+from tfseg.data.pipeline import numbered_dataset
 from tfseg.data.shards import pair_reader
 from tfseg.errors import TfsegError
 

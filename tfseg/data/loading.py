@@ -13,6 +13,18 @@ from tfseg.data.shards import pair_reader, read_pair
 from tfseg.errors import TfsegError
 
 
+def finish(dataset):
+    """The end of every pipeline: deterministic, dealt by number, a batch ahead."""
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers and replicas are dealt their samples here, by number; tf.data must not deal again.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # The tuner, which would change how many samples are made at a time, often keeps an iterator
+    # that is done with from being deleted until it next wakes, up to a minute later.
+    options.autotune.enabled = False
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
 def labelled_loader(image_list, table, ignore_label):
     """A graph function that reads a pair of files.
 
@@ -57,7 +69,7 @@ def keep_in_memory(load, count):
     Returns:
         A function with the results of `load`, from two flat arrays of all pixels.
     """
-    dataset = tf.data.Dataset.range(count).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = finish(tf.data.Dataset.range(count).map(load, num_parallel_calls=tf.data.AUTOTUNE))
     # The files may differ in size, so their pixels are laid out one after the other.
     images, labels, sizes = [], [], []
     for image, label in dataset.as_numpy_iterator():

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg.data.images import decode_image
 from tfseg.data.labels import label_table
-from tfseg.data.loading import keep_in_memory, labelled_loader
+from tfseg.data.loading import finish, keep_in_memory, labelled_loader
 from tfseg.data.natural import read_sizes
 from tfseg.data.order import epoch_key, fold
 from tfseg.data.shards import pair_reader
@@ -217,12 +217,3 @@ def sample_files(image_list, augmentation, seed, first_sample, count, batch_size
 def _require_labels(image_list):
     if image_list.labels is None:
         raise TfsegError(f"the list of images in {image_list.root} was read without label maps")
-
-
-def finish(dataset):
-    """The end of every pipeline: deterministic, dealt by number, a batch ahead."""
-    options = tf.data.Options()
-    options.deterministic = True
-    # Workers and replicas are dealt their samples here, by number; tf.data must not deal again.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
