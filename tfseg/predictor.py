@@ -50,11 +50,6 @@ def load(source, spec=None, precision="float32"):
     return Predictor(spec, model)
 
 
-def as_predictor(source):
-    """`source` itself if it is a `Predictor`, else what `load` makes of it."""
-    return source if isinstance(source, Predictor) else load(source)
-
-
 def _prepare(name):
     """The path of a segmenter from the zoo."""
     if name not in zoo.RELEASES:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfseg
+from tfseg.crf import CRF
 from tfseg.data import DataInfo
 from tfseg.data.lists import ImageList
 from tfseg.errors import TfsegError
@@ -222,3 +223,10 @@ def test_an_export_that_differs_leaves_nothing(predictor, tmp_path, monkeypatch)
 def test_image_size_that_is_none(predictor, tmp_path, size):
     with pytest.raises(TfsegError, match="height and a width"):
         tfseg.export(predictor, tmp_path / "1", image_size=size)
+
+
+def test_a_crf_is_not_dropped_silently(predictor, tmp_path, monkeypatch):
+    monkeypatch.setattr(predictor, "crf", CRF())
+    with pytest.raises(TfsegError, match="without crf"):
+        tfseg.export(predictor, tmp_path / "1")
+    assert not list(tmp_path.iterdir())

@@ -6,11 +6,10 @@ import tensorflow as tf
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing_folder, write_json
-from tfseg.predictor import as_predictor
 from tfseg.serving.card import CARD, model_card
 from tfseg.serving.check import check
 from tfseg.serving.compare import compare
-from tfseg.serving.signatures import Signatures
+from tfseg.serving.signatures import Signatures, exportable
 
 
 def export(source, path, *, image_size=None, max_side=4096, data=None):
@@ -41,10 +40,11 @@ def export(source, path, *, image_size=None, max_side=4096, data=None):
         with `data` also what `compare` measures.
 
     Raises:
-        TfsegError: the model can't be loaded, the folder can't be written, the export computes
-            something else than the model, or half precision costs it too much mean IoU.
+        TfsegError: the model can't be loaded or refines by a CRF, the folder can't be written, the
+            export computes something else than the model, or half precision costs it too much mean
+            IoU.
     """
-    predictor = as_predictor(source)
+    predictor = exportable(source)
     if image_size is not None:
         image_size = check_image_size(image_size)
         max_side = max(image_size)

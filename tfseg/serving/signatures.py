@@ -2,11 +2,26 @@
 
 import tensorflow as tf
 
+from tfseg.errors import TfsegError
 from tfseg.evaluation.inference import Inference
 from tfseg.models import fold
+from tfseg.predictor import Predictor, load
 from tfseg.serving.decoding import check_size, decode
 
 CHANNELS = 3
+
+
+def exportable(source):
+    """The `Predictor` that `source` is, or that `tfseg.load` makes of it.
+
+    Raises:
+        TfsegError: it can't be loaded, or refines its label maps by a CRF, which no exported file
+            can do.
+    """
+    predictor = source if isinstance(source, Predictor) else load(source)
+    if predictor.crf:
+        raise TfsegError("an export can't refine by a dense CRF: give it a predictor without crf")
+    return predictor
 
 
 class Answers:

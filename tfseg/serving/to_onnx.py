@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
-from tfseg.predictor import as_predictor
 from tfseg.serving.card import model_card
 from tfseg.serving.check import check
 from tfseg.serving.compare import compare
 from tfseg.serving.export import check_image_size
-from tfseg.serving.signatures import Answers
+from tfseg.serving.signatures import Answers, exportable
 
 # The first with everything that tfseg's models need.
 OPSET = 17
@@ -36,8 +35,9 @@ def export_onnx(source, path, *, image_size=None, data=None):
         As `export` does.
 
     Raises:
-        TfsegError: the packages of the extra [onnx] are missing, the model can't be loaded, the
-            file can't be written, or it computes something else than the model.
+        TfsegError: the packages of the extra [onnx] are missing, the model can't be loaded or
+            refines by a CRF, the file can't be written, or it computes something else than the
+            model.
     """
     try:
         import onnxruntime
@@ -46,7 +46,7 @@ def export_onnx(source, path, *, image_size=None, data=None):
         raise TfsegError(f"ONNX needs {error.name}: pip install 'tfseg[onnx]'") from error
     if image_size is not None:
         image_size = check_image_size(image_size)
-    predictor = as_predictor(source)
+    predictor = exportable(source)
     answers = Answers(predictor, strips=False)
     images = tf.TensorSpec([None, *(image_size or (None, None)), 3], tf.uint8, "images")
 

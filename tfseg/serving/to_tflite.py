@@ -9,12 +9,11 @@ from tfseg.data.files import read_rgb
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
-from tfseg.predictor import as_predictor
 from tfseg.serving.card import model_card
 from tfseg.serving.check import drawn_image
 from tfseg.serving.compare import compare, resized
 from tfseg.serving.export import check_image_size
-from tfseg.serving.signatures import Answers
+from tfseg.serving.signatures import Answers, exportable
 
 QUANTIZATIONS = ("float16", "int8")
 # More images hardly move the ranges that calibration measures.
@@ -42,8 +41,9 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
         What `compare` measures; without `data` an empty dict.
 
     Raises:
-        TfsegError: the extra [tflite] is missing, the model can't be loaded, images can't be read,
-            the file can't be written, or it loses more than two points of mean IoU.
+        TfsegError: the extra [tflite] is missing, the model can't be loaded or refines by a CRF,
+            images can't be read, the file can't be written, or it loses more than two points of
+            mean IoU.
     """
     interpreter_class = _interpreter_class()
     if quantization not in QUANTIZATIONS:
@@ -51,7 +51,7 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
     if quantization == "int8" and (calibration is None or data is None):
         raise TfsegError("int8 needs images to calibrate on, and labelled ones to be checked on")
     height, width = image_size = check_image_size(image_size)
-    predictor = as_predictor(source)
+    predictor = exportable(source)
     content = _convert(predictor, image_size, quantization, calibration)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
