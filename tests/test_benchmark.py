@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg import benchmark, machine, models
+from tfseg import machine, models
+from tfseg.benchmark import dilated, speed
 from tfseg.models import create_model
 
 
@@ -21,7 +22,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(benchmark, "time", clock)
+    monkeypatch.setattr(speed, "time", clock)
     return clock
 
 
@@ -36,23 +37,23 @@ def test_flops_by_hand():
 
     pixels = 2 * 4 * 3
     expected = 2 * pixels * (9 * 3 * 5 + 9 * 5 * 5 + 9 * 5 + 16 * 7 * 5)
-    assert benchmark.count_flops(convolutions, images) == expected
+    assert speed.count_flops(convolutions, images) == expected
 
     matrices = (tf.TensorSpec([4, 10]), tf.TensorSpec([6, 10]))
-    product = benchmark.count_flops(lambda a, b: tf.matmul(a, b, transpose_b=True), *matrices)
+    product = speed.count_flops(lambda a, b: tf.matmul(a, b, transpose_b=True), *matrices)
     assert product == 2 * 4 * 10 * 6
 
 
 def test_flops_inside_a_nested_function():
     inner = tf.function(lambda a: tf.matmul(a, a))
-    assert benchmark.count_flops(lambda a: inner(a) + 1, tf.TensorSpec([3, 3])) == 54
+    assert speed.count_flops(lambda a: inner(a) + 1, tf.TensorSpec([3, 3])) == 54
 
 
 def test_flops_of_a_drn():
     # By hand, stage by stage: 68.1e9 for batch 2 of 256x256, 1/16 of it for 64x64.
     model = create_model("drn_d_22", 19)
     spec = tf.TensorSpec([2, 64, 64, 3])
-    flops = benchmark.count_flops(lambda x: model(x, training=False)["logits"], spec)
+    flops = speed.count_flops(lambda x: model(x, training=False)["logits"], spec)
     assert flops == pytest.approx(68.1e9 / 16, rel=0.01)
 
 
@@ -63,7 +64,7 @@ def test_measure_leaves_warm_up_out_and_takes_the_median(clock):
         clock.now += next(durations)
         return tf.zeros([2])
 
-    values = benchmark.measure(call, images=4, gflop=10.0, repeats=3)
+    values = speed.measure(call, images=4, gflop=10.0, repeats=3)
     assert values["median_ms"] == pytest.approx(200)
     assert values["best_ms"] == pytest.approx(100)
     assert values["images_per_second"] == pytest.approx(20)
@@ -82,8 +83,8 @@ def test_growth_is_what_is_kept_and_not_what_the_allocator_holds():
         kept.append(bytearray(2**22))
         return tf.zeros([1])
 
-    assert benchmark.measure(passing, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(0, abs=2)
-    assert benchmark.measure(keeping, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(32, abs=2)
+    assert speed.measure(passing, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(0, abs=2)
+    assert speed.measure(keeping, 1, 1.0, repeats=8)["growth_mib"] == pytest.approx(32, abs=2)
 
 
 class Source:
@@ -103,13 +104,13 @@ def test_waiting_share(clock):
         clock.now += 0.3
         return images
 
-    values = benchmark.measure_waiting(step, Source(clock, 0.1), steps=5)
+    values = speed.measure_waiting(step, Source(clock, 0.1), steps=5)
     assert values["waiting_share"] == pytest.approx(0.25)
     assert values["median_ms"] == pytest.approx(400)
 
 
 def test_input_rate(clock):
-    values = benchmark.measure_input(Source(clock, 0.1), images=4, batches=10)
+    values = speed.measure_input(Source(clock, 0.1), images=4, batches=10)
     assert values["images_per_second"] == pytest.approx(40)
 
 
@@ -125,22 +126,22 @@ def test_requests_at_once_are_checked(clock):
             together.wait()  # the four requests run side by side
         return image + (late and image == 7)
 
-    values = benchmark.measure_requests(answer, [7, 8], requests=4)
+    values = speed.measure_requests(answer, [7, 8], requests=4)
     assert values == {"images_per_second": pytest.approx(2), "wrong_answers": 2}
 
 
 def test_run_takes_the_best_peak_for_the_share(monkeypatch):
     peaks = iter([100.0, 300.0, 200.0, 400.0])  # float32, bfloat16, before and after
-    monkeypatch.setattr(benchmark, "matmul_peak", lambda _: next(peaks))
+    monkeypatch.setattr(speed, "matmul_peak", lambda _: next(peaks))
     parts = {"work": lambda: {"gflop_per_second": 150.0}}
-    results, found = benchmark.run(parts, "float32")
+    results, found = speed.run(parts, "float32")
     assert found == {"float32": 200.0, "bfloat16": 400.0}
     assert results["work"]["share_of_peak"] == 0.75
 
 
 def test_table_has_a_line_per_part():
     parts = {"forward": {"median_ms": 12.34, "share_of_peak": 0.871}, "input": {}}
-    lines = benchmark.table(parts).splitlines()
+    lines = speed.table(parts).splitlines()
     assert lines[1].split()[:3] == ["forward", "12.3", "ms"]
     assert "87.1%" in lines[1]
     assert lines[2].split()[0] == "input"
@@ -167,7 +168,7 @@ def test_train_step_is_the_trainers(precision):
     with models.precision(precision):
         model = create_model("drn_d_22", 3)
     specs = (tf.TensorSpec([2, 24, 24, 3]), tf.TensorSpec([2, 24, 24], tf.int32))
-    step = benchmark.create_train_step(model, specs, precision)
+    step = speed.create_train_step(model, specs, precision)
     before = model.get_layer("decoder").variables[0].numpy()
     images, labels = tf.random.normal([2, 24, 24, 3]), tf.ones([2, 24, 24], tf.int32)
     for _ in range(8):  # float16 leaves out updates until it has found its loss scale
@@ -183,24 +184,22 @@ def test_machine_names_its_parts():
 
 def test_cost_of_smoothing(monkeypatch):
     """Each layer's time is compared with the plain one's in the same round."""
-    from tfseg import benchmark_dilated
-
-    rows = {name: benchmark_dilated.LAYERS[name] for name in ("regular", "smooth_SSC")}
-    monkeypatch.setattr(benchmark_dilated, "LAYERS", rows)
+    rows = {name: dilated.LAYERS[name] for name in ("regular", "smooth_SSC")}
+    monkeypatch.setattr(dilated, "LAYERS", rows)
     # Two rounds that don't count and three that do, each beginning with another layer.
     orders = [(2.0, 3.0), (3.0, 2.0)] * 3
     factors = (9, 9, 1, 5, 2)
     rounds = iter(
         [f * s for f, order in zip(factors, orders, strict=False) for s in order for _ in "ab"]
     )
-    seconds = benchmark_dilated._seconds
+    seconds = dilated._seconds
 
     def told(call, images):
         assert seconds(call, images) > 0
         return next(rounds)
 
-    monkeypatch.setattr(benchmark_dilated, "_seconds", told)
-    results = benchmark_dilated.measure_layers(9, 4, 3, repeats=3)
+    monkeypatch.setattr(dilated, "_seconds", told)
+    results = dilated.measure_layers(9, 4, 3, repeats=3)
     assert results["smooth_SSC"]["training_cost"] == pytest.approx(1.5)
     assert results["smooth_SSC"]["forward_ms"] == pytest.approx(6000)
-    assert "+50%" in benchmark_dilated.table(results)
+    assert "+50%" in dilated.table(results)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg import benchmark_evaluation
+from tfseg.benchmark import evaluation
 from tfseg.data import DataInfo, read_split
 from tfseg.evaluation import Protocol
 from tfseg.models import ModelSpec
@@ -23,7 +23,7 @@ def test_network_sees_what_the_evaluation_shows_it(tmp_path, monkeypatch):
     predictor = Predictor(spec, spec.build(), Protocol(scales=(0.5, 1.0), flip=True))
     seen = []
 
-    class Spied(benchmark_evaluation._Network):
+    class Spied(evaluation._Network):
         def __init__(self, *arguments):
             super().__init__(*arguments)
             seen.append(self._counts)
@@ -31,12 +31,10 @@ def test_network_sees_what_the_evaluation_shows_it(tmp_path, monkeypatch):
     # Each reading of the clock is a second later: whole evaluations take one.
     times = itertools.count()
     clock = types.SimpleNamespace(perf_counter=lambda: float(next(times)))
-    monkeypatch.setattr(benchmark_evaluation, "_Network", Spied)
-    monkeypatch.setattr(benchmark_evaluation, "time", clock)
+    monkeypatch.setattr(evaluation, "_Network", Spied)
+    monkeypatch.setattr(evaluation, "time", clock)
     info = DataInfo([0.5] * 3, [0.2] * 3)
-    values = benchmark_evaluation.measure_evaluation(
-        predictor, read_split(tmp_path, "val"), info, repeats=1
-    )
+    values = evaluation.measure_evaluation(predictor, read_split(tmp_path, "val"), info, repeats=1)
     # Both sides of each image at both scales.
     assert dict(seen[0]) == {(8, 12): 4, (16, 24): 4, (12, 8): 2, (24, 16): 2}
     # A second for each of the four sizes, and three images in the second of the whole.

@@ -11,23 +11,16 @@ how much of it the network takes. --dilated_layers measures no model, but what e
 dilated convolution adds to it.
 """
 
-import contextlib
-import functools
-import time
-
 import common
-import numpy as np
 import protocol
-import tensorflow as tf
 from absl import flags
 
-from tfseg import benchmark, benchmark_dilated, create_model, machine, serving
-from tfseg.benchmark_evaluation import measure_evaluation
-from tfseg.data import Augmentation, DataInfo, pipeline_errors, read_split, train_dataset
-from tfseg.evaluation import Inference, report
+from tfseg import benchmark, machine
+from tfseg.benchmark import dilated
+from tfseg.data import Augmentation, DataInfo, read_split
+from tfseg.evaluation import report
 from tfseg.files import write_json
-from tfseg.models import PRECISIONS, ModelSpec, Preprocessing, fold, precision
-from tfseg.predictor import Predictor
+from tfseg.models import PRECISIONS, ModelSpec, Preprocessing, precision
 from tfseg.training.values import height_width, numbers
 
 FLAGS = flags.FLAGS
@@ -59,153 +52,51 @@ flags.DEFINE_integer(
 flags.DEFINE_string("output", None, "JSON file for the figures.")
 
 
-def network_parts(num_classes, size):
-    """{name: measurement} of the forward pass, inference and training step; and that step."""
-    with precision(FLAGS.precision):
-        model = create_model(FLAGS.model, num_classes, **common.parse_options(FLAGS.model_option))
-    shape = (FLAGS.batch_size, *size)
-    specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
-    images = tf.random.stateless_normal((*shape, 3), [0, 1])
-    labels = tf.random.stateless_uniform(shape, [0, 2], maxval=num_classes, dtype=tf.int32)
-    forward, folded = (
-        tf.function(lambda x, m=m: m(x, training=False)["logits"], input_signature=specs[:1])
-        for m in (model, fold(model))
+def model_spec(info):
+    """The `ModelSpec` that the flags and a `DataInfo`, or None, state."""
+    return ModelSpec(
+        FLAGS.model,
+        FLAGS.num_classes or len((info and info.classes) or range(19)),
+        common.parse_options(FLAGS.model_option),
+        Preprocessing(mean=info.mean, std=info.std) if info else Preprocessing(),
     )
-    inference = tf.function(Inference(model).labels, input_signature=specs[:1])
-    step = benchmark.create_train_step(model, specs, FLAGS.precision)
-    gflop = benchmark.count_flops(forward, specs[0]) / 1e9
-
-    def part(call, work):
-        return lambda: benchmark.measure(call, FLAGS.batch_size, work, FLAGS.repeats)
-
-    predictor = Predictor(ModelSpec(FLAGS.model, num_classes, model.name_and_options[1]), model)
-    parts = {
-        "forward": part(lambda: forward(images), gflop),
-        "forward, folded": part(lambda: folded(images), gflop),
-        "inference": part(lambda: inference(images), gflop),
-        "training": part(lambda: step(images, labels), benchmark.TRAINING_FACTOR * gflop),
-    }
-    return parts | request_parts(predictor.predict, size), step
-
-
-def request_parts(answer, size):
-    """{name: measurement} of --requests requests at once; `answer` as in `measure_requests`."""
-    if not FLAGS.requests:
-        return {}
-    images = np.random.default_rng(0).integers(0, 256, (4, *size, 3), np.uint8)
-    name = f"{FLAGS.requests} requests"
-    return {name: lambda: benchmark.measure_requests(answer, images, FLAGS.requests)}
 
 
 def saved_model_parts(size):
-    """{name: measurement} of a SavedModel, from bytes to labels; and what it says of itself."""
-    card = serving.read_card(FLAGS.saved_model)
-    model = create_model(card["model"], card["num_classes"], **card["options"])
-    shape = (FLAGS.batch_size, *size, 3)
-    forward = tf.function(lambda x: model(x, training=False)["logits"])
-    gflop = benchmark.count_flops(forward, tf.TensorSpec(shape)) / 1e9
-    images = tf.cast(tf.random.stateless_uniform(shape, [0, 1], 0, 256, tf.int32), tf.uint8)
-    start = time.perf_counter()
-    signature = tf.saved_model.load(FLAGS.saved_model).signatures["serving_default"]
-    signature(images=images)
-    first = {"median_ms": 1e3 * (time.perf_counter() - start)}
-    call = functools.partial(signature, images=images)
-
-    def answer(image):
-        return signature(images=tf.constant(image[None]))["labels"].numpy()
-
-    parts = {
-        "load and first answer": lambda: first,
-        "labels": lambda: benchmark.measure(
-            lambda: call()["labels"], FLAGS.batch_size, gflop, FLAGS.repeats
-        ),
-    }
-    return parts | request_parts(answer, size), card
+    """({name: part}, facts) of --saved_model."""
+    counts = {"repeats": FLAGS.repeats, "requests": FLAGS.requests}
+    parts, card = benchmark.saved_model_parts(FLAGS.saved_model, size, FLAGS.batch_size, **counts)
+    return parts, {name: card[name] for name in ("model", "num_classes", "precision")}
 
 
-def data_parts(image_list, info, num_classes, step, size):
-    """{name: measurement} of the input pipeline, alone and feeding the training step."""
-    dataset = train_dataset(
-        image_list,
-        Augmentation(
-            crop_size=size,
-            scale_range=numbers("random_scale", FLAGS.random_scale, float),
-            rotate=FLAGS.random_rotate,
-            mirror=FLAGS.mirror,
-        ),
-        Preprocessing(mean=info.mean, std=info.std),
-        num_classes=num_classes,
-        batch_size=FLAGS.batch_size,
-        seed=0,
-        block=(0, 1, FLAGS.batch_size),
-        label_map=info.label_map,
-        ignore_label=info.ignore_label,
-        cache=FLAGS.cache,
+def model_parts(size):
+    """({name: part}, facts) of --model, and of the input pipeline if there is --data_dir."""
+    info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
+    spec = model_spec(info)
+    image_list = read_split(FLAGS.data_dir, FLAGS.split) if info else None
+    parts, step = benchmark.network_parts(
+        *(spec, size, FLAGS.batch_size),
+        precision=FLAGS.precision,
+        repeats=FLAGS.repeats,
+        requests=FLAGS.requests,
     )
-    batches = max(FLAGS.repeats, 500 // FLAGS.batch_size)
-    return {
-        "input": lambda: benchmark.measure_input(dataset, FLAGS.batch_size, batches),
-        "training with input": lambda: benchmark.measure_waiting(step, dataset, FLAGS.repeats),
-    }
+    if info:
+        scales = numbers("random_scale", FLAGS.random_scale, float)
+        augmentation = Augmentation(size, scales, FLAGS.random_rotate, FLAGS.mirror)
+        parts |= benchmark.data_parts(
+            *(image_list, info, spec, augmentation, FLAGS.batch_size),
+            step=step,
+            cache=FLAGS.cache,
+            repeats=FLAGS.repeats,
+        )
+    facts = {name: FLAGS[name].value for name in ("model", "model_option", "data_dir")}
+    return parts, {**facts, "num_classes": spec.num_classes, "precision": FLAGS.precision}
 
 
-def time_evaluation():
-    """An evaluation with fresh weights, folded as tools/evaluate.py does it."""
-    common.require("data_dir")
-    info = DataInfo.load(FLAGS.data_dir)
-    image_list = read_split(FLAGS.data_dir, FLAGS.split).first(FLAGS.images)
-    num_classes = FLAGS.num_classes or len(info.classes or range(19))
-    spec = ModelSpec(
-        *(FLAGS.model, num_classes, common.parse_options(FLAGS.model_option)),
-        preprocessing=Preprocessing(mean=info.mean, std=info.std),
-    )
-    with precision(FLAGS.precision):
-        predictor = Predictor(spec, fold(spec.build()), protocol.read())
-    with pipeline_errors(image_list):
-        values = measure_evaluation(predictor, image_list, info, FLAGS.repeats)
-    print(f"{spec.name}, {num_classes} classes, {len(image_list)} images of {FLAGS.data_dir}")
-    print(report.plain(predictor.inference.protocol))
-    print(
-        f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
-        f"{values['network_share']:.1%} of the time in the network"
-    )
-    if FLAGS.output:
-        facts = {"protocol": predictor.inference.protocol, "images": len(image_list)}
-        write_json(FLAGS.output, {"machine": machine.describe(), **facts, **values})
-        print(f"\nwritten to {FLAGS.output}")
-
-
-def compare_dilated_layers():
-    results = benchmark_dilated.measure_layers(repeats=FLAGS.repeats)
-    print(benchmark_dilated.table(results))
-    if FLAGS.output:
-        write_json(FLAGS.output, {"machine": machine.describe(), "dilated_layers": results})
-        print(f"\nwritten to {FLAGS.output}")
-
-
-def main():
-    size = height_width("image_size", FLAGS.image_size)
-    if FLAGS.dilated_layers:
-        with precision(FLAGS.precision):
-            return compare_dilated_layers()
-    if FLAGS.evaluation:
-        return time_evaluation()
-    settings = {name: FLAGS[name].value for name in ("image_size", "batch_size")}
-    if FLAGS.saved_model:
-        parts, card = saved_model_parts(size)
-        settings |= {name: card[name] for name in ("model", "num_classes", "precision")}
-        results, peaks = benchmark.run(parts, card["precision"])
-    else:
-        settings |= {name: FLAGS[name].value for name in ("model", "model_option", "data_dir")}
-        info = DataInfo.load(FLAGS.data_dir) if FLAGS.data_dir else None
-        num_classes = FLAGS.num_classes or len((info and info.classes) or range(19))
-        settings |= {"num_classes": num_classes, "precision": FLAGS.precision}
-        image_list = read_split(FLAGS.data_dir, FLAGS.split) if info else None
-        parts, step = network_parts(num_classes, size)
-        with pipeline_errors(image_list) if info else contextlib.nullcontext():
-            if info:
-                parts.update(data_parts(image_list, info, num_classes, step, size))
-            results, peaks = benchmark.run(parts, FLAGS.precision)
+def time_parts(size):
+    parts, facts = saved_model_parts(size) if FLAGS.saved_model else model_parts(size)
+    settings = {"image_size": FLAGS.image_size, "batch_size": FLAGS.batch_size, **facts}
+    results, peaks = benchmark.run(parts, settings["precision"])
     here = machine.describe()
     print(f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}")
     for name in here["accelerators"]:
@@ -216,9 +107,43 @@ def main():
         f"batch {FLAGS.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(benchmark.table(results))
+    return {"peak_gflop_per_second": peaks, "settings": settings, "parts": results}
+
+
+def time_evaluation():
+    common.require("data_dir")
+    info = DataInfo.load(FLAGS.data_dir)
+    image_list = read_split(FLAGS.data_dir, FLAGS.split).first(FLAGS.images)
+    spec = model_spec(info)
+    predictor = benchmark.create_predictor(spec, protocol.read(), FLAGS.precision)
+    values = benchmark.measure_evaluation(predictor, image_list, info, FLAGS.repeats)
+    facts = predictor.inference.protocol
+    print(f"{spec.name}, {spec.num_classes} classes, {len(image_list)} images of {FLAGS.data_dir}")
+    print(report.plain(facts))
+    print(
+        f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
+        f"{values['network_share']:.1%} of the time in the network"
+    )
+    return {"protocol": facts, "images": len(image_list), **values}
+
+
+def compare_dilated_layers():
+    with precision(FLAGS.precision):
+        results = dilated.measure_layers(repeats=FLAGS.repeats)
+    print(dilated.table(results))
+    return {"dilated_layers": results}
+
+
+def main():
+    size = height_width("image_size", FLAGS.image_size)
+    if FLAGS.dilated_layers:
+        values = compare_dilated_layers()
+    elif FLAGS.evaluation:
+        values = time_evaluation()
+    else:
+        values = time_parts(size)
     if FLAGS.output:
-        values = {"machine": here, "peak_gflop_per_second": peaks, "settings": settings}
-        write_json(FLAGS.output, {**values, "parts": results})
+        write_json(FLAGS.output, {"machine": machine.describe(), **values})
         print(f"\nwritten to {FLAGS.output}")
 
 

@@ -12,10 +12,27 @@ import time
 
 import tensorflow as tf
 
+from tfseg import models
 from tfseg.evaluation import Evaluator
 from tfseg.evaluation.gallery import Gallery
 from tfseg.evaluation.panels import PanelWriter
 from tfseg.evaluation.truth import Truth
+from tfseg.predictor import Predictor
+
+
+def create_predictor(spec, protocol=None, precision="float32"):
+    """A `Predictor` with fresh weights, its batch norms folded as tools/evaluate.py does it.
+
+    Args:
+        spec: the `ModelSpec`.
+        protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
+        precision: the network's arithmetic, one of `tfseg.models.PRECISIONS`.
+
+    Raises:
+        TfsegError: there is no such model, option or precision.
+    """
+    with models.precision(precision):
+        return Predictor(spec, models.fold(spec.build()), protocol)
 
 
 def measure_evaluation(predictor, image_list, info, repeats=3):

@@ -1,0 +1,153 @@
+"""The parts of a benchmark by name, each a function that measures it when `run` calls it."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg import models
+from tfseg.benchmark.speed import (
+    TRAINING_FACTOR,
+    count_flops,
+    create_train_step,
+    measure,
+    measure_input,
+    measure_requests,
+    measure_waiting,
+)
+from tfseg.data import pipeline_errors, train_dataset
+from tfseg.evaluation import Inference
+from tfseg.predictor import Predictor
+from tfseg.serving import read_card
+
+
+def network_parts(spec, size, batch_size, *, precision="float32", repeats=20, requests=0):
+    """A model with fresh weights on random images: forward pass, inference and training step.
+
+    Args:
+        spec: the `ModelSpec`.
+        size: (height, width) of the images.
+        batch_size: images per call.
+        precision: the network's arithmetic, one of `tfseg.models.PRECISIONS`.
+        repeats: timed calls of each part.
+        requests: above 0, a part more: so many predictions at once, see `measure_requests`.
+
+    Returns:
+        {name: function without arguments that returns a dict of numbers}, and the training step
+        as a function of (images, labels).
+
+    Raises:
+        TfsegError: there is no such model, option or precision.
+    """
+    with models.precision(precision):
+        model = spec.build()
+    shape = (batch_size, *size)
+    specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
+    images = tf.random.stateless_normal((*shape, 3), [0, 1])
+    labels = tf.random.stateless_uniform(shape, [0, 2], maxval=spec.num_classes, dtype=tf.int32)
+    forward, folded = (
+        tf.function(_logits(m), input_signature=specs[:1]) for m in (model, models.fold(model))
+    )
+    inference = tf.function(Inference(model).labels, input_signature=specs[:1])
+    step = create_train_step(model, specs, precision)
+    gflop = count_flops(forward, specs[0]) / 1e9
+
+    def part(call, work):
+        return lambda: measure(call, batch_size, work, repeats)
+
+    parts = {
+        "forward": part(lambda: forward(images), gflop),
+        "forward, folded": part(lambda: folded(images), gflop),
+        "inference": part(lambda: inference(images), gflop),
+        "training": part(lambda: step(images, labels), TRAINING_FACTOR * gflop),
+    }
+    return parts | _request_parts(Predictor(spec, model).predict, size, requests), step
+
+
+def saved_model_parts(folder, size, batch_size, *, repeats=20, requests=0):
+    """A SavedModel on random images, from bytes to labels.
+
+    It is loaded here and not when the parts are measured, as only a first answer is a first one.
+
+    Args:
+        folder: what `tfseg.export` wrote.
+        size, batch_size, repeats, requests: as in `network_parts`.
+
+    Returns:
+        {name: function without arguments that returns a dict of numbers}, and what the SavedModel
+        says of itself; see `read_card`.
+
+    Raises:
+        TfsegError: the folder holds no export.
+    """
+    card = read_card(folder)
+    model = models.create_model(card["model"], card["num_classes"], **card["options"])
+    shape = (batch_size, *size, 3)
+    gflop = count_flops(_logits(model), tf.TensorSpec(shape)) / 1e9
+    images = tf.cast(tf.random.stateless_uniform(shape, [0, 1], 0, 256, tf.int32), tf.uint8)
+    start = time.perf_counter()
+    signature = tf.saved_model.load(folder).signatures["serving_default"]
+    signature(images=images)
+    first = {"median_ms": 1e3 * (time.perf_counter() - start)}
+
+    def answer(image):
+        return signature(images=tf.constant(image[None]))["labels"].numpy()
+
+    parts = {
+        "load and first answer": lambda: first,
+        "labels": lambda: measure(
+            lambda: signature(images=images)["labels"], batch_size, gflop, repeats
+        ),
+    }
+    return parts | _request_parts(answer, size, requests), card
+
+
+def data_parts(image_list, info, spec, augmentation, batch_size, *, step, cache=False, repeats=20):
+    """The input pipeline of a training, alone and feeding the training step.
+
+    Args:
+        image_list: an `ImageList` with labels.
+        info: the `DataInfo` that goes with it.
+        spec: the `ModelSpec` of the model that is trained.
+        augmentation: an `Augmentation`, which crops to the size that `step` takes.
+        batch_size: images per batch.
+        step: the training step that `network_parts` returned.
+        cache: keep the decoded images in memory.
+        repeats: timed steps; the pipeline alone is timed for 500 images or more.
+
+    Returns:
+        {name: function without arguments that returns a dict of numbers}.
+
+    Raises:
+        TfsegError: a file that can't be used, here or while a part is measured.
+    """
+    guarded = pipeline_errors(image_list)
+    dataset = guarded(train_dataset)(
+        image_list,
+        augmentation,
+        spec.preprocessing,
+        num_classes=spec.num_classes,
+        batch_size=batch_size,
+        seed=0,
+        block=(0, 1, batch_size),
+        label_map=info.label_map,
+        ignore_label=info.ignore_label,
+        cache=cache,
+    )
+    batches = max(repeats, 500 // batch_size)
+    return {
+        "input": guarded(lambda: measure_input(dataset, batch_size, batches)),
+        "training with input": guarded(lambda: measure_waiting(step, dataset, repeats)),
+    }
+
+
+def _logits(model):
+    return lambda images: model(images, training=False)["logits"]
+
+
+def _request_parts(answer, size, requests):
+    """The part that asks `answer`, as in `measure_requests`, about random images; {} for none."""
+    if not requests:
+        return {}
+    images = np.random.default_rng(0).integers(0, 256, (4, *size, 3), np.uint8)
+    return {f"{requests} requests": lambda: measure_requests(answer, images, requests)}
