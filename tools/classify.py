@@ -4,11 +4,12 @@
     python tools/classify.py test --data_dir=imagenet --run_dir=runs/drn_d_22
     python tools/classify.py locate --run_dir=runs/drn_d_22 --output_dir=out photo.jpg folder/
 
-The data folder has train/CLASS/*.jpg and val/CLASS/*.jpg. Training takes over what train.py has:
-the same command continues a run, and devices and machines are used alike. "test" prints the shares
-of images whose class is the first, and among the first five. "locate" names what pictures show, and
-writes class activation maps with a box around the positions of the first class; with --boxes, a CSV
-file of image,class,left,top,right,bottom, also the localisation error (DRN paper, section 3).
+The data folder has train/CLASS/*.jpg and val/CLASS/*.jpg; no info.json is needed. Training takes
+over what train.py has: the same command continues a run, and devices and machines are used alike.
+"test" prints the shares of images whose class is the first, and among the first five. "locate"
+names what pictures show, and writes class activation maps with a box around the positions of the
+first class; with --boxes, a CSV file of image,class,left,top,right,bottom, also the localisation
+error (DRN paper, section 3).
 """
 
 import dataclasses
@@ -96,6 +97,7 @@ def load():
         source = FLAGS.weights
     else:
         common.require("run_dir")
+        use_sizes_of_run()
         spec = ModelSpec.load(os.path.join(FLAGS.run_dir, "model.json"), "classifier")
         source = os.path.join(FLAGS.run_dir, BEST_WEIGHTS)
     model = spec.build()
@@ -103,6 +105,17 @@ def load():
     if FLAGS.weights and chosen:
         spec = dataclasses.replace(spec, preprocessing=chosen)
     return model, spec
+
+
+def use_sizes_of_run():
+    """Where --crop_size and --resize aren't given, they are those of the run in --run_dir."""
+    path = os.path.join(FLAGS.run_dir, "config.flags")
+    if not os.path.isfile(path):
+        return
+    for line in FLAGS.read_flags_from_files([f"--flagfile={path}"]):
+        name, _, value = line[2:].partition("=")
+        if name in ("crop_size", "resize") and not FLAGS[name].present:
+            FLAGS[name].parse(value)
 
 
 def test():

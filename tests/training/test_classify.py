@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import tfseg
+from tfseg.data.classification import read_class_folders
 from tfseg.data.files import read_rgb
 from tfseg.errors import TfsegError
 from tfseg.localization import Localizer
@@ -69,7 +71,7 @@ def test_learns_better_than_chance_and_is_tested(make, folders):
     assert spec.classes == ["disc", "square", "tile"] and spec.kind == "classifier"
     with pytest.raises(TfsegError, match="describes a classifier, not a segmenter"):
         ModelSpec.load(os.path.join(config.run_dir, "model.json"))
-    done = tool("test", f"--data_dir={folders}", f"--run_dir={config.run_dir}", *SIZES)
+    done = tool("test", f"--data_dir={folders}", f"--run_dir={config.run_dir}")
     assert f"top-1 {result.best['val_top1']:.4f}" in done.stdout, done.stderr
     assert "12 images, 3 classes" in done.stdout
     out = pathlib.Path(config.run_dir) / "maps"
@@ -78,7 +80,7 @@ def test_learns_better_than_chance_and_is_tested(make, folders):
     picture = folders / "val/square/0.png"
     done = tool(
         *("locate", f"--run_dir={config.run_dir}", f"--output_dir={out}", f"--boxes={boxes}"),
-        *(*SIZES, str(picture)),
+        str(picture),
     )
     assert (out / "0.png").exists() and "localisation error" in done.stdout, done.stderr
 
@@ -143,12 +145,22 @@ def test_settings_are_those_of_the_paper_and_checked(make, folders):
         make(color_jitter=2.0)
 
 
-def test_folders_that_are_wrong(make, folders, tmp_path):
+def test_folders_that_are_wrong(make, folders, tmp_path, caplog):
     with pytest.raises(TfsegError, match=r"there is no folder .*train"):
         train(make(data_dir=tmp_path), task=Classification())
     (tmp_path / "train/cat").mkdir(parents=True)
     with pytest.raises(TfsegError, match="has no images"):
         train(make(data_dir=tmp_path), task=Classification())
+    copy = tmp_path / "copy"
+    shutil.copytree(folders, copy)
+    shutil.rmtree(copy / "val/tile")
+    classes = ["disc", "square", "tile"]
+    with caplog.at_level("WARNING"):
+        assert set(read_class_folders(copy, "val", classes).targets) == {0, 1}
+    assert "has no images of 1 of the 3 classes: tile" in caplog.text
+    (copy / "val/tile").mkdir()
+    with pytest.raises(TfsegError, match=r"val.tile has no images"):
+        read_class_folders(copy, "val", classes)
     (folders / "val/dog").mkdir()
     try:
         with pytest.raises(TfsegError, match="has the folder dog, which is none of the classes"):

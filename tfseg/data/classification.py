@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from tfseg.data.images import decode_image
 from tfseg.data.lists import ImageList
@@ -58,7 +59,7 @@ def read_class_folders(data_dir, split, classes):
         `ClassifiedImages`.
 
     Raises:
-        TfsegError: no folder, no images, or a folder of an unknown class.
+        TfsegError: no folder, one without images, or a folder of an unknown class.
     """
     unknown = sorted(set(list_classes(data_dir, split)) - set(classes))
     root = os.path.abspath(os.path.join(data_dir, split))
@@ -69,10 +70,17 @@ def read_class_folders(data_dir, split, classes):
         folder = os.path.join(root, name)
         files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         files = [file for file in files if file.lower().endswith(_ENDINGS)]
+        if os.path.isdir(folder) and not files:
+            raise TfsegError(f"{folder} has no images (.jpg or .png)")
         names += [f"{name}/{file}" for file in files]
         targets += [index] * len(files)
-    if not names:
-        raise TfsegError(f"{root} has no images (.jpg or .png)")
+    seen = set(targets)
+    missing = [name for index, name in enumerate(classes) if index not in seen]
+    if missing:
+        some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        logging.warning(
+            "%s has no images of %d of the %d classes: %s", root, len(missing), len(classes), some
+        )
     images = [os.path.join(root, name) for name in names]
     return ClassifiedImages(root, images, None, names, targets=targets)
 

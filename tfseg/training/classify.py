@@ -43,6 +43,7 @@ class ClassifyConfig(TrainConfig):
         TfsegError: a value that is out of range; the message names the flag.
     """
 
+    data_dir: str = option("", "Folder with train/CLASS/*.jpg and val/CLASS/*.jpg.")
     crop_size: tuple = option((224,), "Height,width of the network's input, or one number.")
     resize: int = option(256, "In tests: length that the short side has before the crop.")
     color_jitter: float = option(
