@@ -1,10 +1,29 @@
 """Semantic segmentation with dilated convolutions, in TensorFlow 2 and Keras 3."""
 
 import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from tfseg.encoders import create_encoder
+    from tfseg.errors import TfsegError
+    from tfseg.models import create_classifier, create_model, list_models
+    from tfseg.predictor import load
+    from tfseg.serving import export
+    from tfseg.weights import load_weights
 
 __version__ = "0.1.0"
 
-_MODULES = {
+__all__ = [
+    "TfsegError",
+    "create_classifier",
+    "create_encoder",
+    "create_model",
+    "export",
+    "list_models",
+    "load",
+    "load_weights",
+]
+_HOMES = {
     "TfsegError": "errors",
     "create_classifier": "models",
     "create_encoder": "encoders",
@@ -14,15 +33,20 @@ _MODULES = {
     "load": "predictor",
     "load_weights": "weights",
 }
-__all__ = list(_MODULES)
 
 
 def __getattr__(name):
     # Imported at first use (PEP 562): processes that refine label maps do without TensorFlow.
-    if name not in _MODULES:
-        raise AttributeError(f"module 'tfseg' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"tfseg.{_MODULES[name]}"), name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"tfseg.{_HOMES[name]}"), name)
+    module = f"tfseg.{name}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise AttributeError(f"module 'tfseg' has no attribute '{name}'") from None
 
 
 def __dir__():
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

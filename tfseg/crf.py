@@ -220,7 +220,8 @@ def run_jobs(jobs, function, calls):
 
     Args:
         jobs: how many processes.
-        function: of a module, or a method of an object that can be pickled.
+        function: of an importable module, or a method of an object of one; `process_pool` says why
+            not of the script that runs.
         calls: iterable of arguments, drawn a few ahead.
     """
     with process_pool(jobs) as pool:

@@ -51,9 +51,10 @@ class _Context(multiprocessing.context.SpawnContext):
 
 
 def process_pool(processes):
-    """A `concurrent.futures.Executor` of processes, for functions of importable modules.
+    """A `concurrent.futures.Executor` of processes.
 
-    The processes are new ones: forked ones would share this one's TensorFlow, which doesn't bear
-    that.
+    They are new ones: forked ones would share this one's TensorFlow, which doesn't bear that. They
+    know nothing of the script that runs, so functions and their arguments have to come from
+    modules that can be imported.
     """
     return futures.ProcessPoolExecutor(processes, mp_context=_Context())

@@ -73,7 +73,8 @@ def main():
         common.require("output_dir")
     info = DataInfo.load(FLAGS.data_dir)
     image_list = read_split(FLAGS.data_dir, FLAGS.split)
-    strategy = _strategy()
+    one_by_one = bool(FLAGS.crf or FLAGS.save_logits)
+    strategy = create_strategy(FLAGS.strategy, FLAGS.replicas, single=one_by_one)
     crf = protocol.read_crf() if FLAGS.crf else None
     with strategy.scope():
         predictor = trained_model.load_predictor(protocol.read(), crf)
@@ -131,12 +132,6 @@ def main():
     print(report.table(values))
     speed = f"{len(image_list)} images in {seconds:.1f} s, {len(image_list) / seconds:.2f} images/s"
     print(f"\n{speed}\nwritten to {path} and {page}")
-
-
-def _strategy():
-    """What --strategy says; "auto" takes one device for what --crf and --save_logits do."""
-    alone = FLAGS.strategy == "auto" and not FLAGS.replicas and (FLAGS.crf or FLAGS.save_logits)
-    return create_strategy("one_device" if alone else FLAGS.strategy, FLAGS.replicas)
 
 
 def _evaluate(predictor, truth, info, strategy, progress, on_prediction):

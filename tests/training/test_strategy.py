@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from tfseg.errors import TfsegError
 from tfseg.training import create_strategy, strategy
@@ -53,3 +54,14 @@ def test_several_workers_need_a_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(TfsegError, match="needs TF_CONFIG"):
         create_strategy("multi_worker")
+
+
+def test_auto_takes_all_gpus_unless_one_is_enough(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{k}", "GPU") for k in range(2)]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(strategy, "_mirrored", len)
+    monkeypatch.setattr(strategy, "_devices", lambda gpus, replicas: gpus[: replicas or None])
+    assert create_strategy("auto") == create_strategy("mirrored", single=True) == 2
+    assert create_strategy("auto", replicas=2, single=True) == 2
+    assert isinstance(create_strategy("auto", single=True), tf.distribute.OneDeviceStrategy)

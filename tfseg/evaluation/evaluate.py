@@ -72,14 +72,16 @@ class Evaluator:
             for element in self._dataset:
                 # Each replica's sum stays on its own device until the end.
                 matrices, *results = self._step(element)
+                seen = sum(index.shape[0] for index in results[0])
                 if on_prediction:
                     self._hand_over(on_prediction, results)
+                del results  # the next step needs the memory
                 if totals:
                     matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
                 totals = matrices
                 # Workers are in step, so others have done as much.
                 workers = self.strategy.num_replicas_in_sync // len(matrices)
-                done += workers * sum(index.shape[0] for index in results[0])
+                done += workers * seen
                 if progress:
                     progress(min(done, len(image_list)), len(image_list))
         return self._sum(totals)
@@ -126,5 +128,6 @@ class Evaluator:
             arrays = (tensor.numpy() for tensor in replica)
             for index, image, truth, labels, matrix in zip(*arrays, strict=True):
                 if index >= 0:
-                    truth = np.where(truth == self.ignore_label, 255, truth).astype(np.uint8)
-                    on_prediction(Predicted(int(index), image, truth, labels, matrix))
+                    classes = truth.astype(np.uint8)
+                    classes[truth == self.ignore_label] = 255
+                    on_prediction(Predicted(int(index), image, classes, labels, matrix))

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import os
 import sys
 import threading
@@ -67,4 +68,5 @@ class PanelWriter:
 def _give_way():
     """Makes the thread work where the network leaves a processor idle."""
     if sys.platform == "linux":  # where threads have priorities of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfseg.errors import TfsegError
 
 
-def create_strategy(name="auto", replicas=0):
+def create_strategy(name="auto", replicas=0, single=False):
     """A `tf.distribute.Strategy`; to be called before anything else uses TensorFlow.
 
     Args:
@@ -18,13 +18,14 @@ def create_strategy(name="auto", replicas=0):
             takes multi_worker if one of those names several tasks, mirrored if there are several
             GPUs, otherwise one_device.
         replicas: devices for "mirrored"; 0 for all GPUs.
+        single: that "auto" takes one GPU of several, unless `replicas` says otherwise.
 
     Raises:
         TfsegError: there are fewer devices, or no cluster is described.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto":
-        name = "mirrored" if len(gpus) > 1 or replicas > 1 else "one_device"
+        name = "mirrored" if replicas > 1 or (len(gpus) > 1 and not single) else "one_device"
         if (_tf_config_tasks() or _slurm_tasks()) > 1:
             name = "multi_worker"
     if name == "multi_worker":

@@ -28,7 +28,7 @@ from tfseg.evaluation import refined
 from tfseg.evaluation.truth import Truth
 from tfseg.models import create_model
 
-TOOL = pathlib.Path(__file__).parents[2] / "tools" / "crf.py"
+TOOL = pathlib.Path(__file__).parents[1] / "tools" / "crf.py"
 installed = pytest.mark.skipif(
     importlib.util.find_spec("pydensecrf") is None, reason="the extra [crf] isn't installed"
 )
