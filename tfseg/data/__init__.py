@@ -2,6 +2,7 @@
 
 from tfseg.data.check import CheckReport, check_dataset
 from tfseg.data.contact_sheet import write_contact_sheet
+from tfseg.data.distribute import DistributedPipeline
 from tfseg.data.imagenet import imagenet_classes
 from tfseg.data.info import DataInfo
 from tfseg.data.labels import label_table
@@ -29,6 +30,7 @@ __all__ = [
     "Augmentation",
     "CheckReport",
     "DataInfo",
+    "DistributedPipeline",
     "ImageList",
     "NaturalShapes",
     "check_dataset",

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data import eval_dataset, pipeline_errors
+from tfseg.data import DistributedPipeline, eval_dataset, pipeline_errors
 from tfseg.evaluation.confusion import confusion_matrix
 from tfseg.evaluation.inference import Inference
 from tfseg.evaluation.truth import Predicted
@@ -61,8 +61,8 @@ class Evaluator:
         """
         if self._image_list is not image_list:
             self._image_list = image_list
-            self._dataset = self.strategy.distribute_datasets_from_function(
-                lambda context: self._shard(image_list, context)
+            self._dataset = DistributedPipeline(
+                self.strategy, lambda context: self._shard(image_list, context)
             )
         if self._step is None:
             signature = [self._dataset.element_spec]

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from tfseg.data import DataInfo, pipeline_errors
+from tfseg.data import DataInfo, DistributedPipeline, pipeline_errors
 from tfseg.data.classification import (
     RandomResizedCrop,
     class_eval_dataset,
@@ -117,7 +117,7 @@ class Classification:
                 block=(context.input_pipeline_id, context.num_input_pipelines, config.batch_size),
             )
 
-        return strategy.distribute_datasets_from_function(pipeline)
+        return DistributedPipeline(strategy, pipeline)
 
     def files_of_step(self, config, plan, strategy, step):
         count = config.effective_batch

@@ -8,6 +8,7 @@ import keras
 from tfseg.data import (
     Augmentation,
     DataInfo,
+    DistributedPipeline,
     ImageList,
     NaturalShapes,
     check_dataset,
@@ -267,4 +268,4 @@ def distributed_dataset(config, plan, strategy, step):
             cache=config.cache,
         )
 
-    return strategy.distribute_datasets_from_function(pipeline)
+    return DistributedPipeline(strategy, pipeline)
