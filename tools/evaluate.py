@@ -87,7 +87,6 @@ def main():
     classes = info.classes or spec.classes
     _compare_names(spec.classes, info.classes)
     output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
-    truth = Truth(image_list, spec.num_classes, info.label_map, info.ignore_label)
     draw = contextlib.nullcontext()
     if FLAGS.visualize:
         draw = PanelWriter(image_list.names, os.path.join(output_dir, "panels"), predictor.palette)
@@ -105,7 +104,7 @@ def main():
 
         start = time.perf_counter()
         matrix = _evaluate(
-            predictor, truth, info, strategy, lambda n, _: bar.update(n - bar.n), show
+            predictor, image_list, info, strategy, lambda n, _: bar.update(n - bar.n), show
         )
         seconds = time.perf_counter() - start
     if not is_chief(strategy):
@@ -134,14 +133,14 @@ def main():
     print(f"\n{speed}\nwritten to {path} and {page}")
 
 
-def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
+def _evaluate(predictor, image_list, info, strategy, progress, on_prediction):
     """The confusion matrix: on all devices, or one image at a time for CRF and logits."""
     if FLAGS.crf or FLAGS.save_logits:
         if strategy.num_replicas_in_sync > 1:
             raise TfsegError("--crf and --save_logits take --strategy=one_device")
         return evaluate_refined(
             predictor,
-            truth,
+            Truth(image_list, predictor.spec.num_classes, info.label_map, info.ignore_label),
             predictor.crf,
             jobs=FLAGS.jobs,
             logits_dir=FLAGS.save_logits,
@@ -157,7 +156,7 @@ def _evaluate(predictor, truth, info, strategy, progress, on_prediction):
         batch_size=FLAGS.batch_size,
         strategy=strategy,
     )
-    return evaluator(truth.image_list, progress, on_prediction)
+    return evaluator(image_list, progress, on_prediction)
 
 
 def _compare_names(model, data):

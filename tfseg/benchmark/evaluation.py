@@ -13,10 +13,10 @@ import time
 import tensorflow as tf
 
 from tfseg import models
+from tfseg.data.natural import read_sizes
 from tfseg.evaluation import Evaluator
 from tfseg.evaluation.gallery import Gallery
 from tfseg.evaluation.panels import PanelWriter
-from tfseg.evaluation.truth import Truth
 from tfseg.predictor import Predictor
 
 
@@ -52,16 +52,15 @@ def measure_evaluation(predictor, image_list, info, repeats=3):
         TfsegError: a file that can't be used.
     """
     labels = {"label_map": info.label_map, "ignore_label": info.ignore_label}
-    truth = Truth(image_list, predictor.spec.num_classes, **labels)
     evaluator = Evaluator(
         predictor.model, predictor.spec.preprocessing, protocol=predictor.protocol, **labels
     )
     evaluator(image_list.first(1))
-    network = _Network(predictor, truth)
+    network = _Network(predictor, image_list)
     wholes, shares = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        _evaluate(evaluator, truth, predictor.palette)
+        _evaluate(evaluator, image_list, predictor.palette)
         wholes.append(time.perf_counter() - start)
         shares.append(network.seconds() / wholes[-1])
     return {
@@ -70,33 +69,31 @@ def measure_evaluation(predictor, image_list, info, repeats=3):
     }
 
 
-def _evaluate(evaluator, truth, palette):
-    names = truth.image_list.names
-    gallery = Gallery(names, palette)
+def _evaluate(evaluator, image_list, palette):
+    gallery = Gallery(image_list.names, palette)
     with (
         tempfile.TemporaryDirectory() as folder,
-        PanelWriter(names, os.path.join(folder, "panels"), palette) as panels,
+        PanelWriter(image_list.names, os.path.join(folder, "panels"), palette) as panels,
     ):
 
         def show(predicted):
             gallery(predicted)
             panels(predicted)
 
-        evaluator(truth.image_list, on_prediction=show)
+        evaluator(image_list, on_prediction=show)
 
 
 class _Network:
     """The network alone, on images of the sizes that an evaluation shows it."""
 
-    def __init__(self, predictor, truth):
+    def __init__(self, predictor, image_list):
         images = tf.TensorSpec([None, None, None, 3])
         model, protocol = predictor.model, predictor.protocol
         self._call = tf.function(
             lambda x: model(x, training=False)["logits"], input_signature=[images]
         )
         self._counts = collections.Counter()
-        for index in range(len(truth.image_list)):
-            own = truth.image(index).shape[:2]
+        for own in read_sizes(image_list):
             sizes = [tuple(size.numpy().tolist()) for size in protocol.sizes(tf.constant(own))]
             self._counts.update(sizes[number] for number, _ in protocol.views)
 

@@ -61,21 +61,22 @@ def read_class_folders(data_dir, split, classes):
     Raises:
         TfsegError: no folder, one without images, or a folder of an unknown class.
     """
-    unknown = sorted(set(list_classes(data_dir, split)) - set(classes))
+    folders = set(list_classes(data_dir, split))
+    unknown = sorted(folders - set(classes))
     root = os.path.abspath(os.path.join(data_dir, split))
     if unknown:
         raise TfsegError(f"{root} has the folder {unknown[0]}, which is none of the classes")
     names, targets = [], []
     for index, name in enumerate(classes):
+        if name not in folders:
+            continue
         folder = os.path.join(root, name)
-        files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        files = [file for file in files if file.lower().endswith(_ENDINGS)]
-        if os.path.isdir(folder) and not files:
+        files = sorted(file for file in os.listdir(folder) if file.lower().endswith(_ENDINGS))
+        if not files:
             raise TfsegError(f"{folder} has no images (.jpg or .png)")
         names += [f"{name}/{file}" for file in files]
         targets += [index] * len(files)
-    seen = set(targets)
-    missing = [name for index, name in enumerate(classes) if index not in seen]
+    missing = [name for name in classes if name not in folders]
     if missing:
         some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         logging.warning(

@@ -74,7 +74,7 @@ class NaturalSampler:
     def __init__(self, shapes, image_list, batch_size, seed):
         self.shapes = shapes
         self.paths = image_list.image_titles
-        self.sizes = np.array(image_list.sizes or read_sizes(image_list.images), np.int64)
+        self.sizes = np.array(read_sizes(image_list), np.int64)
         portrait = self.sizes[:, 0] > self.sizes[:, 1]
         kinds = [np.flatnonzero(~portrait), np.flatnonzero(portrait)]
         self.order = Grouped(kinds, batch_size, seed)
@@ -159,7 +159,9 @@ def resize_image(image, size, method="bilinear"):
     return tf.image.resize(image, size, method, antialias=True)
 
 
-def read_sizes(paths):
-    """[(height, width)] from the files' headers."""
+def read_sizes(image_list):
+    """[(height, width)] of an `ImageList`: those that it states, or from the files' headers."""
+    if image_list.sizes:
+        return image_list.sizes
     with futures.ThreadPoolExecutor() as pool:
-        return [size[::-1] for size in pool.map(image_size, paths)]
+        return [size[::-1] for size in pool.map(image_size, image_list.images)]

@@ -166,7 +166,7 @@ def _equal_sized(image_list, batch_size):
     if batch_size == 1:
         return np.arange(len(image_list), dtype=np.int64)[:, None]
     groups = {}
-    for index, size in enumerate(image_list.sizes or read_sizes(image_list.images)):
+    for index, size in enumerate(read_sizes(image_list)):
         groups.setdefault(tuple(size), []).append(index)
     rows = [
         members[start : start + batch_size]

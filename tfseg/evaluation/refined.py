@@ -60,12 +60,10 @@ def evaluate_refined(
 
     total = _zeros(truth)
     for index, labels in predictions():
+        predicted = truth.predicted(index, labels)
+        total += predicted.matrix
         if on_prediction:
-            predicted = truth.predicted(index, labels)
-            total += predicted.matrix
             on_prediction(predicted)
-        else:
-            total += truth.matrix(index, labels)
         if progress:
             progress(index + 1, len(image_list))
     return total
