@@ -54,7 +54,7 @@ setup(
         "browser": ["playwright>=1.50,<2"],
         # Exact versions: another ruff formats differently.
         "test": [
-            *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
+            *("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.17", "ruff==0.17.5"),
             *(*MAT, *ONNX, *TFLITE, *APP),
         ],
     },

@@ -10,11 +10,26 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import HealthCheck, settings
 
 # Two logical devices stand in for two GPUs. They must be made before TensorFlow starts.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+# The quick profile draws the same examples every time; `tools/test.sh --slow` chooses the other.
+# Nothing asserts a duration, neither an example's nor that of drawing it.
+_QUICK = {
+    "max_examples": 50,
+    "derandomize": True,
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("quick", **_QUICK)
+settings.register_profile(
+    "slow", **{**_QUICK, "max_examples": 1000, "derandomize": False, "print_blob": True}
+)
+settings.load_profile("quick")
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

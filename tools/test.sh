@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv where needed, then runs lint, the format check and the tests.
 #   bash tools/test.sh                    without the tests marked slow
-#   bash tools/test.sh --slow             all tests
+#   bash tools/test.sh --slow             all tests, and more examples of properties
 #   bash tools/test.sh tests/data -k crop further arguments go to pytest
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
@@ -10,7 +10,7 @@ markers=(-m "not slow")
 arguments=()
 for argument in "$@"; do
   if [[ "$argument" == --slow ]]; then
-    markers=()
+    markers=(--hypothesis-profile=slow)
   else
     arguments+=("$argument")
   fi
