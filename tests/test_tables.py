@@ -1,0 +1,42 @@
+"""Tables of rows: found by name, imported at first use, and open to users' rows."""
+
+import pytest
+
+from tfseg.errors import TfsegError
+from tfseg.tables import Row, Table
+
+
+def colours():
+    return Table("colour", [Row(name="ultramarine", code="math:pi"), Row(name="umber", code=max)])
+
+
+def test_rows_come_in_order_and_load_their_code():
+    table = colours()
+    assert list(table) == ["ultramarine", "umber"] and len(table) == 2 and "umber" in table
+    assert table.find("ultramarine").load() == pytest.approx(3.14159, abs=1e-5)
+    assert table["umber"].load() is max
+    assert table.register(Row(name="ochre", code="os:path.join")) is table["ochre"]
+    assert table["ochre"].load().__name__ == "join"
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(TfsegError, match="unknown colour 'ultramarin'; did you mean ultramarine"):
+        colours().find("ultramarin")
+
+
+def test_a_name_is_given_once():
+    with pytest.raises(TfsegError, match="there is a colour 'umber' already"):
+        colours().register(Row(name="umber", code=min))
+
+
+@pytest.mark.parametrize("code", ["no_such_module_here:x", "math:no_such_object", "math.no:x"])
+def test_code_that_is_not_there(code):
+    with pytest.raises(TfsegError, match=f"mine needs {code}: "):
+        Row(name="mine", code=code).load()
+
+
+def test_an_import_that_fails_within_the_module_is_not_hidden(tmp_path, monkeypatch):
+    (tmp_path / "needs_more.py").write_text("import no_such_module_here")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_here"):
+        Row(name="mine", code="needs_more:x").load()

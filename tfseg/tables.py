@@ -1,0 +1,92 @@
+"""Tables of rows: everything that comes in kinds, as plain data that names its code."""
+
+import collections.abc
+import dataclasses
+import functools
+import importlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from tfseg.errors import TfsegError, unknown
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One kind of something; tables with more facts to a row have subclasses of it.
+
+    Attributes:
+        name: what users write.
+        code: "module:object", imported at first use, so that reading a table imports no
+            TensorFlow; or the object itself.
+        help: what it is, in one line.
+    """
+
+    name: str
+    code: Any
+    help: str = ""
+
+    def load(self) -> Any:
+        """The object that `code` names.
+
+        Raises:
+            TfsegError: there is no such module or object.
+        """
+        if not isinstance(self.code, str):
+            return self.code
+        module, _, path = self.code.partition(":")
+        try:
+            return functools.reduce(getattr, path.split("."), importlib.import_module(module))
+        except ModuleNotFoundError as error:
+            if not f"{module}.".startswith(f"{error.name}."):
+                raise
+            raise TfsegError(f"{self.name} needs {self.code}: {error}") from error
+        except AttributeError as error:
+            raise TfsegError(f"{self.name} needs {self.code}: {error}") from error
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class Table(collections.abc.Mapping[str, AnyRow], Generic[AnyRow]):
+    """{name: row} in the order of registration, which users' modules may add to.
+
+    Args:
+        kind: what a row is, in words for messages: "loss", "encoder".
+        rows: the first rows.
+    """
+
+    def __init__(self, kind: str, rows: Iterable[AnyRow] = ()):
+        self.kind = kind
+        self._rows: dict[str, AnyRow] = {}
+        for row in rows:
+            self.register(row)
+
+    def __getitem__(self, name: str) -> AnyRow:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, name: str) -> AnyRow:
+        """The row of a name.
+
+        Raises:
+            TfsegError: there is none; the message has the nearest names.
+        """
+        if name not in self._rows:
+            raise unknown(self.kind, name, self._rows)
+        return self._rows[name]
+
+    def register(self, row: AnyRow) -> AnyRow:
+        """Adds a row and returns it.
+
+        Raises:
+            TfsegError: its name is taken.
+        """
+        if row.name in self._rows:
+            raise TfsegError(f"there is a {self.kind} '{row.name}' already: take another name")
+        self._rows[row.name] = row
+        return row
