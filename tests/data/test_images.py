@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
+from tfseg.data.files import read_rgb
 from tfseg.data.images import decode_image, decode_label
 
 
@@ -14,11 +15,29 @@ def encode(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
+def pixels(contents):
+    """What the graph and Pillow both see."""
+    image = decode_image(tf.constant(contents), tf.constant("some/image")).numpy()
+    np.testing.assert_array_equal(read_rgb(contents), image)
+    return image
+
+
 def decode(contents):
     eager = decode_label(tf.constant(contents), tf.constant("some/label.png")).numpy()
     graph = tf.function(decode_label)(tf.constant(contents), tf.constant("some/label.png"))
     np.testing.assert_array_equal(eager, graph)
     return eager
+
+
+def scene(height, width, seed=0):
+    """A drawn photograph, smooth with edges and noise, and its label map (PIL images)."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    disc = (y - height / 2) ** 2 + (x - width / 3) ** 2 < (min(height, width) / 4) ** 2
+    ground = np.stack([90 + y % 100, 60 + x % 120, 150 - (x + y) % 80], -1)
+    image = np.where(disc[..., None], [200, 40, 40], ground) + generator.normal(0, 6, (1, 1, 3))
+    image = np.clip(image + generator.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    return Image.fromarray(image), Image.fromarray(disc.astype(np.uint8))
 
 
 @pytest.fixture
@@ -29,21 +48,42 @@ def rgb():
 def test_kinds_of_images(rgb):
     alpha = np.full((5, 7, 1), 100, np.uint8)
     rgba = Image.fromarray(np.concatenate([rgb, alpha], -1))
-    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(rgb))), rgb)
-    np.testing.assert_array_equal(decode_image(encode(rgba)), rgb)
-    grey = decode_image(encode(Image.fromarray(rgb[..., 0])))
+    np.testing.assert_array_equal(pixels(encode(Image.fromarray(rgb))), rgb)
+    np.testing.assert_array_equal(pixels(encode(rgba)), rgb)
+    grey = pixels(encode(Image.fromarray(rgb[..., 0])))
     np.testing.assert_array_equal(grey, rgb[..., :1].repeat(3, -1))
     palette = Image.fromarray(rgb).quantize(16)
-    np.testing.assert_array_equal(decode_image(encode(palette)), palette.convert("RGB"))
+    np.testing.assert_array_equal(pixels(encode(palette)), palette.convert("RGB"))
 
 
-def test_jpeg():
-    flat = Image.new("RGB", (16, 8), (200, 100, 50))
-    image = decode_image(encode(flat, "JPEG", quality=95)).numpy()
-    assert image.shape == (8, 16, 3)
-    np.testing.assert_allclose(image, np.asarray(flat), atol=4)
-    grey = decode_image(encode(flat.convert("L"), "JPEG")).numpy()
-    assert grey.shape == (8, 16, 3)
+@pytest.mark.parametrize("size", [(48, 64), (33, 47), (8, 1), (1, 9)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"quality": 35},
+        {"subsampling": "4:4:4"},
+        {"subsampling": "4:2:2"},
+        {"progressive": True},
+        {"keep_rgb": True},
+        {"restart_marker_blocks": 2},
+    ],
+)
+def test_jpeg_is_decoded_as_pillow_does(size, options):
+    drawn, _ = scene(*size)
+    colour, grey = pixels(encode(drawn, "JPEG", **options)), encode(drawn.convert("L"), "JPEG")
+    np.testing.assert_allclose(colour.mean((0, 1)), np.asarray(drawn).mean((0, 1)), atol=12)
+    np.testing.assert_array_equal(np.ptp(pixels(grey), axis=-1), 0)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP", "TIFF"])
+def test_other_files_are_no_images(kind):
+    # Of the op that decodes JPEG, some would pass.
+    contents = encode(Image.new("RGB", (4, 4)), kind)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"image some/a\.jpg is no PNG or JPEG"
+    ):
+        decode_image(tf.constant(contents), tf.constant("some/a.jpg"))
 
 
 def test_grey_labels():

@@ -117,7 +117,7 @@ def test_statistics_are_of_the_pixels_that_training_sees(tmp_path):
     for name, picture in pictures.items():
         path = tmp_path / f"{name}.png"
         picture.save(path)
-        pixels = decode_image(path.read_bytes()).numpy().reshape(-1, 3) / 255
+        pixels = decode_image(path.read_bytes(), str(path)).numpy().reshape(-1, 3) / 255
         mean, std = image_statistics([path])
         np.testing.assert_allclose(mean, pixels.mean(0), err_msg=name)
         np.testing.assert_allclose(std, pixels.std(0), err_msg=name)

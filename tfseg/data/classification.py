@@ -8,12 +8,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfseg.data.images import decode_image
 from tfseg.data.lists import ImageList
-from tfseg.data.loading import finish
+from tfseg.data.loading import finish, image_loader
 from tfseg.data.order import Shuffled, epoch_key, fold
 from tfseg.data.pipeline import numbered_dataset
-from tfseg.data.shards import pair_reader
 from tfseg.errors import TfsegError
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
@@ -187,12 +185,12 @@ def class_train_dataset(
     Returns:
         Dataset of (images float32 [batch_size, h, w, 3], normalised, classes int32 [batch_size]).
     """
-    order, read = Shuffled(len(images), seed), pair_reader(images)
+    order, load = Shuffled(len(images), seed), image_loader(images)
     targets = tf.constant(images.targets, tf.int32)
 
     def sample(number):
         epoch, index = order(number)
-        image = augmentation(decode_image(read(index)[0]), fold(epoch_key(seed, epoch), index))
+        image = augmentation(load(index), fold(epoch_key(seed, epoch), index))
         return preprocessing.normalize(image), tf.gather(targets, index)
 
     return numbered_dataset(sample, batch_size, first_sample, block)
@@ -205,11 +203,11 @@ def class_eval_dataset(images, resize, crop_size, preprocessing, batch_size):
         Dataset of (images float32 [N, h, w, 3], normalised, classes int32 [N]); the last batch
         may be smaller.
     """
-    read = pair_reader(images)
+    load = image_loader(images)
     targets = np.asarray(images.targets, np.int32)
 
     def sample(index, target):
-        image = central_crop(decode_image(read(index)[0]), resize, crop_size)
+        image = central_crop(load(index), resize, crop_size)
         return preprocessing.normalize(image), target
 
     indices = np.arange(len(images), dtype=np.int64)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfseg.data import png
 
 MARK = "[tfseg]"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
 def require(condition, *message):
@@ -27,14 +28,32 @@ def require(condition, *message):
     return tf.debugging.Assert(condition, [tf.strings.join([MARK, *parts, MARK])])
 
 
-def decode_image(contents):
+def is_jpeg(contents):
+    """Whether a scalar string tensor starts like a JPEG file, whatever its name says."""
+    return tf.strings.substr(contents, 0, len(JPEG_SIGNATURE)) == JPEG_SIGNATURE
+
+
+def is_png(contents):
+    """Whether a scalar string tensor starts like a PNG file."""
+    return tf.strings.substr(contents, 0, len(png.SIGNATURE)) == png.SIGNATURE
+
+
+def decode_image(contents, path):
     """The bytes of a PNG or JPEG file to uint8 RGB [H, W, 3].
 
-    Grey is repeated, a palette looked up, transparency dropped, 16 bits reduced to 8.
+    Grey is repeated, a palette looked up, transparency dropped, 16 bits reduced to 8. The pixels
+    are those that `tfseg.data.files.read_image` gives.
+
+    Args:
+        contents: scalar string tensor.
+        path: scalar string tensor, for the message when the file is something else.
     """
-    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-    image.set_shape([None, None, 3])
-    return image
+    known = is_jpeg(contents) | is_png(contents)
+    with tf.control_dependencies([require(known, "image ", path, " is no PNG or JPEG file")]):
+        # The op reads both kinds, each by its content. The accurate transform is that of other
+        # readers, Pillow and OpenCV among them; `decode_image` of TensorFlow has the fast one.
+        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(image, [None, None, 3])
 
 
 def decode_label(contents, path):
@@ -44,10 +63,9 @@ def decode_label(contents, path):
         contents: scalar string tensor.
         path: scalar string tensor, for the message when the file is something else.
     """
-    is_png = tf.strings.substr(contents, 0, len(png.SIGNATURE)) == png.SIGNATURE
     whole = tf.strings.length(contents) >= png.HEADER_SIZE
     with tf.control_dependencies(
-        [require(is_png & whole, "label map ", path, " is not a PNG file")]
+        [require(is_png(contents) & whole, "label map ", path, " is not a PNG file")]
     ):
         header = tf.io.decode_raw(tf.strings.substr(contents, 0, png.HEADER_SIZE), tf.uint8)
     colour_type, depth = header[png.COLOUR_TYPE], header[png.BIT_DEPTH]

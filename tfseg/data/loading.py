@@ -1,6 +1,7 @@
 """Files in, pixels out: the pipelines' loading of pairs, and what to say when it fails."""
 
 import contextlib
+import dataclasses
 import re
 from concurrent import futures
 
@@ -25,6 +26,21 @@ def finish(dataset):
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
+def image_loader(image_list):
+    """A graph function that reads an image, without its label map.
+
+    Args:
+        image_list: `ImageList`, with or without labels.
+
+    Returns:
+        Function of a file index, int64, to the image uint8 [H, W, 3]. It fails, naming the file, on
+        what is no image.
+    """
+    titles = tf.constant(image_list.image_titles, tf.string)
+    read = pair_reader(dataclasses.replace(image_list, labels=None))
+    return lambda index: decode_image(read(index)[0], tf.gather(titles, index))
+
+
 def labelled_loader(image_list, table, ignore_label):
     """A graph function that reads a pair of files.
 
@@ -45,7 +61,7 @@ def labelled_loader(image_list, table, ignore_label):
     def load(index):
         image_path, label_path = tf.gather(images, index), tf.gather(labels, index)
         image_bytes, label_bytes = read(index)
-        image = decode_image(image_bytes)
+        image = decode_image(image_bytes, image_path)
         label = decode_label(label_bytes, label_path)
         a, b = tf.shape(image), tf.shape(label)
         check = require(
@@ -132,7 +148,7 @@ def _find_damaged(image_list):
     """What is wrong with the first file that can't be read or decoded, or None."""
 
     def attempt(index):
-        kinds = [("image", image_list.image_titles, lambda contents, _: decode_image(contents))]
+        kinds = [("image", image_list.image_titles, decode_image)]
         if image_list.labels:
             kinds.append(("label map", image_list.label_titles, decode_label))
         try:

@@ -5,17 +5,13 @@ is (see `order`), and a key of (seed, epoch, file) decides its augmentation. Thr
 workers and interruptions don't enter, so none of them changes a run.
 """
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.images import decode_image
 from tfseg.data.labels import label_table
-from tfseg.data.loading import finish, keep_in_memory, labelled_loader
+from tfseg.data.loading import finish, image_loader, keep_in_memory, labelled_loader
 from tfseg.data.natural import read_sizes
 from tfseg.data.order import epoch_key, fold
-from tfseg.data.shards import pair_reader
 from tfseg.errors import TfsegError
 
 
@@ -186,11 +182,10 @@ def predict_dataset(image_list, preprocessing):
     Returns:
         Dataset of (images float32 [1, H, W, 3], normalised, index int64 [1]).
     """
-    read = pair_reader(dataclasses.replace(image_list, labels=None))
+    load = image_loader(image_list)
 
     def sample(index):
-        image = decode_image(read(index)[0])
-        return preprocessing.normalize(tf.cast(image, tf.float32)), index
+        return preprocessing.normalize(tf.cast(load(index), tf.float32)), index
 
     dataset = tf.data.Dataset.range(len(image_list))
     dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -6,8 +6,8 @@ A file of a kilobyte can declare an image of gigabytes. The header says so, and 
 import tensorflow as tf
 
 from tfseg.data import png
+from tfseg.data.images import JPEG_SIGNATURE, decode_image
 
-_JPEG = b"\xff\xd8\xff"
 # As far as a PNG's width and height.
 _HEADER = png.HEIGHT + 4
 
@@ -54,12 +54,7 @@ def decode(contents, image_size, max_side):
             _is_jpeg(contents), lambda: _jpeg_size(contents), lambda: _png_size(contents)
         )
     with tf.control_dependencies([check_size(size, image_size, max_side)]):
-        image = tf.cond(
-            _is_jpeg(contents),
-            # The accurate transform is what other readers of JPEG use.
-            lambda: tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"),
-            lambda: tf.io.decode_png(contents, 3),
-        )
+        image = decode_image(contents, "given")
     image.set_shape([*(image_size or (None, None)), 3])
     return image
 
@@ -72,7 +67,7 @@ def _starts_with(contents, start):
 
 
 def _is_jpeg(contents):
-    return _starts_with(contents, _JPEG)
+    return _starts_with(contents, JPEG_SIGNATURE)
 
 
 def _is_png(contents):
