@@ -80,6 +80,12 @@ class Table(collections.abc.Mapping[str, AnyRow], Generic[AnyRow]):
             raise unknown(self.kind, name, self._rows)
         return self._rows[name]
 
+    def help(self) -> str:
+        """All rows in a line, for the help of what chooses among them."""
+        return "; ".join(
+            f"{row.name}: {row.help}" if row.help else row.name for row in self.values()
+        )
+
     def register(self, row: AnyRow) -> AnyRow:
         """Adds a row and returns it.
 

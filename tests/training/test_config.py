@@ -33,6 +33,14 @@ from tfseg.training.values import interval
         ({"validate_every": "step"}, "--validate_every must be epoch or a number"),
         ({"class_weights": "1,-1"}, "--class_weights must be at least 0"),
         ({"class_weights": "1,1", "ohem_fraction": 0.5}, "exclude each other"),
+        ({"loss": "focul"}, "unknown loss 'focul'; did you mean focal"),
+        ({"loss": "ohem"}, "the loss ohem needs ohem_fraction"),
+        ({"loss": "dice", "ohem_fraction": 0.5}, "is an option of ohem, which isn't in loss=dice"),
+        ({"focal_gamma": 1.0}, "is an option of focal, which isn't in loss=cross_entropy"),
+        ({"loss": "dice", "accumulation_steps": 2}, "take dice_per_image"),
+        ({"loss": "tversky", "tversky_beta": 0.0}, "--tversky_beta must be above 0"),
+        ({"loss": "lovasz", "xla": True}, "the loss lovasz and xla exclude each other"),
+        ({"label_smoothing": 1.0}, "--label_smoothing must be less than 1"),
         ({"model": ""}, "--model is missing"),
         ({"seed": -1}, "--seed must be in 0"),
     ],
@@ -70,6 +78,12 @@ def test_written_flags_say_everything(make_config):
     holder(["tool", *(line for line in lines if "class_w" in line or "_scale" in line)])
     again = make_config(class_weights=holder.class_weights, random_scale=holder.random_scale)
     assert again.class_weights == (1.0, 0.5) and again.random_scale == (0.5, 2.0)
+
+
+def test_a_share_of_hard_examples_alone_is_their_loss(make_config):
+    config = make_config(ohem_fraction=0.5)
+    assert config.loss == "ohem" and config.loss_options() == {"ohem_fraction": 0.5}
+    assert dataclasses.replace(config, steps=9).loss == "ohem"
 
 
 def test_class_weights_by_name(make_config):

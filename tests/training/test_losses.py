@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfseg.data.labels import resize_labels
 from tfseg.errors import TfsegError
-from tfseg.training.losses import SegmentationLoss, resize_labels
+from tfseg.training.losses import SegmentationLoss
 
 
 def stand_in(loss_resolution="labels", loss_weights=None, classes=3):
@@ -129,5 +130,5 @@ def test_hard_examples_are_each_images_worst_pixels(batch):
         count = int(np.ceil(0.3 * valid.sum()))
         total += np.sort(losses[valid])[::-1][:count].sum()
         kept += count
-    loss = SegmentationLoss(stand_in(), ohem_fraction=0.3)
+    loss = SegmentationLoss(stand_in(), loss="ohem", ohem_fraction=0.3)
     assert value(loss, {"logits": logits}, labels) == pytest.approx(total / kept)

@@ -74,7 +74,9 @@ def test_replicas_with_synchronised_batch_norm():
     assert_same(updates("drn_d_22", replicas=2), updates("drn_d_22"))
 
 
-@pytest.mark.parametrize("loss", [{"ohem_fraction": 0.4}, {"class_weights": (1.0, 0.25, 3.0)}])
+@pytest.mark.parametrize(
+    "loss", [{"loss": "ohem", "ohem_fraction": 0.4}, {"class_weights": (1.0, 0.25, 3.0)}]
+)
 def test_replicas_and_micro_batches_with_frozen_batch_norm(loss):
     settings = {"loss": loss, "freeze_batch_norm": "statistics"}
     expected = updates("drn_d_22", **settings)
@@ -83,9 +85,10 @@ def test_replicas_and_micro_batches_with_frozen_batch_norm(loss):
 
 
 def test_labels_resized_to_the_logits():
-    """Replicas agree on each map's own count of valid cells."""
+    """Replicas agree on each map's own count of valid cells, and on the regions of the batch."""
     name = "resnet18_dilated8+c1_bilinear_deepsup"
-    settings = {"freeze_batch_norm": "statistics"}
+    loss = {"loss": "cross_entropy:1,dice:0.5,lovasz:0.5"}
+    settings = {"freeze_batch_norm": "statistics", "loss": loss}
     assert_same(updates(name, replicas=2, **settings), updates(name, **settings))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import types
 
 import tensorflow as tf
 
@@ -18,13 +19,17 @@ from tfseg.data.info import FILE_NAME
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec, Preprocessing
 from tfseg.training.config import TrainConfig, option
+from tfseg.training.losses import LOSSES, parse_loss
+from tfseg.training.losses.segmentation import SegmentationLoss
 from tfseg.training.setup import Plan
 from tfseg.training.task import number
 
 # Settings of segmentation that have no meaning here.
 _UNUSED = (
     *("num_classes", "short_sides", "max_long_side", "padding_constant", "random_scale"),
-    *("random_rotate", "class_weights", "ohem_fraction", "loss_average", "cache"),
+    *("random_rotate", "class_weights", "loss_average", "cache"),
+    # Options of losses over maps.
+    *("tversky_alpha", "tversky_beta", "boundary_weight", "boundary_width", "ohem_fraction"),
 )
 # How many images are evaluated at once.
 _BATCH = 32
@@ -60,6 +65,12 @@ class ClassifyConfig(TrainConfig):
         if not self.steps and not self.epochs:
             object.__setattr__(self, "epochs", 120.0)
         super().__post_init__()
+        for name, _ in parse_loss(self.loss):
+            if not LOSSES[name].classifies:
+                right = [row.name for row in LOSSES.values() if row.classifies]
+                raise TfsegError(
+                    f"the loss {name} is over maps: classifiers have {' and '.join(right)}"
+                )
         if not 0 <= self.color_jitter <= 1:
             raise TfsegError(f"--color_jitter must be in 0..1, not {self.color_jitter}")
         if self.resize < max(self.crop_size):
@@ -101,7 +112,7 @@ class Classification:
         return ["val_top1", "val_top5"]
 
     def loss(self, model, config, plan):
-        return ClassificationLoss()
+        return ClassificationLoss(len(plan.classes), config.loss, **config.loss_options())
 
     def dataset(self, config, plan, strategy, step):
         augmentation = RandomResizedCrop(config.crop_size, config.color_jitter, config.mirror)
@@ -136,16 +147,32 @@ class Classification:
 
 
 class ClassificationLoss:
-    """Mean cross-entropy over images, whatever way they fall on replicas; as `SegmentationLoss`."""
+    """A sum of losses over images, whatever way they fall on replicas.
+
+    An image is a map of one pixel to `SegmentationLoss`, whose methods these are.
+
+    Args:
+        num_classes: how many classes there are.
+        loss, **options: as for `SegmentationLoss`.
+    """
+
+    def __init__(self, num_classes, loss="cross_entropy", **options):
+        pixel = types.SimpleNamespace(
+            loss_weights={"logits": 1.0},
+            loss_resolution="labels",
+            upsample=lambda logits, size: logits,
+            num_classes=num_classes,
+        )
+        self._loss = SegmentationLoss(pixel, -1, (), loss, **options)
 
     def counts(self, labels, image_size):
-        """float32 [1]: how many images there are."""
-        return tf.cast(tf.size(labels), tf.float32)[None]
+        """float32: this batch's part of the normalisers."""
+        return self._loss.counts(labels[:, None, None], image_size)
 
-    def __call__(self, outputs, labels, normalisers):
+    def __call__(self, outputs, labels, counts):
         """This batch's part of the loss."""
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs["logits"])
-        return tf.reduce_sum(losses) / tf.cast(normalisers[0], losses.dtype)
+        maps = {"logits": outputs["logits"][:, None, None]}
+        return self._loss(maps, labels[:, None, None], counts)
 
 
 class ClassValidator:

@@ -10,6 +10,7 @@ from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
 from tfseg.models.spec import plain_options
 from tfseg.training import values
+from tfseg.training.losses import LOSSES, check_loss, parse_loss
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
@@ -128,8 +129,25 @@ class TrainConfig:
         "Weight of each class in the loss, comma-separated; or median_frequency or "
         "effective_number for those of info.json.",
     )
+    loss: str = option(
+        "cross_entropy",
+        "The loss, or a sum of losses with their factors, such as cross_entropy:1,lovasz:0.5. "
+        f"{LOSSES.help()}.",
+    )
+    label_smoothing: float = option(
+        0.0, "Of cross_entropy: share of each target that is spread over all classes."
+    )
+    focal_gamma: float = option(2.0, "Of focal: exponent of a pixel's missing probability.")
+    tversky_alpha: float = option(0.5, "Of tversky: weight of false positives.")
+    tversky_beta: float = option(0.5, "Of tversky: weight of false negatives.")
+    boundary_weight: float = option(
+        4.0, "Of boundary: how much more a pixel near another class counts."
+    )
+    boundary_width: int = option(2, "Of boundary: so many pixels away is near.")
     ohem_fraction: float = option(
-        0.0, "Share of each image's valid pixels, hardest first, that the loss counts; 0 for all."
+        0.0,
+        "Of ohem: share of each image's valid pixels, hardest first, that it counts. Given without "
+        "--loss, that is ohem.",
     )
     loss_average: str = option(
         "batch",
@@ -151,13 +169,28 @@ class TrainConfig:
         self._check_numbers()
         if (self.steps > 0) == (self.epochs > 0):
             raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
-        if self.class_weights and self.ohem_fraction:
-            raise TfsegError("--class_weights and --ohem_fraction exclude each other")
+        self._check_loss()
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
                 "and --xla, which needs one size"
             )
+
+    def _check_loss(self):
+        if self.ohem_fraction and self.loss == TrainConfig.loss:
+            # What the option alone has always meant.
+            object.__setattr__(self, "loss", "ohem")
+        names = {option for row in LOSSES.values() for option in row.options}
+        changed = {name for name in names if getattr(self, name) != getattr(TrainConfig, name)}
+        check_loss(self.loss, changed, bool(self.class_weights), self.accumulation_steps > 1)
+        for name, _ in parse_loss(self.loss):
+            if self.xla and not LOSSES[name].xla:
+                raise TfsegError(f"the loss {name} and xla exclude each other")
+
+    def loss_options(self):
+        """{name: value} of the options of the losses."""
+        rows = [LOSSES[name] for name, _ in parse_loss(self.loss)]
+        return {name: getattr(self, name) for row in rows for name in row.options}
 
     def _normalise(self):
         sides = values.numbers("short_sides", self.short_sides, int)
@@ -212,7 +245,9 @@ class TrainConfig:
             **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
             **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
             **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
-            **dict.fromkeys(("momentum", "ema_decay"), (0, 1)),
+            **dict.fromkeys(("momentum", "ema_decay", "label_smoothing"), (0, 1)),
+            **dict.fromkeys(("focal_gamma", "boundary_weight"), (0, math.inf)),
+            "boundary_width": (1, math.inf),
             "keep_checkpoints": (1, math.inf),
             "random_rotate": (0, 180),
             "seed": (0, 2**32 - 1),
@@ -223,10 +258,11 @@ class TrainConfig:
             if not low <= value <= high or not math.isfinite(value):
                 end = f"at least {low}" if high == math.inf else f"in {low}..{high}"
                 raise TfsegError(f"--{name} must be {end}, not {value}")
-        for name in ("momentum", "ema_decay"):
+        for name in ("momentum", "ema_decay", "label_smoothing"):
             if getattr(self, name) == 1:
                 raise TfsegError(f"--{name} must be less than 1")
-        for name in ("learning_rate", "lr_step_size", "lr_decay_rate"):
+        above = ("learning_rate", "lr_step_size", "lr_decay_rate", "tversky_alpha", "tversky_beta")
+        for name in above:
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise TfsegError(f"--{name} must be above 0, not {value}")

@@ -94,7 +94,7 @@ class TrainStep:
         return tf.stack([tf.cast(value, tf.float32) for value in metrics])
 
     def _normalisers(self, context, batches):
-        """float32 [micro-batches, maps], over all replicas."""
+        """float32 [micro-batches, counts], over all replicas."""
         counts = tf.stack([self.loss.counts(labels, size_of(images)) for images, labels in batches])
         counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
         if self.average == "micro_batch":

@@ -31,7 +31,11 @@ class Segmentation:
     def loss(self, model, config, plan):
         """An object with `counts` and `__call__` as `SegmentationLoss` has them."""
         return SegmentationLoss(
-            model, plan.spec.ignore_label, plan.class_weights, config.ohem_fraction
+            model,
+            plan.spec.ignore_label,
+            plan.class_weights,
+            config.loss,
+            **config.loss_options(),
         )
 
     def dataset(self, config, plan, strategy, step):
