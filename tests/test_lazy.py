@@ -1,7 +1,10 @@
-"""The package's own names, and its modules, which are imported at first use."""
+"""The package's own names, and its modules, which are imported at first use and quietly."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 SCRIPT = """
 import sys
@@ -15,11 +18,48 @@ assert callable(tfseg.models.fold)
 from tfseg import *
 assert create_model is tfseg.create_model is tfseg.models.create_model
 assert all(callable(getattr(tfseg, name)) for name in tfseg.__all__)
+import tensorflow as tf
+tf.config.list_physical_devices()
 """
 
 
-def test_names_and_modules_come_at_first_use():
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300
+def run(script, **environment):
+    inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=inherited | environment,
     )
+
+
+@pytest.mark.parametrize("environment", [{}, {"TF_CPP_MIN_LOG_LEVEL": "3"}])
+def test_names_and_modules_come_at_first_use(environment):
+    result = run(SCRIPT, **environment)
     assert result.returncode == 0, result.stderr
+    assert not result.stderr  # TensorFlow and its C++ libraries would say ten lines
+
+
+@pytest.mark.parametrize(
+    ("level", "code", "heard"),
+    [
+        ("2", "", ""),
+        ("0", "", "a note"),
+        ("2", "raise ImportError('libcudart is missing')", "a note"),
+    ],
+)
+def test_the_import_of_tensorflow_is_mute_unless_it_fails(level, code, heard, tmp_path):
+    folder = tmp_path / "tensorflow"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import os, types\n"
+        "os.write(2, b'a note')\n"
+        "config = types.SimpleNamespace(list_physical_devices=lambda: None)\n" + code
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    script = "import os, tfseg, tensorflow; os.write(2, b' and more')"
+    result = run(script, PYTHONPATH=paths, TF_CPP_MIN_LOG_LEVEL=level)
+    assert result.stderr.startswith(heard)
+    assert ("ImportError: libcudart is missing" in result.stderr) == bool(code)
+    assert result.stderr.endswith(" and more") != bool(code)

@@ -3,6 +3,8 @@
 import importlib
 import typing
 
+from tfseg.startup import QuietTensorFlow
+
 if typing.TYPE_CHECKING:
     from tfseg.encoders import create_encoder
     from tfseg.errors import TfsegError
@@ -33,6 +35,8 @@ _HOMES = {
     "load": "predictor",
     "load_weights": "weights",
 }
+
+QuietTensorFlow.install()
 
 
 def __getattr__(name):

@@ -1,43 +1,13 @@
 """What the tools share: how they start, how they end, and the flags that they have in common."""
 
 import logging as standard_logging
-import multiprocessing
 import os
 import sys
 
 from absl import app, flags, logging
 from tqdm import tqdm
 
-
-def _start_tensorflow():
-    """Imports TensorFlow without its notes on oneDNN and CUDA, which would bury the tool's lines.
-
-    They come from C++ before any setting is read. Whoever sets TF_CPP_MIN_LOG_LEVEL sees them,
-    except from a tool's further processes, which inherit the tool's own setting.
-    """
-    # A spawned process has its name, but not yet its parent, while it imports the tool.
-    further = multiprocessing.current_process().name != "MainProcess"
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ and not further:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
-        # Its Python side has a logger of its own, which tells of every all-reduce.
-        tf.get_logger().setLevel(standard_logging.WARNING)
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)
-
-
-_start_tensorflow()
-
-from tfseg.errors import TfsegError  # noqa: E402
+from tfseg.errors import TfsegError
 
 FLAGS = flags.FLAGS
 
@@ -55,7 +25,7 @@ def run(main, paths=False):
             return _fail(f"unexpected argument '{argv[1]}'; options start with --")
         if not FLAGS["verbosity"].present:
             logging.set_verbosity(logging.INFO)
-        # Its own logger tells of temporary paths and of graphs traced again.
+        # TensorFlow's own logger tells of temporary paths, graphs traced again, every all-reduce.
         standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
         logging.use_absl_handler()
         handler = logging.get_absl_handler()

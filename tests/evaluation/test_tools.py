@@ -1,7 +1,6 @@
 """The tools as people call them: their output, exit codes and files."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -21,9 +20,7 @@ TOOLS = pathlib.Path(__file__).parents[2] / "tools"
 
 def call(tool, *arguments):
     command = [sys.executable, str(TOOLS / tool), *map(str, arguments)]
-    # With this variable, which the tests set for themselves, tools leave its messages alone.
-    env = {name: x for name, x in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def errors(result):
