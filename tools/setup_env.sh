@@ -44,6 +44,10 @@ installation_digest() {
     'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
+pip_install() {
+  "$PYTHON" -m pip install --disable-pip-version-check --no-input --progress-bar off "$@"
+}
+
 # .venv/tfseg-installed holds the digest of a finished installation, or "unfinished" from the
 # moment an environment is changed until then: what a killed installation left is made anew.
 setup_env() {
@@ -58,12 +62,27 @@ setup_env() {
 
   step "Installing tfseg and its dependencies into .venv (2.5 GB of disk; minutes the first time)"
   echo unfinished >"$stamp"
+  # The pip of Python 3.10 (23.0) tries combinations of our requirements for ten minutes and more.
   # The test tools are small, so the demo installs them too and both share one environment.
-  if ! "$PYTHON" -m pip install --disable-pip-version-check --no-input --progress-bar off \
-    --editable '.[test]' >"$log" 2>&1; then
+  if ! { pip_install --upgrade 'pip>=25' && pip_install --editable '.[test]'; } >"$log" 2>&1; then
     rm -f "$stamp"
     fail "installation failed (is the network reachable? log: .venv/install.log):" \
       "$(sed -n 's/^.*ERROR: //p' "$log" | tail -n 1)"
   fi
   installation_digest >"$stamp"
+}
+
+# The dense CRF's package compiles for a minute: for the tests alone, and where there is a compiler.
+# Without it they skip what needs it, and say so.
+install_crf() {
+  local compiler log="$VENV/install-crf.log"
+  ! "$PYTHON" -c 'import pydensecrf.densecrf' 2>/dev/null || return 0
+  compiler=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_config_var("CXX") or "c++")')
+  if ! command -v "${compiler%% *}" >/dev/null; then
+    step "Without dense CRFs: there is no C++ compiler (${compiler%% *})"
+    return 0
+  fi
+  step "Compiling the package for dense CRFs (a minute, once)"
+  pip_install --editable '.[crf]' >"$log" 2>&1 ||
+    printf 'it failed, so its tests will be skipped; log: .venv/install-crf.log\n'
 }

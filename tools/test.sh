@@ -17,6 +17,7 @@ for argument in "$@"; do
 done
 
 setup_env
+install_crf
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 step "Lint and format"
 "$PYTHON" -m ruff check
