@@ -4,6 +4,8 @@ import os
 import pathlib
 import zlib
 
+import tfseg  # noqa: F401  first: it keeps TensorFlow's notes out of the suite's last lines
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
