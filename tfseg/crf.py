@@ -9,7 +9,6 @@ pydensecrf does the work. It is an extra, which is why it is imported where it i
 import dataclasses
 import itertools
 import math
-import os
 import zipfile
 
 import numpy as np
@@ -180,11 +179,6 @@ def _interpolate(maps, positions, axis):
     share = share.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     first, last = np.take(maps, before, axis), np.take(maps, after, axis)
     return first + (last - first) * share
-
-
-def logits_path(folder, name):
-    """Where a folder has the logits of the image whose result is called `name` (*.png)."""
-    return os.path.join(folder, os.path.splitext(name)[0] + ".npz")
 
 
 def refine_file(crfs, image, path, output_path=None):

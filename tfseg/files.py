@@ -22,7 +22,7 @@ def replacing(path, ending=None):
 
     Args:
         path: the file to (re)place.
-        ending: of the temporary file's name; default the whole of `path`'s, by which some writers
+        ending: of the temporary file's name; default that of `path`'s, by which some writers
             choose a format.
 
     Raises:
@@ -34,7 +34,7 @@ def replacing(path, ending=None):
     try:
         os.makedirs(folder or ".", exist_ok=True)
         handle, temporary = tempfile.mkstemp(
-            prefix=".", suffix=ending or f".{name}", dir=folder or "."
+            prefix=".", suffix=ending or f".{name[-20:]}", dir=folder or "."
         )
         os.close(handle)
         yield temporary

@@ -29,6 +29,7 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images
 from tfseg.files import atomic_write
 from tfseg.models import PREPROCESSINGS, ModelSpec
+from tfseg.outputs import OutputFolder
 from tfseg.training import Classification, ClassifyConfig, train
 from tfseg.training.classify import ClassValidator
 from tfseg.training.values import height_width
@@ -139,8 +140,9 @@ def locate(paths):
     truth = localization.read_boxes(FLAGS.boxes) if FLAGS.boxes else {}
     # ImageNet's folders have WordNet's numbers.
     names = [imagenet_classes().get(name, name) for name in spec.classes]
-    found = []
-    for path, name in find_images(paths, FLAGS.output_dir).items():
+    found, images = [], find_images(paths, FLAGS.output_dir)
+    folder = OutputFolder(FLAGS.output_dir, images)
+    for path, name in images.items():
         image = read_rgb(path)
         scores, maps = locator(image)
         best = (-scores).argsort()[:5]
@@ -151,8 +153,7 @@ def locate(paths):
         print(f"{path}: " + ", ".join(f"{names[k]} {scores[k]:.1%}" for k in best))
         overlay = localization.heat_overlay(image, maps[..., best[0]], guesses[0][1])
         titles = [os.path.basename(path), f"{names[best[0]]}, {scores[best[0]]:.0%}"]
-        target = os.path.join(FLAGS.output_dir, os.path.splitext(name)[0] + ".png")
-        with atomic_write(target) as file:
+        with atomic_write(folder.path(name)) as file:
             Image.fromarray(visualize.panel([image, overlay], titles)).save(file, "PNG")
         objects = truth.get(os.path.basename(path))
         if objects:

@@ -16,6 +16,7 @@ from absl import flags
 
 from tfseg.errors import TfsegError
 from tfseg.models import create_classifier, create_model
+from tfseg.outputs import files_below, require_apart
 from tfseg.weights import load_weights, save_original, save_weights
 
 FLAGS = flags.FLAGS
@@ -35,6 +36,7 @@ def main(sources):
         raise TfsegError("no weights given: add a file, a run directory or a release's name")
     if not FLAGS.output.endswith((".weights.h5", ".safetensors")):
         raise TfsegError(f"--output={FLAGS.output} is neither *.weights.h5 nor *.safetensors")
+    require_apart(FLAGS.output, [one for source in sources for one in files_below(source)])
     options = common.parse_options(FLAGS.model_option)
     create = create_classifier if FLAGS.classifier else create_model
     model = create(FLAGS.model, FLAGS.num_classes, **options)

@@ -89,7 +89,7 @@ def main():
     output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
     draw = contextlib.nullcontext()
     if FLAGS.visualize:
-        draw = PanelWriter(image_list.names, os.path.join(output_dir, "panels"), predictor.palette)
+        draw = PanelWriter(image_list, os.path.join(output_dir, "panels"), predictor.palette)
     gallery = Gallery(image_list.names, predictor.palette)
     quiet = None if is_chief(strategy) else True  # None: a bar on a terminal alone
     with draw as panels, tqdm(total=len(image_list), unit="image", disable=quiet) as bar:

@@ -32,6 +32,7 @@ from tfseg.evaluation.files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predic
 from tfseg.evaluation.report import class_shares, shares_text
 from tfseg.evaluation.resume import Outputs, fingerprint
 from tfseg.files import write_json
+from tfseg.outputs import OutputFolder, require_apart
 from tfseg.serving.video import predict_camera, predict_video, split_videos
 from tfseg.weights import BEST_WEIGHTS
 
@@ -63,6 +64,8 @@ def main(inputs):
         raise TfsegError("--camera shows a camera: it takes no files beside it")
     videos, inputs = split_videos(inputs)
     names = find_images(inputs, FLAGS.output_dir)
+    if FLAGS.shares:
+        require_apart(FLAGS.shares, names)
     crf = protocol.read_crf() if FLAGS.crf else None
     predictor = trained_model.load_predictor(protocol.read(), crf)
     if FLAGS.camera is not None:
@@ -70,7 +73,8 @@ def main(inputs):
         print(f"showed {frames} frames, {rate:.1f} a second")
         return 0
     for source, name in videos.items():
-        _predict_video(predictor, source, os.path.join(FLAGS.output_dir, "overlay", name))
+        path = OutputFolder(FLAGS.output_dir, videos).path(f"overlay/{name}")
+        _predict_video(predictor, source, path)
     return _predict_images(predictor, names, crf) if names else 0
 
 

@@ -41,12 +41,13 @@ def test_prefix_stands_for_the_folder(tmp_path):
     assert found.labels == [str(tmp_path / "b/1.png")]
 
 
-def test_names_never_lead_out_of_a_folder(tmp_path):
+def test_names_below_the_folder_are_relative_and_stems_never_lead_out(tmp_path):
     write(
         tmp_path, test_images=f"../../up.png\n/far/away.png\n{tmp_path}/in/side.png\n./a/../b.png"
     )
     found = read_split(tmp_path, "test", labels=False)
-    assert found.names == ["up.png", "far/away.png", "in/side.png", "b.png"]
+    assert found.names == ["../../up.png", "/far/away.png", "in/side.png", "b.png"]
+    assert found.stems == ["up", "far/away", "in/side", "b"]
     assert found.images[1] == "/far/away.png"
 
 

@@ -133,6 +133,31 @@ def test_measure_folder_keeps_the_other_entries(make_folder):
     assert measure_folder(folder)[1].mean == info.mean
 
 
+def test_copies_meet_neither_each_other_nor_the_source(tmp_path):
+    source, data_dir = tmp_path / "source", tmp_path / "data"
+    source.mkdir()
+    for name, value in (("a.png", 10), ("a.jpg", 20), ("label1.png", 0), ("label2.png", 1)):
+        channels = () if name.startswith("label") else (3,)
+        Image.fromarray(np.full((8, 8, *channels), value, np.uint8)).save(source / name)
+    # The last two lines name files that were named before.
+    lines = f"a.png label1.png\na.jpg label2.png\n/{source}/a.png label1.png\na.png label1.png\n"
+    (source / "train.txt").write_text(lines)
+    before = digest(source)
+    counts, _ = prepare_dataset("camvid", str(source), str(data_dir))
+    found = read_split(data_dir, "train")
+    assert counts == {"train": 4} and found.images[0] == found.images[2] == found.images[3]
+    assert [read(path)[0, 0] for path in found.labels] == [0, 1, 0, 0]
+    assert [int(read(path)[0, 0, 0]) for path in found.images] == [10, 20, 10, 10]
+    assert len(list(data_dir.rglob("*.png"))) == 3
+
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "images").symlink_to(source)
+    with pytest.raises(TfsegError, match=r"other/images/a.* would be written to .*source"):
+        prepare_dataset("camvid", str(source), str(other))
+    assert digest(source) == before
+
+
 def test_unknown_labels(camvid, tmp_path):
     path = camvid / "valannot/1.png"
     Image.new("L", (8, 6), 12).save(path)

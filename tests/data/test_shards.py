@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import shutil
 
 import numpy as np
@@ -106,6 +107,20 @@ def test_shards_of_a_folder_that_changed(both):
         read_split(folder, "train")
 
 
+def test_names_of_records_are_only_names(both):
+    index = f"{both[1].root}/train_shards.txt"
+    with open(index) as file:
+        rows = [line.split("\t")[:4] for line in file]
+    names = ["../../../tmp/x.png", "//tmp/y.png", "a\tb.png", "same.png", "same.png", "é.png", "/"]
+    with open(index, "w", encoding="utf-8") as file:
+        file.writelines(
+            "\t".join([*row, name]) + "\n" for row, name in zip(rows, names, strict=True)
+        )
+    found = read_split(both[1].root, "train").stems
+    assert found[:4] == ["tmp/x", "tmp/y", "a_b", "same"]
+    assert found[4].startswith("same~") and found[5:] == ["é", "_"]
+
+
 def test_lists_may_hold_whatever_gfile_reads(both, identity):
     files = both[0]
     for path in (*files.images, *files.labels):
@@ -118,7 +133,7 @@ def test_lists_may_hold_whatever_gfile_reads(both, identity):
             file.writelines(f"ram://bucket{path}\n" for path in paths)
     remote = read_split(root, "train")
     assert remote.images[0] == "ram://bucket" + files.images[0]
-    assert not remote.names[0].startswith(("ram:", "/"))
+    assert remote.stems[0] == "bucket" + os.path.splitext(files.images[0])[0]
     assert_equal(train(files, identity, 4), train(remote, identity, 4))
     assert check_dataset(root, splits=["train"]).errors == []
     natural = NaturalShapes((16, 20), 40)

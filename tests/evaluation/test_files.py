@@ -9,6 +9,8 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images, predict_files
 from tfseg.evaluation.resume import Outputs
 
+KINDS = ("color", "labels", "overlay")
+
 
 class Stripes:
     """Stands for a predictor: the class is the red value, up to 2."""
@@ -56,8 +58,8 @@ def test_files_and_lists(photos):
     names = find_images([str(photos / "b/1.PNG"), str(list_file)])
     values = list(names.values())
     assert values[:4] == ["1.png", "b/2.png", "a.png", "outside.png"]
-    # An absolute name stays below the output folder.
-    assert values[4] == str(photos)[1:] + "/b/c/3.png"
+    # Absolute names are called as the list's own folder has them.
+    assert values[4] == "b/c/3.png"
     assert os.path.samefile(list(names)[3], outside)
 
 
@@ -104,8 +106,7 @@ def test_results_of_many_images(photos, tmp_path):
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
     assert [(path, message) for path, _, message in done] == [(path, None) for path in names]
     assert all(labels.shape == (4, 5) for _, labels, _ in done)
-    kinds = ("color", "labels", "overlay")
-    assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in kinds for n in names.values())
+    assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in KINDS for n in names.values())
     expected = np.tile(np.array([1, 0, 1, 0, 1], np.uint8), (4, 1))
     with Image.open(tmp_path / "out/labels/b/2.png") as labels:
         assert labels.mode == "L"
@@ -150,6 +151,31 @@ def test_more_images_than_threads_are_all_done_in_order(tmp_path):
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=3))
     assert [path for path, _, _ in done] == paths
     assert len(listing(tmp_path / "out/labels")) == 20
+
+
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+def test_absolute_names_stay_below_the_output_folder(slashes, photos, tmp_path):
+    before = (photos / "a.png").read_bytes()
+    list_file = tmp_path / "lists" / "all.txt"
+    list_file.parent.mkdir()
+    list_file.write_text(f"{slashes}{str(photos)[1:]}/a.png\n")
+    names = find_images([str(list_file)])
+    assert list(names.values()) == [f"{str(photos)[1:]}/a.png"]
+    assert [message for *_, message in predict_files(Stripes(), names, tmp_path / "out")] == [None]
+    assert (photos / "a.png").read_bytes() == before
+    assert listing(tmp_path / "out") == [f"{kind}{photos}/a.png" for kind in KINDS]
+
+
+def test_images_are_not_written_over(photos, tmp_path):
+    out = tmp_path / "out"
+    earlier = picture(out / "labels" / "a.png")
+    before = (out / "labels" / "a.png").read_bytes()
+    with pytest.raises(TfsegError, match=r"out/labels/a.png is one of the files that are read"):
+        list(predict_files(Stripes(), find_images([earlier]), str(out)))
+    assert (out / "labels" / "a.png").read_bytes() == before
+    (out / "color").symlink_to(photos)
+    with pytest.raises(TfsegError, match=r"out/color/.*png would be written to .*photos"):
+        list(predict_files(Stripes(), find_images([str(photos)]), str(out), ("color",)))
 
 
 class Counting(Stripes):

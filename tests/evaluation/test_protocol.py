@@ -274,7 +274,7 @@ def test_two_replicas_count_the_same_and_hand_over_every_prediction(
 def test_panels_show_image_truth_and_prediction(image_list, tmp_path):
     palette = [[10, 20, 30], [40, 50, 60], [70, 80, 90], [100, 110, 120]]
     truth = Truth(image_list, CLASSES, LABEL_MAP)
-    with PanelWriter(image_list.names, tmp_path, palette, threads=2) as write:
+    with PanelWriter(image_list, tmp_path, palette, threads=2) as write:
         for index, size in enumerate(SIZES):
             write(truth.predicted(index, np.full(size, 1, np.uint8)))
     for index, size in enumerate(SIZES):
@@ -293,12 +293,34 @@ def test_panels_show_image_truth_and_prediction(image_list, tmp_path):
         assert (shown[2] == palette[1]).all()
 
 
+def test_panels_of_absolute_names_stay_in_their_folder(image_list, tmp_path):
+    (tmp_path / "data").mkdir()
+    for kind, paths in (("images", image_list.images), ("labels", image_list.labels)):
+        text = "".join(f"/{path}\n" for path in paths)
+        (tmp_path / "data" / f"val_{kind}.txt").write_text(text)
+    before = [open(path, "rb").read() for path in image_list.images]  # noqa: SIM115
+    found = read_split(tmp_path / "data", "val")
+    truth = Truth(found, CLASSES, LABEL_MAP)
+    predicted = truth.predicted(0, np.ones(SIZES[0], np.uint8))
+    with PanelWriter(found, tmp_path / "out", [[0, 0, 0]] * CLASSES) as write:
+        write(predicted)
+    (written,) = (tmp_path / "out").rglob("*.png")
+    assert written == tmp_path / "out" / image_list.images[0][1:]
+    # The folder of the images is no place for them.
+    with (
+        pytest.raises(TfsegError, match=r"image0.png is one of the files that are read"),
+        PanelWriter(image_list, image_list.root, [[0, 0, 0]] * CLASSES) as write,
+    ):
+        write(predicted)
+    assert [open(path, "rb").read() for path in image_list.images] == before  # noqa: SIM115
+
+
 def test_panels_tell_of_a_full_disk(image_list, tmp_path, monkeypatch):
     def full(*_):
         raise TfsegError("No space left")
 
     monkeypatch.setattr(PanelWriter, "_write", full)
-    writer = PanelWriter(image_list.names, tmp_path, [[0, 0, 0]] * CLASSES)
+    writer = PanelWriter(image_list, tmp_path, [[0, 0, 0]] * CLASSES)
     with pytest.raises(TfsegError, match="No space"), writer as write:
         write(None)
 

@@ -73,7 +73,7 @@ def _evaluate(evaluator, image_list, palette):
     gallery = Gallery(image_list.names, palette)
     with (
         tempfile.TemporaryDirectory() as folder,
-        PanelWriter(image_list.names, os.path.join(folder, "panels"), palette) as panels,
+        PanelWriter(image_list, os.path.join(folder, "panels"), palette) as panels,
     ):
 
         def show(predicted):

@@ -9,6 +9,7 @@ import pathlib
 
 import tensorflow as tf
 
+from tfseg import outputs
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 
@@ -24,8 +25,8 @@ class ImageList:
         root: the folder that relative names start from.
         images: absolute paths of the images.
         labels: absolute paths of their label maps, or None for images alone.
-        names: the images' names as in the list, always relative and without "..", so that
-            outputs can be laid out by them below any folder.
+        names: the images' names as in the list, relative to `root` where they lie below it. They
+            are for people; files are called after `stems`.
         sizes: (height, width) of each image, or None where the list doesn't state them.
         offsets: None for files. For TFRecord shards, `images` and `labels` are the shards, and
             these the bytes where each pair's record starts.
@@ -40,6 +41,16 @@ class ImageList:
 
     def __len__(self):
         return len(self.images)
+
+    @functools.cached_property
+    def stems(self):
+        """What an image's results are called, without an ending; see `tfseg.outputs.stems`."""
+        return outputs.stems(self.names)
+
+    @property
+    def files(self):
+        """The paths of all that is read."""
+        return [*self.images, *(self.labels or ())]
 
     @functools.cached_property
     def image_titles(self):
@@ -58,7 +69,7 @@ class ImageList:
 
     def first(self, count):
         """The list of the first `count` files."""
-        return dataclasses.replace(
+        part = dataclasses.replace(
             self,
             images=self.images[:count],
             labels=self.labels and self.labels[:count],
@@ -66,6 +77,9 @@ class ImageList:
             sizes=self.sizes and self.sizes[:count],
             offsets=self.offsets and self.offsets[:count],
         )
+        # Results are called the same as those of the whole list.
+        vars(part)["stems"] = self.stems[:count]
+        return part
 
 
 def read_split(data_dir, split, labels=True, prefix=""):
@@ -111,7 +125,7 @@ def read_split(data_dir, split, labels=True, prefix=""):
         root=root,
         images=[_absolute(root, name) for name in images],
         labels=[_absolute(root, row[1].removeprefix(prefix)) for row in rows] if labels else None,
-        names=[_output_name(root, name) for name in images],
+        names=[relative_name(root, name) for name in images],
         sizes=[row[2] for row in rows] if len(rows[0]) > 2 else None,
     )
 
@@ -140,8 +154,9 @@ def write_split(data_dir, split, images, labels=None):
         images, labels: names relative to `data_dir`, or absolute paths; labels may be None.
 
     Raises:
-        TfsegError: they can't be written.
+        TfsegError: they can't be written, or the split's name can't be part of a file's.
     """
+    outputs.require_plain(split, "split")
     for kind, names in (("images", images), ("labels", labels)):
         path = os.path.join(data_dir, f"{split}_{kind}.txt")
         if names is None:
@@ -271,7 +286,7 @@ def _read_shards(root, split, labels):
     path, rows = shard_index(root, split), []
     for number, line in read_lines(path):
         try:
-            shard, offset, height, width, name = line.split("\t")
+            shard, offset, height, width, name = line.split("\t", 4)
             size = (int(height), int(width))
             rows.append((_absolute(root, shard), int(offset), size, name))
         except ValueError as error:
@@ -285,14 +300,12 @@ def _read_shards(root, split, labels):
 def _absolute(root, name):
     if "://" in name:
         return name
-    return os.path.normpath(os.path.join(root, name))
+    path = os.path.normpath(os.path.join(root, name))
+    # POSIX leaves it open what two slashes at the start mean; to Linux and macOS they are one.
+    return path[1:] if path.startswith("//") and os.name == "posix" else path
 
 
-def _output_name(root, name):
-    name = name.partition("://")[2] or name
+def relative_name(root, name):
+    """A listed name, relative to the folder `root` where the file lies below it."""
     path = pathlib.Path(_absolute(root, name))
-    if path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    # Outside of the data folder: keep what the list shows of the folders, less the way up.
-    parts = [part for part in pathlib.PurePath(name).parts if part not in ("..", "/")]
-    return pathlib.PurePath(*parts).as_posix()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else name

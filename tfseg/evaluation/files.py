@@ -9,9 +9,10 @@ from PIL import Image
 
 from tfseg import visualize
 from tfseg.data.files import read_label
-from tfseg.data.lists import read_lines
+from tfseg.data.lists import read_lines, relative_name
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
+from tfseg.outputs import OutputFolder, stems
 from tfseg.predictor import read_image
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -31,7 +32,7 @@ def find_images(inputs, output_dir=None):
     Returns:
         A dict {image path: name}, in order. A name is a relative path that ends in ".png": the
         path in the input folder or in the list, so that folders keep their structure. Images
-        that differ in their extension alone keep it: "a.jpg.png".
+        that differ in their extension alone keep it: "a.jpg.png"; see `tfseg.outputs.stems`.
 
     Raises:
         TfsegError: an input is missing, has no image, or is `output_dir`, or two images would get
@@ -50,28 +51,14 @@ def find_images(inputs, output_dir=None):
         if not images:
             raise TfsegError(f"{source} has no image ({', '.join(EXTENSIONS)})")
         found.update(images)
-    names = dict(zip(found, result_names(found.values()), strict=True))
     taken = {}
-    for path in found:
-        other = taken.setdefault(names[path], path)
+    for path, name in found.items():
+        other = taken.setdefault(name, path)
         if other != path:
             raise TfsegError(
-                f"{other} and {path} would both become {names[path]}: predict them separately"
+                f"{other} and {path} would both become {name}: predict them separately"
             )
-    return names
-
-
-def result_names(names):
-    """What the results of files with these names are called: the same, but with ".png".
-
-    Names that differ in their extension alone keep it: "a.jpg.png".
-    """
-    stems = [os.path.splitext(name)[0] for name in names]
-    times = collections.Counter(stems)
-    return [
-        (stem if times[stem] == 1 else name) + ".png"
-        for name, stem in zip(names, stems, strict=True)
-    ]
+    return {path: f"{stem}.png" for path, stem in zip(found, stems(taken), strict=True)}
 
 
 def _folder(folder, output_dir):
@@ -92,11 +79,8 @@ def _folder(folder, output_dir):
 
 def _list(path):
     folder = os.path.dirname(path)
-    # An absolute path, or one that climbs out, must not lead out of the output folder.
-    return {
-        os.path.join(folder, line): os.path.relpath(os.path.normpath("/" + line), "/")
-        for _, line in read_lines(path)
-    }
+    root = os.path.abspath(folder)
+    return {os.path.join(folder, line): relative_name(root, line) for _, line in read_lines(path)}
 
 
 def predict_files(
@@ -126,9 +110,9 @@ def predict_files(
         map is None where there is neither labels/ nor color/.
 
     Raises:
-        TfsegError: the results can't be written.
+        TfsegError: the results can't be written, or would be over one of the images.
     """
-    missing = list(names)
+    folder, missing = OutputFolder(output_dir, names), list(names)
     if resume is not None:
         results = {path: [os.path.join(kind, names[path]) for kind in outputs] for path in names}
         there = {path for path in names if resume.has(path, results[path])}
@@ -156,7 +140,7 @@ def predict_files(
                 except TfsegError as error:
                     yield path, None, str(error)
                     continue
-                results = (image, labels, predictor.palette, output_dir, names[path], outputs, ids)
+                results = (image, labels, predictor.palette, folder, names[path], outputs, ids)
                 writing.append((path, labels, pool.submit(_write, *results)))
             else:
                 path, labels, written = writing.popleft()
@@ -172,7 +156,7 @@ def _stored(output_dir, name, outputs):
     return None
 
 
-def _write(image, labels, palette, output_dir, name, outputs, ids):
+def _write(image, labels, palette, folder, name, outputs, ids):
     for kind in outputs:
         if kind == "overlay":
             picture = Image.fromarray(visualize.overlay(image, labels, palette))
@@ -185,5 +169,5 @@ def _write(image, labels, palette, output_dir, name, outputs, ids):
             picture = Image.fromarray(ids[labels] if kind == "ids" else labels)
             if kind == "color":
                 picture.putpalette(visualize.colour_table(palette).tobytes())
-        with atomic_write(os.path.join(output_dir, kind, name)) as file:
+        with atomic_write(folder.path(f"{kind}/{name}")) as file:
             picture.save(file, "PNG")

@@ -11,8 +11,8 @@ import zlib
 from PIL import Image
 
 from tfseg import visualize
-from tfseg.evaluation.files import result_names
 from tfseg.files import atomic_write
+from tfseg.outputs import OutputFolder
 
 
 class PanelWriter:
@@ -22,19 +22,20 @@ class PanelWriter:
     `Evaluator` as `on_prediction`.
 
     Args:
-        names: of the images of the list that is evaluated.
+        image_list: the `ImageList` that is evaluated.
         output_dir: folder for the PNGs, which keep the names and folders of the list.
         palette: [red, green, blue] per class.
         threads: how many draw and write; as many images may wait for them.
 
     Raises:
-        TfsegError: a file can't be written; some calls later, or at the end.
+        TfsegError: a file can't be written, or would be over one that is read; some calls later,
+            or at the end.
     """
 
-    def __init__(self, names, output_dir, palette, threads=4):
-        self.output_dir = output_dir
+    def __init__(self, image_list, output_dir, palette, threads=4):
+        self.folder = OutputFolder(output_dir, image_list.files)
         self.palette = palette
-        self.names = result_names(names)
+        self.stems = image_list.stems
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, initializer=_give_way)
         self._pending = collections.deque()
         self._limit = 2 * threads
@@ -59,7 +60,7 @@ class PanelWriter:
         maps = (predicted.truth, predicted.labels)
         pictures = [predicted.image, *(visualize.colorize(one, self.palette) for one in maps)]
         picture = visualize.panel(pictures, ["image", "truth", "prediction"])
-        with atomic_write(os.path.join(self.output_dir, self.names[predicted.index])) as file:
+        with atomic_write(self.folder.path(f"{self.stems[predicted.index]}.png")) as file:
             # Two areas of three are flat: looking for runs alone, the compression is as good as
             # the default and quicker.
             Image.fromarray(picture).save(file, "PNG", compress_type=zlib.Z_RLE)

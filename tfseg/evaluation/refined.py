@@ -6,15 +6,14 @@ import numpy as np
 
 from tfseg.crf import (
     load_probabilities,
-    logits_path,
     refine_file,
     run_jobs,
     save_logits,
     upsampled_probabilities,
 )
 from tfseg.data.files import read_label
-from tfseg.evaluation.files import result_names
 from tfseg.evaluation.resume import Outputs
+from tfseg.outputs import OutputFolder
 
 
 def evaluate_refined(
@@ -34,20 +33,20 @@ def evaluate_refined(
         int64 [C, C], rows truth, columns prediction.
 
     Raises:
-        TfsegError: a file can't be used; the CRF isn't installed; logits are asked for from a
-            protocol of several views or tiles.
+        TfsegError: a file can't be used, or would be written over; the CRF isn't installed; logits
+            are asked for from a protocol of several views or tiles.
     """
     image_list = truth.image_list
-    names = result_names(image_list.names)
+    folder = logits_dir and OutputFolder(logits_dir, image_list.files)
 
     def seen(index):
         """An image and its probabilities."""
         image = truth.image(index)
-        if logits_dir is None:
+        if folder is None:
             return image, predictor.probabilities(image)
         logits = predictor.logits(image)
         geometry = (image.shape[:2], predictor.model.upsampling, predictor.model.output_stride)
-        save_logits(logits_path(logits_dir, names[index]), logits, *geometry)
+        save_logits(folder.path(_logits(image_list, index)), logits, *geometry)
         return image, upsampled_probabilities(logits, *geometry)
 
     def predictions():
@@ -75,8 +74,7 @@ def count_classes(logits_dir, image_list):
     Raises:
         TfsegError: the first image's logits are missing or damaged.
     """
-    name = result_names(image_list.names)[0]
-    return load_probabilities(logits_path(logits_dir, name)).shape[-1]
+    return load_probabilities(os.path.join(logits_dir, _logits(image_list, 0))).shape[-1]
 
 
 def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):
@@ -99,24 +97,26 @@ def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):
     Raises:
         TfsegError: logits are missing or damaged, or a file can't be written.
     """
-    names = result_names(truth.image_list.names)
+    image_list = truth.image_list
     settings = {"crf": crf.to_dict(), "logits_dir": os.path.abspath(logits_dir)}
     outputs = Outputs(labels_dir, settings)
+    folder = OutputFolder(labels_dir, image_list.files)
     total, missing = _zeros(truth), []
-    for index, name in enumerate(names):
-        path = os.path.join(labels_dir, name)
-        if outputs.has(logits_path(logits_dir, name), [name]):
-            total += truth.matrix(index, read_label(path))
+    for index, stem in enumerate(image_list.stems):
+        name, source = f"{stem}.png", os.path.join(logits_dir, _logits(image_list, index))
+        if outputs.has(source, [name]):
+            total += truth.matrix(index, read_label(os.path.join(labels_dir, name)))
         else:
-            missing.append((index, path))
-    done = len(names) - len(missing)
+            missing.append((index, folder.path(name)))
+    count = len(image_list)
+    done = count - len(missing)
     if progress and done:
-        progress(done, len(names))
+        progress(done, count)
     results = _refined([crf], truth, logits_dir, missing, jobs)
     for number, (index, (labels,)) in enumerate(results, start=done + 1):
         total += truth.matrix(index, labels)
         if progress:
-            progress(number, len(names))
+            progress(number, count)
     return total, len(missing)
 
 
@@ -138,15 +138,21 @@ def compare_crfs(crfs, truth, logits_dir, jobs=1, progress=None):
 
 def _refined(crfs, truth, logits_dir, wanted, jobs):
     """Yields (index, [label map of each CRF]) for `wanted`, pairs of index and path to write."""
-    names, order = result_names(truth.image_list.names), []
+    order = []
 
     def calls():
         for index, path in wanted:
             order.append(index)
-            yield crfs, truth.image(index), logits_path(logits_dir, names[index]), path
+            source = os.path.join(logits_dir, _logits(truth.image_list, index))
+            yield crfs, truth.image(index), source, path
 
     for number, maps in enumerate(run_jobs(jobs, refine_file, calls())):
         yield order[number], maps
+
+
+def _logits(image_list, index):
+    """What the logits of an image are called in their folder."""
+    return f"{image_list.stems[index]}.npz"
 
 
 def _zeros(truth):

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
+from tfseg.outputs import ending, stems
 
 EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 _CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".avi": "MJPG", ".mkv": "MJPG", ".webm": "VP80"}
@@ -30,8 +31,9 @@ def split_videos(inputs):
         elif taken.setdefault(name, source) != source:
             raise TfsegError(f"{taken[name]} and {source} would both become {name}")
         else:
-            videos[source] = name
-    return videos, others
+            videos[source] = ending(source)
+    names = zip(stems(taken), videos.values(), strict=True)
+    return dict(zip(videos, (stem + extension for stem, extension in names), strict=True)), others
 
 
 def predict_video(predictor, source, path, progress=None):

@@ -13,9 +13,10 @@ from tfseg.data.prepare.convert import (
     convert_label,
     in_parallel,
 )
-from tfseg.data.prepare.sources import LAYOUTS, SOURCES, folder_pair, require_text
+from tfseg.data.prepare.sources import LAYOUTS, SOURCES, folder_pair
 from tfseg.data.weights import class_weights
 from tfseg.errors import TfsegError, unknown
+from tfseg.outputs import OutputFolder, ending, stems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +25,16 @@ class Pair:
 
     Attributes:
         split: the split that it belongs to.
-        name: what it is called, with its folders.
+        stem: what it is called, with its folders and without an ending; as from
+            `tfseg.outputs.stems`, no other's.
+        extension: of the file, where it is copied.
         image: path, or the file's bytes.
         label: path of a PNG or .mat file, an array of values or colours, or None.
     """
 
     split: str
-    name: str
+    stem: str
+    extension: str
     image: str | bytes
     label: str | np.ndarray | None
 
@@ -106,27 +110,32 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     """Writes lists, files and info.json of `ImageList`s; see `prepare_dataset`."""
     if in_place:
         return _store_in_place(splits, dataset, data_dir, size, progress)
-    pairs = [
-        Pair(split, name, image, label)
+    rows = [
+        (split, files)
         for split, chosen in splits.items()
-        for name, image, label in zip(
+        for files in zip(
             chosen.names, chosen.images, chosen.labels or [None] * len(chosen), strict=True
         )
     ]
-    return store_pairs(pairs, len(pairs), dataset, data_dir, size, progress)
+    # What is listed twice is stored once.
+    found = dict.fromkeys(files for _, files in rows)
+    found = dict(zip(found, stems([name for name, *_ in found]), strict=True))
+    pairs = [Pair(split, found[files], ending(files[1]), *files[1:]) for split, files in rows]
+    folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
+    return store_pairs(pairs, len(pairs), dataset, folder, size, progress)
 
 
-def store_pairs(pairs, total, dataset, data_dir, size=None, progress=None):
-    """Writes lists, files and info.json of `Pair`s, which are drawn one after the other."""
-    lists = {}
+def store_pairs(pairs, total, dataset, folder, size=None, progress=None):
+    """Writes lists, files and info.json of `Pair`s, drawn one by one, to an `OutputFolder`."""
+    data_dir, lists = folder.folder, {}
 
     def convert(pair):
-        image = _stored_name("images", pair.name, keep=size is None)
-        values = convert_image(pair.image, os.path.join(data_dir, image), size)
+        image = f"images/{pair.stem}{pair.extension if size is None else '.png'}"
+        values = convert_image(pair.image, folder.path(image), size)
         label, counts = None, np.zeros(256, np.int64)
         if pair.label is not None:
-            label = _stored_name("labels", pair.name, keep=False)
-            counts = convert_label(pair.label, os.path.join(data_dir, label), dataset, size)
+            label = f"labels/{pair.stem}.png"
+            counts = convert_label(pair.label, folder.path(label), dataset, size)
         return pair.split, image, label, values, counts
 
     statistics = {}
@@ -135,9 +144,6 @@ def store_pairs(pairs, total, dataset, data_dir, size=None, progress=None):
         statistics.setdefault(split, Statistics()).add(values, counts)
     for split, rows in lists.items():
         images, labels = zip(*rows, strict=True)
-        if len(set(images)) < len(images):
-            double = next(name for name in images if images.count(name) > 1)
-            raise TfsegError(f"two images would both be stored as {double}")
         write_split(data_dir, split, images, None if labels[0] is None else labels)
     info = _facts(dataset, statistics)
     info.save(data_dir)
@@ -287,9 +293,3 @@ def _check_source(sources, data_dir):
             raise TfsegError(
                 f"source and data_dir are both {source}; the source must stay as it is"
             )
-
-
-def _stored_name(folder, name, keep):
-    """Where an image or label map of the source's name goes, below the data folder."""
-    stem, extension = os.path.splitext(require_text(name, folder))
-    return f"{folder}/{stem}{extension if keep else '.png'}"

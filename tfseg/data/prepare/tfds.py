@@ -9,6 +9,7 @@ from tfseg.data.info import DataInfo
 from tfseg.data.prepare.convert import convert_image, in_parallel
 from tfseg.data.prepare.folders import Pair, Statistics, store_pairs
 from tfseg.errors import TfsegError
+from tfseg.outputs import OutputFolder, folder_names
 
 FEATURES = ("image", "segmentation_mask")
 
@@ -82,9 +83,12 @@ def prepare_tfds(
         raise TfsegError(
             f"{builder.name} has no such split: {error}; it has {', '.join(builder.info.splits)}"
         ) from error
+    folder = OutputFolder(data_dir)
     kind = builder.info.features[features[1]]
     names = getattr(kind, "names", None)
     decoders = {features[0]: tfds.decode.SkipDecoding()}
+
+    folders = dict(zip(splits, folder_names(splits), strict=True))
 
     def pairs():
         for split, name in splits.items():
@@ -94,26 +98,27 @@ def prepare_tfds(
                 extension = ".png" if image.startswith(b"\x89PNG") else ".jpg"
                 if label.ndim == 3:
                     label = label[..., 0]
-                yield Pair(split, f"{split}/{number:06d}{extension}", image, np.asarray(label))
+                stem = f"{folders[split]}/{number:06d}"
+                yield Pair(split, stem, extension, image, np.asarray(label))
 
     if isinstance(kind, tfds.features.ClassLabel):
         if dataset or size:
             raise TfsegError(f"{features[1]} of {builder.name} is a class: it keeps name and size")
-        return _store_classes(pairs(), total, names, data_dir, progress)
+        return _store_classes(pairs(), total, names, folder, progress)
     dataset = dataset or Dataset(builder.name, tuple(names) if names else None)
-    return store_pairs(pairs(), total, dataset, data_dir, size, progress)
+    return store_pairs(pairs(), total, dataset, folder, size, progress)
 
 
-def _store_classes(pairs, total, names, data_dir, progress):
+def _store_classes(pairs, total, names, folder, progress):
     """Writes `Pair`s whose labels are class indices as SPLIT/CLASS/NUMBER, and info.json."""
-    names = [name.replace("/", "_") for name in names]
+    data_dir, names = folder.folder, folder_names(names)
     for name in names:
-        os.makedirs(os.path.join(data_dir, "train", name), exist_ok=True)
+        os.makedirs(os.path.dirname(folder.path(f"train/{name}/x")), exist_ok=True)
 
     def convert(pair):
-        folder, file = os.path.split(pair.name)
-        path = os.path.join(data_dir, folder, names[int(pair.label)], file)
-        return pair.split, convert_image(pair.image, path, None)
+        split, number = pair.stem.split("/")
+        name = f"{split}/{names[int(pair.label)]}/{number}{pair.extension}"
+        return pair.split, convert_image(pair.image, folder.path(name), None)
 
     counts, statistics = {}, {}
     for split, values in in_parallel(convert, pairs, progress, total):
