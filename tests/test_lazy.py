@@ -23,6 +23,21 @@ tf.config.list_physical_devices()
 """
 
 
+TABLES = """
+import sys
+from tfseg.decoders import DECODERS
+from tfseg.encoders import ENCODERS
+from tfseg.models import PRECISIONS, PREPROCESSINGS, ModelSpec, list_models
+assert len(list_models()) > len(ENCODERS) * len(DECODERS)
+assert all(row.name == name for table in (ENCODERS, DECODERS) for name, row in table.items())
+assert not {"keras", "tensorflow"} & set(sys.modules)
+import tfseg.decoders, tfseg.encoders, tfseg.models
+for package in (tfseg.decoders, tfseg.encoders, tfseg.models):
+    assert all(hasattr(package, name) for name in package.__all__), package
+assert all(callable(row.load()) for row in (*ENCODERS.values(), *DECODERS.values()))
+"""
+
+
 def run(script, **environment):
     inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
@@ -39,6 +54,11 @@ def test_names_and_modules_come_at_first_use(environment):
     result = run(SCRIPT, **environment)
     assert result.returncode == 0, result.stderr
     assert not result.stderr  # TensorFlow and its C++ libraries would say ten lines
+
+
+def test_tables_of_models_read_without_keras():
+    result = run(TABLES)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tfseg.layers import (
     Conv2D,
     ConvBN,
     MaxPool2D,
+    convolve,
     resize,
     upsample_zero_border,
 )
@@ -23,6 +24,7 @@ from tfseg.layers import (
 LAYERS = [
     Conv2D(6, 3, strides=2, use_bias=True),
     Conv2D(6, 3, dilation_rate=2, padding="same"),
+    Conv2D(6, 3, strides=2, groups=2),
     BatchNorm(momentum=0.5, epsilon=1e-3),
     ConvBN(6, 3, 2, batch_norm={"epsilon": 1e-3}),
     ConvBN(6, 3, dilation_rate=2, folded=True),
@@ -33,6 +35,7 @@ LAYERS = [
     BasicBlock(6, strides=2, dilations=(1, 2)),
     BasicBlock(6, residual=False),
     Bottleneck(4, strides=2, stride_on="1x1", conv={"padding": "same"}),
+    Bottleneck(4, dilations=(1, 2), groups=2, width=32),
 ]
 
 
@@ -101,6 +104,29 @@ def test_symmetric_padding(strides, dilation, size):
     y = layer(x)
     expected = _plain_convolution(x, layer.kernel.numpy(), strides, dilation)
     np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_groups_are_convolved_by_themselves(dilation):
+    x = tf.random.normal((2, 7, 10, 6))
+    layer = Conv2D(4, 3, dilation_rate=dilation, groups=2)
+    layer.build(x.shape)
+    kernel = layer.kernel.value
+
+    def apart(x, kernel):
+        pairs = zip(tf.split(x, 2, -1), tf.split(kernel, 2, -1), strict=True)
+        return tf.concat([convolve(*pair, 1, dilation) for pair in pairs], -1)
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y, expected = layer(x), apart(x, kernel)
+        loss, other = (tf.reduce_sum(value**2) for value in (y, expected))
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    gradients = tape.gradient(loss, [x, kernel])
+    for one, two in zip(gradients, tape.gradient(other, [x, kernel]), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+    with pytest.raises(TfsegError, match="groups must divide 6 channels and 5 filters"):
+        Conv2D(5, 3, groups=2).build(x.shape)
 
 
 def test_same_padding_is_tensorflows():

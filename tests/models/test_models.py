@@ -10,9 +10,9 @@ import tensorflow as tf
 import tfseg
 from tfseg.layers import resize
 from tfseg.models import ModelSpec, Preprocessing, precision
-from tfseg.models.factory import resolve
 from tfseg.models.multi_scale import Rescale
-from tfseg.models.precision import precision_of
+from tfseg.models.precisions import precision_of
+from tfseg.models.table import resolve
 
 # Small representatives; every new family adds its own line and gets all tests of this file.
 MODELS = [

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import tfseg
+from tfseg.decoders import DECODERS
 from tfseg.encoders import ENCODERS
-from tfseg.models.factory import DECODERS
 from tfseg.training import SegmentationLoss
 
 # One encoder of each kind: with and without the residual connections of a DRN's last stages,

@@ -1,65 +1,9 @@
-"""C1: the plain decoder of the ADE20K models, and the base of those with deep supervision."""
+"""C1: the plain decoder of the ADE20K models."""
 
 import keras
 
-from tfseg.decoders.decoder import Decoder, build_chain
-from tfseg.layers import ChannelDropout
-
-
-class Supervised(Decoder):
-    """A decoder that may have an auxiliary branch on the last level but one.
-
-    Zhao et al., "Pyramid Scene Parsing Network", CVPR 2017, section 3.3: 3x3 convolution, batch
-    norm, ReLU, dropout, class scores; it helps training and is left alone afterwards.
-
-    Args:
-        num_classes, levels, conv: see `Decoder`.
-        deep_supervision: whether there is the branch, with the output "aux_logits".
-        dropout: share of channels dropped before the class scores.
-    """
-
-    def __init__(
-        self, num_classes, levels, deep_supervision=False, dropout=0.0, conv=None, **kwargs
-    ):
-        super().__init__(num_classes, levels, conv, **kwargs)
-        self.deep_supervision = deep_supervision
-        self.rate = dropout
-        self.classifier = self._classifier()
-        self.dropout = ChannelDropout(dropout, name="dropout")
-        if deep_supervision:
-            self.aux_classifier = self._classifier("aux_classifier")
-            self.aux_dropout = ChannelDropout(dropout, name="aux_dropout")
-
-    @property
-    def output_levels(self):
-        return {"logits": -1, "aux_logits": -2} if self.deep_supervision else {"logits": -1}
-
-    def build(self, input_shape):
-        self.dropout.build()
-        if self.deep_supervision:
-            self.aux_dropout.build()
-            self.aux_conv = self._unit(self.channels(input_shape) // 4, 3, "aux_conv")
-            build_chain([self.aux_conv, self.aux_classifier], self.channels(input_shape, -2))
-
-    def call(self, features, training=False):
-        maps = self.dropout(self.decode(features, training), training=training)
-        outputs = {"logits": self.classifier(maps)}
-        if self.deep_supervision:
-            maps = self.aux_conv(features[self.levels[-2]], training=training)
-            maps = self.aux_dropout(maps, training=training)
-            outputs["aux_logits"] = self.aux_classifier(maps)
-        return outputs
-
-    def decode(self, features, training):
-        """The maps [N, h, w, c] that the class scores are computed from."""
-        raise NotImplementedError
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "deep_supervision": self.deep_supervision,
-            "dropout": self.rate,
-        }
+from tfseg.decoders.decoder import build_chain
+from tfseg.decoders.supervised import Supervised
 
 
 @keras.saving.register_keras_serializable("tfseg")

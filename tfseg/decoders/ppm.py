@@ -6,8 +6,8 @@ Zhao et al., "Pyramid Scene Parsing Network", CVPR 2017, section 3.2.
 import keras
 from keras import ops
 
-from tfseg.decoders.c1 import Supervised
 from tfseg.decoders.decoder import build_chain
+from tfseg.decoders.supervised import Supervised
 from tfseg.layers import AdaptiveAveragePool2D, ConvBN, resize
 
 

@@ -1,8 +1,24 @@
 """Encoders: from an image to a dict of feature maps."""
 
-from tfseg.encoders.drn import DRN
-from tfseg.encoders.encoder import Encoder
-from tfseg.encoders.factory import ENCODERS, create_encoder
-from tfseg.encoders.resnet import ResNet
+import typing
 
-__all__ = ["DRN", "ENCODERS", "Encoder", "ResNet", "create_encoder"]
+from tfseg.encoders.table import ENCODERS, EncoderRow
+from tfseg.lazy import lazy_names
+
+if typing.TYPE_CHECKING:
+    from tfseg.encoders.drn import DRN
+    from tfseg.encoders.encoder import Encoder
+    from tfseg.encoders.factory import create_encoder
+    from tfseg.encoders.resnet import ResNet
+
+__all__ = ["DRN", "ENCODERS", "Encoder", "EncoderRow", "ResNet", "create_encoder"]
+
+__getattr__, __dir__, _ = lazy_names(
+    __name__,
+    {
+        "drn": ["DRN"],
+        "encoder": ["Encoder"],
+        "factory": ["create_encoder"],
+        "resnet": ["ResNet"],
+    },
+)

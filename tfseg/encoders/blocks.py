@@ -6,6 +6,7 @@ Yu, Koltun, Funkhouser, "Dilated Residual Networks", CVPR 2017, sections 2 and 4
 
 import keras
 
+from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, Smoothing
 from tfseg.layers.conv import strided_size
 
@@ -22,6 +23,9 @@ class _Residual(keras.layers.Layer):
         stride_on: "3x3" (torchvision) or "1x1" (Caffe, TF-slim), for bottlenecks.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
         smoothing: of the dilated convolutions, as for `DilatedConv2D`.
+        groups, width: of a bottleneck's 3x3 convolution: it has `groups` groups, and
+            `groups` * `filters` * `width` / 64 channels (Xie et al., "Aggregated Residual
+            Transformations for Deep Neural Networks", CVPR 2017, section 3.2).
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters * expansion].
     """
@@ -37,6 +41,8 @@ class _Residual(keras.layers.Layer):
         stride_on="3x3",
         conv=None,
         smoothing=None,
+        groups=1,
+        width=64,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -48,6 +54,8 @@ class _Residual(keras.layers.Layer):
         self.conv = dict(conv or {})
         smoothing = Smoothing.of(smoothing)
         self.smoothing = smoothing.options()
+        self.groups = groups
+        self.width = width
         self.units = self._main_path(smoothing)
         self.projection = None
 
@@ -91,7 +99,10 @@ class _Residual(keras.layers.Layer):
         return (batch, *size, self.filters * self.expansion)
 
     def get_config(self):
-        names = ("filters", "strides", "dilations", "residual", "stride_on", "conv", "smoothing")
+        names = (
+            *("filters", "strides", "dilations", "residual", "stride_on", "conv", "smoothing"),
+            *("groups", "width"),
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -100,6 +111,8 @@ class BasicBlock(_Residual):
     """Two 3x3 convolutions; the first one strides."""
 
     def _main_path(self, smoothing):
+        if (self.groups, self.width) != (1, 64):
+            raise TfsegError("only bottlenecks have groups and a width")
         first, second = self.dilations
         return [
             self._unit(self.filters, 3, "conv1", self.strides, first, smoothing),
@@ -114,10 +127,13 @@ class Bottleneck(_Residual):
     expansion = 4
 
     def _main_path(self, smoothing):
+        channels = self.filters * self.width // 64 * self.groups
         outer, inner = (self.strides, 1) if self.stride_on == "1x1" else (1, self.strides)
         return [
-            self._unit(self.filters, 1, "conv1", outer),
-            self._unit(self.filters, 3, "conv2", inner, self.dilations[1], smoothing),
+            self._unit(channels, 1, "conv1", outer),
+            self._unit(
+                channels, 3, "conv2", inner, self.dilations[1], smoothing, groups=self.groups
+            ),
             self._unit(self.filters * self.expansion, 1, "conv3", activation=None),
         ]
 

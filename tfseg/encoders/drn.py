@@ -8,51 +8,36 @@ gridding; D is C with plain convolutions where C has blocks at either end.
 import keras
 
 from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
+from tfseg.encoders.table import ENCODERS, EncoderRow, of_styles
 from tfseg.errors import TfsegError, unknown
 
-# name: (architecture, block, blocks per stage). Parameters and scores stand in the README.
-VARIANTS = {
-    "drn_a_18": ("A", "basic", (2, 2, 2, 2)),
-    "drn_a_34": ("A", "basic", (3, 4, 6, 3)),
-    "drn_a_50": ("A", "bottleneck", (3, 4, 6, 3)),
-    "drn_c_26": ("C", "basic", (1, 1, 2, 2, 2, 2, 1, 1)),
-    "drn_c_42": ("C", "basic", (1, 1, 3, 4, 6, 3, 1, 1)),
-    "drn_c_58": ("C", "bottleneck", (1, 1, 3, 4, 6, 3, 1, 1)),
-    "drn_d_22": ("D", "basic", (1, 1, 2, 2, 2, 2, 1, 1)),
-    "drn_d_24": ("D", "basic", (1, 1, 2, 2, 2, 2, 2, 2)),
-    "drn_d_38": ("D", "basic", (1, 1, 3, 4, 6, 3, 1, 1)),
-    "drn_d_40": ("D", "basic", (1, 1, 3, 4, 6, 3, 2, 2)),
-    "drn_d_54": ("D", "bottleneck", (1, 1, 3, 4, 6, 3, 1, 1)),
-    "drn_d_56": ("D", "bottleneck", (1, 1, 3, 4, 6, 3, 2, 2)),
-    "drn_d_105": ("D", "bottleneck", (1, 1, 3, 4, 23, 3, 1, 1)),
-    "drn_d_107": ("D", "bottleneck", (1, 1, 3, 4, 23, 3, 2, 2)),
-}
-
-# architecture: (stem, rows of (unit, filters, strides, first block's rates, other rates, residual),
-# pyramid). The unit "block" is the variant's own; an outer unit is "basic" in C, "conv" in D.
-_ENDS = {"C": "basic", "D": "conv"}
+# style: the unit of the outer stages; None where all stages have the variant's own blocks
+_ENDS = {"drn_a": None, "drn_c": "basic", "drn_d": "conv"}
 
 
-def _stages_a(block):
-    return [
-        (block, 64, 1, (1, 1), (1, 1), True),
-        (block, 128, 2, (1, 1), (1, 1), True),
-        (block, 256, 1, (1, 1), (2, 2), True),
-        (block, 512, 1, (1, 1), (4, 4), True),
-    ]
+def units(row: EncoderRow) -> list[str]:
+    """The unit that each stage of a variant is made of: "basic", "bottleneck" or "conv"."""
+    end = _ENDS[row.style]
+    return [row.block] * 4 if end is None else [end, end, *[row.block] * 4, end, end]
 
 
-def _stages_cd(block, end):
-    return [
-        (end, 16, 1, (1, 1), (1, 1), True),
-        (end, 32, 2, (1, 1), (1, 1), True),
-        (block, 64, 2, (1, 1), (1, 1), True),
-        (block, 128, 2, (1, 1), (1, 1), True),
-        (block, 256, 1, (2, 2), (2, 2), True),
-        (block, 512, 1, (4, 4), (4, 4), True),
-        (end, 512, 1, (2, 2), (2, 2), False),
-        (end, 512, 1, (1, 1), (1, 1), False),
-    ]
+# rows of (filters, strides, first block's rates, other rates, residual), a row for each stage
+_STAGES_A = (
+    (64, 1, (1, 1), (1, 1), True),
+    (128, 2, (1, 1), (1, 1), True),
+    (256, 1, (1, 1), (2, 2), True),
+    (512, 1, (1, 1), (4, 4), True),
+)
+_STAGES_CD = (
+    (16, 1, (1, 1), (1, 1), True),
+    (32, 2, (1, 1), (1, 1), True),
+    (64, 2, (1, 1), (1, 1), True),
+    (128, 2, (1, 1), (1, 1), True),
+    (256, 1, (2, 2), (2, 2), True),
+    (512, 1, (4, 4), (4, 4), True),
+    (512, 1, (2, 2), (2, 2), False),
+    (512, 1, (1, 1), (1, 1), False),
+)
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -60,7 +45,7 @@ class DRN(Encoder):
     """A dilated residual network without its classifier; output stride 8.
 
     Args:
-        variant: a key of `VARIANTS`.
+        variant: name of a row of `ENCODERS`.
         blocks: blocks per stage in place of the variant's; zero leaves a stage out.
         output_stride: 8, the only one that DRNs have.
         multi_grid: None; DRNs have rates of their own.
@@ -69,9 +54,6 @@ class DRN(Encoder):
 
     Input [N, H, W, 3], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
     ceil(W / 8), C]}.
-
-    Attributes:
-        architecture: "A", "C" or "D".
 
     Raises:
         TfsegError: unknown variant, wrong number of `blocks`, other `output_stride`.
@@ -86,26 +68,26 @@ class DRN(Encoder):
         conv=None,
         smoothing=None,
     ):
-        if variant not in VARIANTS:
-            raise unknown("DRN variant", variant, VARIANTS)
+        row = ENCODERS.find(variant)
+        if row.style not in _ENDS:
+            raise unknown("DRN variant", variant, of_styles(_ENDS))
         if output_stride != 8:
             raise TfsegError(f"output_stride of {variant} must be 8, not {output_stride}")
         if multi_grid is not None:
             raise TfsegError(f"multi_grid is for ResNets; {variant} has dilation rates of its own")
-        architecture, block, published = VARIANTS[variant]
-        blocks = check_blocks(variant, blocks, published)
-        if architecture == "A":
-            stem, rows = Stem(((64, 7, 2),), pool="symmetric"), _stages_a(block)
+        blocks = check_blocks(variant, blocks, row.blocks)
+        if row.style == "drn_a":
+            stem, stages = Stem(((64, 7, 2),), pool="symmetric"), _STAGES_A
             pyramid = ("stage1", "stage2", "stage3", "stage4")
         else:
-            stem, rows = Stem(((16, 7, 1),)), _stages_cd(block, _ENDS[architecture])
+            stem, stages = Stem(((16, 7, 1),)), _STAGES_CD
             pyramid = ("stage3", "stage4", "stage5", "stage8")
         stages = [
             Stage(
                 unit, filters, (first,) * min(count, 1) + (rest,) * (count - 1), strides, residual
             )
-            for (unit, filters, strides, first, rest, residual), count in zip(
-                rows, blocks, strict=True
+            for unit, count, (filters, strides, first, rest, residual) in zip(
+                units(row), blocks, stages, strict=True
             )
         ]
         config = {
@@ -116,4 +98,3 @@ class DRN(Encoder):
             "smoothing": smoothing,
         }
         super().__init__(stem, stages, pyramid, conv=conv, smoothing=smoothing, config=config)
-        self.architecture = architecture

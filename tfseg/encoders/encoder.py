@@ -33,6 +33,7 @@ class Stage:
             of blocks. "conv" units use the second.
         strides: stride of the first block.
         residual: whether blocks add their input.
+        groups, width: of a bottleneck, see the blocks.
     """
 
     unit: str
@@ -40,6 +41,8 @@ class Stage:
     dilations: tuple
     strides: int = 1
     residual: bool = True
+    groups: int = 1
+    width: int = 64
 
 
 class Encoder(keras.Model):
@@ -61,6 +64,7 @@ class Encoder(keras.Model):
         strides: {stage: input pixels per feature}.
         pyramid: four stage names, fine to coarse; the last is the encoder's output.
         output_stride: stride of the output.
+        variant: name of its row in `ENCODERS`, or None.
 
     Raises:
         TfsegError: `smoothing` where no convolution is dilated.
@@ -88,6 +92,7 @@ class Encoder(keras.Model):
         self.pyramid = (*(name if name in features else last for name in pyramid[:-1]), last)
         self.output_stride = stride
         self._config = dict(config or {})
+        self.variant = self._config.get("variant")
 
     def get_config(self):
         return dict(self._config)
@@ -150,6 +155,8 @@ def _apply_stage(outputs, stage, name, stride_on, conv, smoothing):
                 stride_on,
                 conv,
                 smoothing,
+                stage.groups,
+                stage.width,
                 name=f"{name}_block{number}",
             )
         outputs = unit(outputs)

@@ -1,33 +1,7 @@
 """Encoders by name."""
 
-import functools
-
-from tfseg.encoders import drn, resnet
-from tfseg.encoders.drn import DRN
-from tfseg.encoders.resnet import ResNet
+from tfseg.encoders.table import ENCODERS
 from tfseg.errors import unknown
-
-# suffix of a ResNet's name: (style, output stride unless asked otherwise)
-_RESNETS = {
-    "": ("ade20k", 32),
-    "_dilated8": ("ade20k", 8),
-    "_dilated16": ("ade20k", 16),
-    "_v1": ("torchvision", 32),
-    "_caffe": ("caffe", 32),
-}
-
-# name: constructor that takes the encoder's own options and `conv`.
-ENCODERS = {name: functools.partial(DRN, name) for name in drn.VARIANTS}
-ENCODERS |= {
-    f"resnet{depth}{suffix}": functools.partial(
-        ResNet, depth, style=style, output_stride=output_stride
-    )
-    for depth in resnet.DEPTHS
-    for suffix, (style, output_stride) in _RESNETS.items()
-}
-
-# Encoders that give up stride for dilation where a decoder asks for it.
-STRIDED = [f"resnet{depth}{suffix}" for depth in resnet.DEPTHS for suffix in ("", "_v1", "_caffe")]
 
 _BATCH_NORM = {
     "batch_norm_epsilon": "epsilon",
@@ -70,11 +44,10 @@ def create_encoder(name, **options):
     Raises:
         TfsegError: unknown name or option, or a value that the encoder doesn't have.
     """
-    if name not in ENCODERS:
-        raise unknown("encoder", name, ENCODERS)
+    row = ENCODERS.find(name)
     for option in options:
         if option not in OPTIONS:
             raise unknown("encoder option", option, OPTIONS)
     own = {key: options[key] for key in _OWN if key in options}
     smoothing = {key: options[key] for key in _SMOOTHING if key in options}
-    return ENCODERS[name](**own, conv=convolution_options(options), smoothing=smoothing)
+    return row.load()(name, **own, conv=convolution_options(options), smoothing=smoothing)

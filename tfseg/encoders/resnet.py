@@ -1,4 +1,4 @@
-"""ResNet-18/34/50/101/152 at output stride 8, 16 or 32, in the three published styles.
+"""ResNets at output stride 8, 16 or 32, in the three published styles.
 
 He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1. Trading stride for
 dilation: Chen et al., "DeepLab", TPAMI 2018, section 3.1; multi-grid: Chen et al., "Rethinking
@@ -10,16 +10,8 @@ import dataclasses
 import keras
 
 from tfseg.encoders.encoder import Encoder, Stage, Stem, are_whole_numbers, check_blocks
+from tfseg.encoders.table import ENCODERS, of_styles
 from tfseg.errors import TfsegError, unknown
-
-# depth: (block, blocks per stage)
-DEPTHS = {
-    18: ("basic", (2, 2, 2, 2)),
-    34: ("basic", (3, 4, 6, 3)),
-    50: ("bottleneck", (3, 4, 6, 3)),
-    101: ("bottleneck", (3, 4, 23, 3)),
-    152: ("bottleneck", (3, 8, 36, 3)),
-}
 
 # output stride: (strides, dilation rates) of the four stages
 STRIDES = {
@@ -61,9 +53,8 @@ class ResNet(Encoder):
     """A residual network without its classifier.
 
     Args:
-        depth: a key of `DEPTHS`.
-        style: a key of `STYLES`.
-        output_stride: 8, 16 or 32.
+        variant: name of a row of `ENCODERS`.
+        output_stride: 8, 16 or 32; default the row's.
         multi_grid: factors of the last stage's dilation rate, one per block, or None.
         blocks: blocks per stage in place of the published ones.
         conv: dict of further `ConvBN` arguments (padding, batch_norm). With "same" padding the
@@ -73,31 +64,27 @@ class ResNet(Encoder):
     Input [N, H, W, 3], output {"stage1": [N, H / 4, W / 4, c], ..., "stage4": [N, H / s, W / s, c]}
     with s the output stride and sizes rounded up.
 
-    Attributes:
-        depth, style: as given.
-
     Raises:
         TfsegError: a value that isn't in these lists.
     """
 
     def __init__(
         self,
-        depth,
-        style="torchvision",
-        output_stride=32,
+        variant,
+        output_stride=None,
         multi_grid=None,
         blocks=None,
         conv=None,
         smoothing=None,
     ):
-        if depth not in DEPTHS:
-            raise unknown("ResNet depth", depth, DEPTHS)
-        if style not in STYLES:
-            raise unknown("ResNet style", style, STYLES)
+        row = ENCODERS.find(variant)
+        if row.style not in STYLES:
+            raise unknown("ResNet", variant, of_styles(STYLES))
+        if output_stride is None:
+            output_stride = row.output_stride
         if output_stride not in list(STRIDES):  # a list, for values without a hash
             raise TfsegError(f"output_stride must be 8, 16 or 32, not {output_stride}")
-        block, published = DEPTHS[depth]
-        blocks = check_blocks(f"resnet{depth}", blocks, published)
+        blocks = check_blocks(variant, blocks, row.blocks)
         if multi_grid is not None and not (
             are_whole_numbers(multi_grid, 1) and len(multi_grid) == blocks[-1]
         ):
@@ -106,12 +93,11 @@ class ResNet(Encoder):
                 f"positive whole numbers such as {','.join(str(2**i) for i in range(blocks[-1]))}, "
                 f"not {multi_grid}"
             )
-        row, conv = STYLES[style], dict(conv or {})
-        pool = "same" if conv.get("padding") == "same" else row.pool
-        stages = _stages(block, blocks, row, output_stride, multi_grid)
+        style, conv = STYLES[row.style], dict(conv or {})
+        pool = "same" if conv.get("padding") == "same" else style.pool
+        stages = _stages(row, blocks, style, output_stride, multi_grid)
         config = {
-            "depth": depth,
-            "style": style,
+            "variant": variant,
             "output_stride": output_stride,
             "multi_grid": multi_grid,
             "blocks": blocks,
@@ -119,19 +105,26 @@ class ResNet(Encoder):
             "smoothing": smoothing,
         }
         super().__init__(
-            Stem(row.stem, pool),
+            Stem(style.stem, pool),
             stages,
             ("stage1", "stage2", "stage3", "stage4"),
-            stride_on=row.stride_on,
+            stride_on=style.stride_on,
             conv=conv,
             smoothing=smoothing,
             config=config,
         )
-        self.depth = depth
-        self.style = style
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        if "depth" in config:  # files of version 0.1.0
+            depth, style = config["depth"], config["style"]
+            config = {key: config[key] for key in config if key not in ("depth", "style")}
+            suffix = {"ade20k": "", "torchvision": "_v1", "caffe": "_caffe"}[style]
+            config["variant"] = f"resnet{depth}{suffix}"
+        return super().from_config(config, custom_objects)
 
 
-def _stages(block, blocks, style, output_stride, multi_grid):
+def _stages(row, blocks, style, output_stride, multi_grid):
     strides, rates = STRIDES[output_stride]
     stages, previous = [], 1
     for index, (count, stride, rate) in enumerate(zip(blocks, strides, rates, strict=True)):
@@ -141,7 +134,8 @@ def _stages(block, blocks, style, output_stride, multi_grid):
             # A basic block strides on its first convolution and is dilated fully on its second;
             # a bottleneck has one 3x3, and that is the one that strode.
             first = previous * factors[0]
-            dilations[0] = (first, first if block == "bottleneck" else rate * factors[0])
-        stages.append(Stage(block, FILTERS[index], tuple(dilations), stride))
+            dilations[0] = (first, first if row.block == "bottleneck" else rate * factors[0])
+        stage = Stage(row.block, FILTERS[index], tuple(dilations), stride)
+        stages.append(dataclasses.replace(stage, groups=row.groups, width=row.width))
         previous = rate
     return stages

@@ -7,7 +7,7 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation.protocol import Protocol
 from tfseg.evaluation.strips import View, row_order, strip_height
 from tfseg.evaluation.tiles import TiledMap, Tiling
-from tfseg.models.precision import precision_of
+from tfseg.models.precisions import precision_of
 from tfseg.models.sizes import OutputSizes
 
 _ACTIVATIONS = {

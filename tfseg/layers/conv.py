@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfseg.errors import unknown
+from tfseg.errors import TfsegError, unknown
 
 PADDINGS = ("symmetric", "same")
 
@@ -21,7 +21,7 @@ def convolve(inputs, kernel, strides=1, dilation_rate=1, padding="symmetric"):
 
     Args:
         inputs: [N, H, W, C].
-        kernel: [k, k, C, filters], k odd.
+        kernel: [k, k, C / groups, filters], k odd; its shape says how many groups there are.
         strides: an int.
         dilation_rate: an int.
         padding: "symmetric" pads (k - 1) * dilation_rate / 2 on every side, as PyTorch and Caffe
@@ -63,11 +63,12 @@ class Conv2D(keras.layers.Layer):
         padding: "symmetric" (PyTorch, Caffe) or "same" (TensorFlow).
         use_bias: adds a bias, zero at first.
         kernel_initializer: any Keras initialiser; default `he_normal`.
+        groups: the channels are split into so many, each convolved by itself.
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
 
     Raises:
-        TfsegError: unknown `padding`.
+        TfsegError: unknown `padding`, or `groups` that don't divide the channels and filters.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Conv2D(keras.layers.Layer):
         padding="symmetric",
         use_bias=False,
         kernel_initializer=None,
+        groups=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -91,12 +93,18 @@ class Conv2D(keras.layers.Layer):
         self.padding = padding
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer or he_normal())
+        self.groups = groups
 
     def build(self, input_shape):
-        size = (self.kernel_size, self.kernel_size)
+        size, channels = (self.kernel_size, self.kernel_size), input_shape[-1]
+        if channels % self.groups or self.filters % self.groups:
+            raise TfsegError(
+                f"groups must divide {channels} channels and {self.filters} filters, not be "
+                f"{self.groups}"
+            )
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(*size, input_shape[-1], self.filters),
+            shape=(*size, channels // self.groups, self.filters),
             initializer=self.kernel_initializer,
         )
         self.bias = None
@@ -127,4 +135,5 @@ class Conv2D(keras.layers.Layer):
             "padding": self.padding,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "groups": self.groups,
         }

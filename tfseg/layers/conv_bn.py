@@ -12,7 +12,7 @@ class ConvBN(keras.layers.Layer):
     """Convolution without bias, batch normalisation, and an activation.
 
     Args:
-        filters, kernel_size, strides, dilation_rate, padding: as for `Conv2D`.
+        filters, kernel_size, strides, dilation_rate, padding, groups: as for `Conv2D`.
         activation: a Keras activation, or None.
         batch_norm: dict of `BatchNorm`'s arguments.
         smoothing: of a dilated convolution, as for `DilatedConv2D`.
@@ -33,6 +33,7 @@ class ConvBN(keras.layers.Layer):
         batch_norm=None,
         smoothing=None,
         folded=False,
+        groups=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -40,7 +41,12 @@ class ConvBN(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         arguments = (filters, kernel_size, strides, dilation_rate, padding)
         self.folded = folded
-        common = {"use_bias": folded, "dtype": self.dtype_policy, "name": "conv"}
+        common = {
+            "use_bias": folded,
+            "groups": groups,
+            "dtype": self.dtype_policy,
+            "name": "conv",
+        }
         if dilation_rate > 1:
             self.conv = DilatedConv2D(*arguments, smoothing=smoothing, **common)
         else:
@@ -65,7 +71,7 @@ class ConvBN(keras.layers.Layer):
 
     def get_config(self):
         conv = self.conv.get_config()
-        names = ("filters", "kernel_size", "strides", "dilation_rate", "padding")
+        names = ("filters", "kernel_size", "strides", "dilation_rate", "padding", "groups")
         return {
             **super().get_config(),
             **{name: conv[name] for name in names},

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tfseg.layers import Conv2D
-from tfseg.models.precision import precision, precision_of
+from tfseg.models.precisions import precision, precision_of
 
 
 @keras.saving.register_keras_serializable("tfseg")

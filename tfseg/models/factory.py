@@ -1,106 +1,17 @@
 """Models by name: the published ones, and every encoder with every decoder."""
 
-import dataclasses
 import math
 import numbers
 
-from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
-from tfseg.encoders import ENCODERS, create_encoder, drn, resnet
+from tfseg.decoders.table import DECODERS
 from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
-from tfseg.encoders.factory import STRIDED, convolution_options
+from tfseg.encoders.factory import convolution_options, create_encoder
+from tfseg.encoders.table import ENCODERS
 from tfseg.errors import TfsegError, unknown
 from tfseg.models.classifier import Classifier
 from tfseg.models.multi_scale import check_scales
 from tfseg.models.segmenter import Segmenter
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A row of the decoders' table.
-
-    Attributes:
-        layer: the layer class.
-        fixed: arguments of the layer that make this decoder.
-        options: names of `create_model` options that the layer takes.
-        output_stride: what an encoder that can choose has under this decoder, unless asked.
-        at_stride_8: arguments that differ where the encoder's output stride is 8.
-        upsampling, loss_resolution, loss_weights: see `Segmenter`.
-    """
-
-    layer: type
-    fixed: dict = dataclasses.field(default_factory=dict)
-    options: tuple = ()
-    output_stride: int | None = None
-    at_stride_8: dict = dataclasses.field(default_factory=dict)
-    upsampling: str = "bilinear"
-    loss_resolution: str = "logits"
-    loss_weights: dict = dataclasses.field(default_factory=lambda: {"logits": 1.0})
-
-
-_DEEP_SUPERVISION = {"logits": 1.0, "aux_logits": 0.4}
-# Twice the rates on a grid twice as fine reach as far (DeepLab v3 paper, section 3.3).
-_DEEPLAB_V3 = {
-    "options": ("atrous_rates",),
-    "output_stride": 16,
-    "at_stride_8": {"atrous_rates": (12, 24, 36)},
-    "loss_resolution": "labels",
-}
-
-DECODERS = {
-    "linear": Row(Linear, upsampling="zero_border", loss_resolution="labels"),
-    "deeplab_v1": Row(Linear, output_stride=8),
-    "deeplab_v2": Row(DeepLabV2, {}, ("atrous_rates",), output_stride=8),
-    "deeplab_v3": Row(DeepLabV3, **_DEEPLAB_V3),
-    "deeplab_v3plus": Row(DeepLabV3Plus, **_DEEPLAB_V3),
-    "c1_bilinear": Row(C1, options=("dropout",)),
-    "c1_bilinear_deepsup": Row(
-        C1, {"deep_supervision": True}, ("dropout",), loss_weights=_DEEP_SUPERVISION
-    ),
-    "ppm_bilinear": Row(PPM, options=("dropout",)),
-    "ppm_bilinear_deepsup": Row(
-        PPM, {"deep_supervision": True}, ("dropout",), loss_weights=_DEEP_SUPERVISION
-    ),
-    "upernet": Row(UPerNet),
-}
-
-# published name: (encoder, decoder, options that differ from the defaults)
-VARIANTS = {name: (name, "linear", {}) for name in drn.VARIANTS}
-VARIANTS |= {
-    f"{decoder}_resnet{depth}": (
-        f"resnet{depth}_caffe",
-        decoder,
-        {"multi_grid": (1, 2, 4)[: blocks[-1]]} if multi_grid else {},
-    )
-    for decoder, multi_grid in (
-        ("deeplab_v1", False),
-        ("deeplab_v2", False),
-        ("deeplab_v3", True),
-        ("deeplab_v3plus", True),
-    )
-    for depth, (_, blocks) in resnet.DEPTHS.items()
-}
-
-
-def list_models():
-    """Every name that `create_model` takes: published ones first, then encoder+decoder."""
-    pairs = [f"{encoder}+{decoder}" for encoder in ENCODERS for decoder in DECODERS]
-    return [*VARIANTS, *pairs]
-
-
-def resolve(name):
-    """(encoder, decoder, options) behind a model's name.
-
-    Raises:
-        TfsegError: no such model; the message has the nearest names.
-    """
-    if name in VARIANTS:
-        return VARIANTS[name]
-    encoder, plus, decoder = name.partition("+")
-    if plus and encoder in ENCODERS and decoder in DECODERS:
-        return encoder, decoder, {}
-    if plus and encoder in ENCODERS:
-        raise unknown("decoder", decoder, DECODERS)
-    raise unknown("model", name, list_models())
+from tfseg.models.table import resolve
 
 
 def create_model(name, num_classes, **options):
@@ -122,7 +33,7 @@ def create_model(name, num_classes, **options):
     """
     encoder, decoder, defaults = resolve(name)
     row = DECODERS[decoder]
-    if row.output_stride and encoder in STRIDED:
+    if row.output_stride and ENCODERS[encoder].strided:
         defaults = {"output_stride": row.output_stride, **defaults}
     _check_classes(num_classes, MAX_CLASSES)
     loss_weights = dict(row.loss_weights)
@@ -142,7 +53,7 @@ def create_model(name, num_classes, **options):
     encoder = create_encoder(encoder, **{k: v for k, v in values.items() if k in ENCODER_OPTIONS})
     own = dict(row.at_stride_8) if encoder.output_stride == 8 else {}
     own |= {key: values[key] for key in row.options if key in values}
-    decoder = row.layer(
+    decoder = row.load()(
         num_classes,
         encoder.pyramid,
         **row.fixed,

@@ -6,7 +6,7 @@ from keras import ops
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
-from tfseg.models.precision import precision, precision_of
+from tfseg.models.precisions import precision, precision_of
 
 UPSAMPLINGS = ("bilinear", "zero_border")
 

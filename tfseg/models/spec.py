@@ -89,7 +89,7 @@ class ModelSpec:
             raise TfsegError(f"{path} has unknown entries: {', '.join(sorted(surplus))}")
         if values.setdefault("kind", "segmenter") != kind:
             raise TfsegError(f"{path} describes a {values['kind']}, not a {kind}")
-        from tfseg.models.factory import resolve
+        from tfseg.models.table import resolve
 
         try:
             if kind == "segmenter":

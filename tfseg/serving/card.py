@@ -7,7 +7,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.files import read_json
-from tfseg.models.precision import precision_of
+from tfseg.models.precisions import precision_of
 from tfseg.weights.assign import weights_of
 
 CARD = "tfseg.json"

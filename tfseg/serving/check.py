@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tfseg.errors import TfsegError
-from tfseg.models.precision import precision_of
+from tfseg.models.precisions import precision_of
 
 # Rounding apart, an export is the same function. float32 carries seven digits; half precision
 # carries three, and rounds after each layer.

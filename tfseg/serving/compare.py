@@ -8,7 +8,7 @@ from tfseg.data.labels import resize_labels
 from tfseg.data.loading import labelled_loader
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix, scores
-from tfseg.models.precision import precision_of
+from tfseg.models.precisions import precision_of
 from tfseg.predictor import Predictor
 
 # What an export may cost, in mean IoU.

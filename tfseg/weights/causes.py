@@ -3,7 +3,7 @@
 import functools
 import re
 
-from tfseg.encoders import drn, resnet
+from tfseg.encoders import ENCODERS, drn
 from tfseg.weights.families import family
 from tfseg.weights.layouts import is_filter, is_head
 
@@ -106,15 +106,12 @@ def encoders_in(source):
 def _signatures():
     """[(encoder's name, the original names of all its convolutions)], a row per layout."""
     rows = []
-    for name, (architecture, block, blocks) in drn.VARIANTS.items():
-        end = {"A": block, "C": "basic", "D": "conv"}[architecture]
-        units = [block] * 4 if architecture == "A" else [end, end, *[block] * 4, end, end]
-        rows.append((name, family(architecture), ["stem"], units, blocks))
-    for depth, (block, blocks) in resnet.DEPTHS.items():
-        for style, suffix in (("ade20k", ""), ("torchvision", "_v1"), ("caffe", "_caffe")):
-            stems = ["stem1", "stem2", "stem3"] if style == "ade20k" else ["stem"]
-            layouts = family(style, depth, blocks)
-            rows.append((f"resnet{depth}{suffix}", layouts, stems, [block] * 4, blocks))
+    for row in ENCODERS.values():
+        # The same layers as those of the name that it begins with.
+        if row.style and not row.name.endswith(("_dilated8", "_dilated16")):
+            stems = ["stem1", "stem2", "stem3"] if row.style == "ade20k" else ["stem"]
+            stages = drn.units(row) if row.style.startswith("drn") else [row.block] * 4
+            rows.append((row.name, family(row, row.blocks), stems, stages, row.blocks))
     return [
         (name, {layout.original(path) for path in _kernels(stems, units, blocks)} - {None})
         for name, layouts, stems, units, blocks in rows

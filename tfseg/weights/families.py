@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfseg.encoders import DRN
+from tfseg.encoders import ENCODERS
 from tfseg.models.preprocessing import PREPROCESSINGS
 from tfseg.weights import caffe, extras, tensorflow1
 from tfseg.weights.layouts import BLOCK as _BLOCK
@@ -40,20 +40,23 @@ _DRN_SKIP = (
     (r"^(layer[78]|base\.(9|10))\.0\.downsample\.", "a projection that is never applied"),
 )
 
-# architecture: the original names of stem and stages. A segmenter holds the classifier's children
+# style: the original names of stem and stages. A segmenter holds the classifier's children
 # in one nn.Sequential, where A has conv, bn, relu, pool before its first stage, C has conv, bn,
 # relu, and D keeps its stem in a stage 0.
 _DRN_NAMES = {
-    "A": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+3}")),
-    "C": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+2}")),
-    "D": ((("layer0.0", "layer0.1"), "layer{stage}"), (("base.0.0", "base.0.1"), "base.{stage}")),
+    "drn_a": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+3}")),
+    "drn_c": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+2}")),
+    "drn_d": (
+        (("layer0.0", "layer0.1"), "layer{stage}"),
+        (("base.0.0", "base.0.1"), "base.{stage}"),
+    ),
 }
 
 
-def _drn(architecture):
+def _drn(style):
     """The layouts of fyu/drn: the segmenter's (drn segment.py) and the classifier's (drn.py)."""
-    classifier, segmenter = _DRN_NAMES[architecture]
-    unused = (extras.drn_c_projections,) if architecture == "C" else ()
+    classifier, segmenter = _DRN_NAMES[style]
+    unused = (extras.drn_c_projections,) if style == "drn_c" else ()
     return [
         Layout(
             "DRN segmenter",
@@ -67,7 +70,7 @@ def _drn(architecture):
             (*_drn_encoder(*classifier), ("classifier", "fc")),
             _DRN_SKIP,
             head=r"^fc\.",
-            linear=_LINEAR if architecture == "A" else r"^$",
+            linear=_LINEAR if style == "drn_a" else r"^$",
             extras=(extras.counters, *unused),
         ),
     ]
@@ -202,20 +205,24 @@ def _deeplab(prefix, decoder=None):
 _DEEPLAB_HEADS = {"DeepLabV3": ("v3", "fc2"), "DeepLabV3Plus": ("v3+", "fc2.conv3")}
 
 
-def family(style, depth=None, blocks=None, decoder=None):
+def family(row, blocks, decoder=None):
     """The foreign layouts of a kind of encoder.
 
     Args:
-        style: a DRN's architecture ("A", "C", "D") or a ResNet's style.
-        depth, blocks: a ResNet's depth, and its blocks per stage.
+        row: its row in `ENCODERS`.
+        blocks: a ResNet's blocks per stage.
         decoder: class name of the decoder above it, or None.
     """
-    if style in _DRN_NAMES:
-        return _drn(style)
-    if style == "ade20k":
+    if row.style in _DRN_NAMES:
+        return _drn(row.style)
+    if row.style == "ade20k":
         return _ade20k(decoder)
-    if style == "torchvision":
+    if row.style == "torchvision":
         return _torchvision()
+    if row.style != "caffe":
+        return []
+    # A network's depth counts the convolutions on its main path and the classifier.
+    depth = 2 + sum(row.blocks) * (3 if row.block == "bottleneck" else 2)
     return [
         *(_deeplab(prefix, decoder) for prefix in ("", "base.")),
         *tensorflow1.layouts(depth, blocks),
@@ -227,7 +234,7 @@ def layouts(model):
     """The layouts that may fit `model`, the own one first."""
     encoder = getattr(model, "encoder", model)
     decoder = type(getattr(model, "decoder", None)).__name__
-    if isinstance(encoder, DRN):
-        return [OwnLayout(), *family(encoder.architecture)]
-    config = encoder.get_config()
-    return [OwnLayout(), *family(encoder.style, encoder.depth, config["blocks"], decoder)]
+    row = ENCODERS.get(getattr(encoder, "variant", None))
+    if row is None:
+        return [OwnLayout()]
+    return [OwnLayout(), *family(row, encoder.get_config()["blocks"], decoder)]

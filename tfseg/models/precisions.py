@@ -5,8 +5,7 @@ import contextlib
 import keras
 
 from tfseg.errors import unknown
-
-PRECISIONS = ("float32", "bfloat16", "float16")
+from tfseg.models.table import PRECISIONS
 
 
 @contextlib.contextmanager

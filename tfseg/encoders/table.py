@@ -1,0 +1,85 @@
+"""The table of encoders: what there is, and what each is made of."""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from tfseg.tables import Row, Table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderRow(Row):
+    """One encoder.
+
+    Attributes:
+        code: "module:object" of a class or function that takes the row's name and
+            `create_encoder`'s `blocks`, `output_stride` and `multi_grid` where they are given,
+            `conv` (dict of `ConvBN` arguments) and `smoothing` (dict of `Smoothing` arguments).
+        style: whose network it is: "drn_a", "drn_c", "drn_d", "ade20k", "torchvision", "caffe".
+            The names in its released weights follow from it.
+        block: "basic" or "bottleneck".
+        blocks: blocks per stage.
+        groups, width: of a bottleneck's 3x3 convolution: its groups, and the channels of each in
+            the first stage.
+        output_stride: of the features, unless asked otherwise.
+        strided: whether it gives up stride for dilation where a decoder asks for it.
+    """
+
+    style: str = ""
+    block: str = ""
+    blocks: tuple[int, ...] = ()
+    groups: int = 1
+    width: int = 64
+    output_stride: int = 32
+    strided: bool = False
+
+
+ENCODERS: Table[EncoderRow] = Table("encoder")
+
+
+def of_styles(styles: Collection[str]) -> list[str]:
+    """The names of the encoders in one of these styles."""
+    return [row.name for row in ENCODERS.values() if row.style in styles]
+
+
+# Parameters and scores stand in the README.
+_DRN: dict[str, Any] = {"code": "tfseg.encoders.drn:DRN", "output_stride": 8}
+for _name, _block, _blocks in (
+    ("drn_a_18", "basic", (2, 2, 2, 2)),
+    ("drn_a_34", "basic", (3, 4, 6, 3)),
+    ("drn_a_50", "bottleneck", (3, 4, 6, 3)),
+    ("drn_c_26", "basic", (1, 1, 2, 2, 2, 2, 1, 1)),
+    ("drn_c_42", "basic", (1, 1, 3, 4, 6, 3, 1, 1)),
+    ("drn_c_58", "bottleneck", (1, 1, 3, 4, 6, 3, 1, 1)),
+    ("drn_d_22", "basic", (1, 1, 2, 2, 2, 2, 1, 1)),
+    ("drn_d_24", "basic", (1, 1, 2, 2, 2, 2, 2, 2)),
+    ("drn_d_38", "basic", (1, 1, 3, 4, 6, 3, 1, 1)),
+    ("drn_d_40", "basic", (1, 1, 3, 4, 6, 3, 2, 2)),
+    ("drn_d_54", "bottleneck", (1, 1, 3, 4, 6, 3, 1, 1)),
+    ("drn_d_56", "bottleneck", (1, 1, 3, 4, 6, 3, 2, 2)),
+    ("drn_d_105", "bottleneck", (1, 1, 3, 4, 23, 3, 1, 1)),
+    ("drn_d_107", "bottleneck", (1, 1, 3, 4, 23, 3, 2, 2)),
+):
+    _row = EncoderRow(name=_name, style=_name[:5], block=_block, blocks=_blocks, **_DRN)
+    ENCODERS.register(_row)
+
+# Each of these networks in each code base's style: (suffix of the name, facts).
+_RESNET = "tfseg.encoders.resnet:ResNet"
+_STYLES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("", {"style": "ade20k", "strided": True}),
+    ("_dilated8", {"style": "ade20k", "output_stride": 8}),
+    ("_dilated16", {"style": "ade20k", "output_stride": 16}),
+    ("_v1", {"style": "torchvision", "strided": True}),
+    ("_caffe", {"style": "caffe", "strided": True}),
+)
+for _name, _block, _blocks in (
+    ("resnet18", "basic", (2, 2, 2, 2)),
+    ("resnet34", "basic", (3, 4, 6, 3)),
+    ("resnet50", "bottleneck", (3, 4, 6, 3)),
+    ("resnet101", "bottleneck", (3, 4, 23, 3)),
+    ("resnet152", "bottleneck", (3, 8, 36, 3)),
+):
+    for _suffix, _facts in _STYLES:
+        ENCODERS.register(
+            EncoderRow(name=_name + _suffix, code=_RESNET, block=_block, blocks=_blocks, **_facts)
+        )
