@@ -40,3 +40,23 @@ def test_an_import_that_fails_within_the_module_is_not_hidden(tmp_path, monkeypa
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_module_here"):
         Row(name="mine", code="needs_more:x").load()
+
+
+def test_lists_of_names_with_numbers():
+    table = colours()
+    rows = table["umber"], table["ultramarine"]
+    assert table.parse("umber:0.5, ultramarine") == ((rows[0], 0.5), (rows[1], None))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("umber:", "the colour umber takes a number, not ''"),
+        ("umber:nan", "the colour umber takes a number, not 'nan'"),
+        ("umber,umber:1", "the colour umber comes twice"),
+        ("", "unknown colour ''"),
+    ],
+)
+def test_lists_that_are_wrong(text, message):
+    with pytest.raises(TfsegError, match=message):
+        colours().parse(text)

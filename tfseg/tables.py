@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 import functools
 import importlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -79,6 +80,27 @@ class Table(collections.abc.Mapping[str, AnyRow], Generic[AnyRow]):
         if name not in self._rows:
             raise unknown(self.kind, name, self._rows)
         return self._rows[name]
+
+    def parse(self, text: str) -> tuple[tuple[AnyRow, float | None], ...]:
+        """((row, number), …) of "first:0.5,second"; None where no number is given.
+
+        Raises:
+            TfsegError: an unknown name, one that comes twice, or what isn't a number.
+        """
+        found: dict[str, tuple[AnyRow, float | None]] = {}
+        for part in text.split(","):
+            name, colon, number = (piece.strip() for piece in part.partition(":"))
+            row = self.find(name)
+            if name in found:
+                raise TfsegError(f"the {self.kind} {name} comes twice in '{text}'")
+            try:
+                value = float(number) if colon else None
+            except ValueError:
+                value = math.nan
+            if value is not None and not math.isfinite(value):
+                raise TfsegError(f"the {self.kind} {name} takes a number, not '{number}'")
+            found[name] = row, value
+        return tuple(found.values())
 
     def help(self) -> str:
         """All rows in a line, for the help of what chooses among them."""

@@ -231,11 +231,11 @@ def test_text_of_a_sum():
     ("text", "message"),
     [
         ("lovas", "unknown loss 'lovas'; did you mean lovasz"),
-        ("dice:x", "the factor of dice must be above 0, not 'x'"),
+        ("dice:x", "the loss dice takes a number, not 'x'"),
         ("dice:0", "the factor of dice must be above 0"),
-        ("dice:inf", "the factor of dice must be above 0"),
-        ("dice:", "the factor of dice must be above 0, not ''"),
-        ("dice:1,dice:2", "has dice twice"),
+        ("dice:inf", "the loss dice takes a number"),
+        ("dice:", "the loss dice takes a number, not ''"),
+        ("dice:1,dice:2", "the loss dice comes twice"),
         ("", "unknown loss ''"),
     ],
 )

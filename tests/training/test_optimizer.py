@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tfseg.training.groups import Group
-from tfseg.training.optimizer import SGD, LossScale, WeightAverage
+from tfseg.training.loss_scale import LossScale
+from tfseg.training.optimizers import OPTIMIZERS, SGD, AdamW
+from tfseg.training.weight_average import WeightAverage
 
 
 def apply(optimizer, *args):
@@ -40,18 +42,47 @@ def test_sgd_follows_pytorchs_rule_while_the_learning_rate_changes():
         np.testing.assert_allclose(variable, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_adamw_follows_pytorchs_rule_while_the_learning_rate_changes():
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=5).astype(np.float32)]
+    variables = {f"v{i}": tf.Variable(value) for i, value in enumerate(start)}
+    groups = [Group("kernels", "", 1.0, 1.0), Group("biases", "", 20.0, 0.0)]
+    optimizer = AdamW(variables, groups, 0.05, adam_beta1=0.8, adam_beta2=0.99, adam_epsilon=1e-3)
+    weights = [w.astype(np.float64) for w in start]
+    means, squares = np.zeros(2, object), np.zeros(2, object)
+    step = 0
+    for rate, finite in ((0.1, True), (0.1, False), (0.01, True), (0.05, True)):
+        gradients = [rng.normal(size=w.shape).astype(np.float32) for w in start]
+        apply(optimizer, gradients, np.float32(rate), finite)
+        if not finite:
+            continue
+        # torch.optim.AdamW, line by line.
+        step += 1
+        for i, group in enumerate(groups):
+            rate_now = rate * group.learning_rate
+            weights[i] = weights[i] * (1 - rate_now * 0.05 * group.weight_decay)
+            means[i] = 0.8 * means[i] + 0.2 * gradients[i]
+            squares[i] = 0.99 * squares[i] + 0.01 * gradients[i].astype(np.float64) ** 2
+            denominator = np.sqrt(squares[i]) / np.sqrt(1 - 0.99**step) + 1e-3
+            weights[i] = weights[i] - rate_now / (1 - 0.8**step) * means[i] / denominator
+    assert int(optimizer.updates) == 3
+    for variable, expected in zip(variables.values(), weights, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_nothing_changes_where_the_gradient_is_not_finite(bad):
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_nothing_changes_where_the_gradient_is_not_finite(name, bad):
     variable = tf.Variable([1.0, 2.0])
-    optimizer = SGD({"v": variable}, [Group("all", "")], 0.9, 0.1)
+    optimizer = OPTIMIZERS[name].load()({"v": variable}, [Group("all", "")], weight_decay=0.1)
     average = WeightAverage({"v": variable}, 0.5)
     average.reset()
     apply(optimizer, [[1.0, 1.0]], 0.1, True)
-    before = variable.numpy(), optimizer.velocities[0].numpy()
+    before = [value.numpy() for value in (variable, *optimizer.variables)]
     apply(optimizer, [[bad, 1.0]], 0.1, False)
     apply(average, 0.5, False)
-    np.testing.assert_array_equal(variable, before[0])
-    np.testing.assert_array_equal(optimizer.velocities[0], before[1])
+    after = [value.numpy() for value in (variable, *optimizer.variables)]
+    np.testing.assert_equal(after, before)
     np.testing.assert_array_equal(average.averages["v"], [1.0, 2.0])
 
 

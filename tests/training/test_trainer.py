@@ -15,7 +15,7 @@ from tfseg.data import read_split, write_sample_dataset
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
-from tfseg.training.optimizer import LossScale
+from tfseg.training.loss_scale import LossScale
 from tfseg.training.validation import Validator
 
 
@@ -58,12 +58,22 @@ def test_best_weights_are_those_of_the_best_validation(make_config, monkeypatch)
     assert result.best["step"] == 4 and result.best["val_mean_iou"] == 0.4
 
 
-def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run):
-    """With momentum, moving average, loss window and a changing learning rate."""
-    whole = make_config("whole", steps=6, ema_decay=0.9, validate_every="2")
+ADAMW = {
+    "optimizer": "adamw",
+    "lr_schedule": "one_cycle",
+    "lr_warmup_steps": 2,
+    "loss": "cross_entropy:1,dice:0.5,lovasz:0.5",
+}
+
+
+@pytest.mark.parametrize("settings", [{}, ADAMW], ids=["sgd", "adamw"])
+def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run, settings):
+    """With an optimizer's state, moving average, loss window and a changing learning rate."""
+    settings = {"steps": 6, "ema_decay": 0.9, "validate_every": "2", **settings}
+    whole = make_config("whole", **settings)
     train(whole)
     # The schedule looks at the whole length, so the interruption has to come from outside.
-    parts = make_config("parts", steps=6, ema_decay=0.9, validate_every="2", checkpoint_every="2")
+    parts = make_config("parts", checkpoint_every="2", **settings)
     original = trainer.Trainer._events
 
     def interrupted(self, step, due):
@@ -189,6 +199,7 @@ def test_a_run_is_not_continued_under_other_settings(make_config):
     train(config)
     before = contents(config.run_dir)
     others = {"model": "drn_c_26", "batch_size": 2, "seed": 1, "precision": "bfloat16"}
+    others["optimizer"] = "adamw"
     for name, value in {**others, "ema_decay": 0.9}.items():
         told = name.removesuffix("_decay")
         with pytest.raises(TfsegError, match=f"was trained to step 1 with {told} .*, not"):

@@ -14,8 +14,9 @@ from absl import logging
 
 from tfseg.machine import MIB, has_gpu, memory_in_use, memory_peak, reset_memory_peak
 from tfseg.training.groups import assign_groups, find_table
+from tfseg.training.loss_scale import LossScale
 from tfseg.training.losses import SegmentationLoss
-from tfseg.training.optimizer import SGD, LossScale
+from tfseg.training.optimizers import SGD
 from tfseg.training.step import TrainStep
 
 # A training step computes the outputs, the gradient of the inputs and that of the kernels.

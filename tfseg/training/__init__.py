@@ -8,9 +8,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         "classify": ["Classification", "ClassifyConfig"],
         "config": ["TrainConfig"],
         "losses": ["LOSSES", "SegmentationLoss"],
-        "optimizer": ["SGD", "WeightAverage"],
-        "schedules": ["Schedule"],
+        "optimizers": ["OPTIMIZERS", "SGD", "AdamW"],
+        "schedules": ["SCHEDULES", "Schedule"],
         "strategy": ["create_strategy"],
         "trainer": ["TrainResult", "train"],
+        "weight_average": ["WeightAverage"],
     },
 )

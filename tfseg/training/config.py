@@ -11,11 +11,20 @@ from tfseg.models import PRECISIONS, PREPROCESSINGS
 from tfseg.models.spec import plain_options
 from tfseg.training import values
 from tfseg.training.losses import LOSSES, check_loss, parse_loss
+from tfseg.training.optimizers import OPTIMIZERS
+from tfseg.training.schedules import SCHEDULES
 
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
     *("model", "num_classes", "model_options", "batch_size", "accumulation_steps", "seed"),
-    *("param_groups", "precision", "freeze_batch_norm"),
+    *("param_groups", "optimizer", "precision", "freeze_batch_norm"),
+)
+
+
+_BELOW_ONE = ("momentum", "ema_decay", "label_smoothing", "adam_beta1", "adam_beta2")
+_ABOVE_ZERO = (
+    *("learning_rate", "lr_step_size", "lr_decay_rate", "adam_epsilon"),
+    *("tversky_alpha", "tversky_beta"),
 )
 
 
@@ -64,7 +73,15 @@ class TrainConfig:
     encoder_learning_rate: float = option(
         0.0, "Initial learning rate of the encoder; 0 for --learning_rate."
     )
-    lr_schedule: str = option("poly", "How the learning rate falls.", ("poly", "step", "constant"))
+    lr_schedule: str = option(
+        "poly",
+        "How the learning rate changes, t being the update and T the length of the run. "
+        f"{SCHEDULES.help()}.",
+        SCHEDULES,
+    )
+    lr_warmup_steps: int = option(
+        0, "Updates in which the learning rate rises from near 0; --lr_schedule follows."
+    )
     lr_power: float = option(0.9, "Exponent of the poly schedule.")
     lr_step_size: float = option(
         100.0,
@@ -72,11 +89,23 @@ class TrainConfig:
         "otherwise in updates.",
     )
     lr_decay_rate: float = option(0.1, "Factor at each step of the step schedule.")
+    lr_final: float = option(
+        0.0, "Of the cosine and one_cycle schedules: the end, as a share of --learning_rate."
+    )
+    lr_peak: float = option(0.3, "Of the one_cycle schedule: the peak, as a share of the run.")
     lr_update_every: str = option(
         "step", "When the learning rate changes: step, epoch, or a number of updates."
     )
-    momentum: float = option(0.9, "Momentum of stochastic gradient descent.")
-    weight_decay: float = option(1e-4, "L2 weight decay, added to the gradient.")
+    optimizer: str = option("sgd", f"{OPTIMIZERS.help()}.", OPTIMIZERS)
+    momentum: float = option(0.9, "Of sgd: share of the velocity that stays.")
+    adam_beta1: float = option(0.9, "Of adamw: share of the gradient's mean that stays.")
+    adam_beta2: float = option(0.999, "Of adamw: share of its mean square that stays.")
+    adam_epsilon: float = option(1e-8, "Of adamw: added to the root of the mean square.")
+    weight_decay: float = option(
+        1e-4,
+        "Weight decay: of sgd an L2 term, added to the gradient; of adamw times the learning rate, "
+        "subtracted from the weights.",
+    )
     param_groups: str = option(
         "all", "Table of learning-rate and decay groups: all, conv_kernels, deeplab."
     )
@@ -170,6 +199,7 @@ class TrainConfig:
         if (self.steps > 0) == (self.epochs > 0):
             raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
         self._check_loss()
+        self._check_optimizer()
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
@@ -180,12 +210,22 @@ class TrainConfig:
         if self.ohem_fraction and self.loss == TrainConfig.loss:
             # What the option alone has always meant.
             object.__setattr__(self, "loss", "ohem")
-        names = {option for row in LOSSES.values() for option in row.options}
-        changed = {name for name in names if getattr(self, name) != getattr(TrainConfig, name)}
+        changed = self._changed_options(LOSSES)
         check_loss(self.loss, changed, bool(self.class_weights), self.accumulation_steps > 1)
         for name, _ in parse_loss(self.loss):
             if self.xla and not LOSSES[name].xla:
                 raise TfsegError(f"the loss {name} and xla exclude each other")
+
+    def _check_optimizer(self):
+        for name in sorted(self._changed_options(OPTIMIZERS)):
+            if name not in OPTIMIZERS[self.optimizer].options:
+                taker = next(row.name for row in OPTIMIZERS.values() if name in row.options)
+                raise TfsegError(f"{name} is an option of {taker}, not of {self.optimizer}")
+
+    def _changed_options(self, table):
+        """The rows' options that aren't at their defaults."""
+        names = {name for row in table.values() for name in row.options}
+        return {name for name in names if getattr(self, name) != getattr(TrainConfig, name)}
 
     def loss_options(self):
         """{name: value} of the options of the losses."""
@@ -243,9 +283,11 @@ class TrainConfig:
             **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
             **dict.fromkeys(("max_long_side", "padding_constant"), (1, math.inf)),
             **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
+            "lr_warmup_steps": (0, math.inf),
+            **dict.fromkeys(("lr_final", "lr_peak"), (0, 1)),
             **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
             **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
-            **dict.fromkeys(("momentum", "ema_decay", "label_smoothing"), (0, 1)),
+            **dict.fromkeys(_BELOW_ONE, (0, 1)),
             **dict.fromkeys(("focal_gamma", "boundary_weight"), (0, math.inf)),
             "boundary_width": (1, math.inf),
             "keep_checkpoints": (1, math.inf),
@@ -258,11 +300,10 @@ class TrainConfig:
             if not low <= value <= high or not math.isfinite(value):
                 end = f"at least {low}" if high == math.inf else f"in {low}..{high}"
                 raise TfsegError(f"--{name} must be {end}, not {value}")
-        for name in ("momentum", "ema_decay", "label_smoothing"):
+        for name in _BELOW_ONE:
             if getattr(self, name) == 1:
                 raise TfsegError(f"--{name} must be less than 1")
-        above = ("learning_rate", "lr_step_size", "lr_decay_rate", "tversky_alpha", "tversky_beta")
-        for name in above:
+        for name in _ABOVE_ZERO:
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise TfsegError(f"--{name} must be above 0, not {value}")

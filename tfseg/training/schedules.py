@@ -2,36 +2,97 @@
 
 import math
 
+from tfseg.errors import TfsegError
+from tfseg.tables import Row, Table
 from tfseg.training.values import interval
+
+SCHEDULES = Table(
+    "lr_schedule",
+    [
+        Row(name="poly", code=f"{__name__}:poly", help="(1 - t/T)^lr_power"),
+        Row(
+            name="step",
+            code=f"{__name__}:staircase",
+            help="times lr_decay_rate after every lr_step_size",
+        ),
+        Row(name="constant", code=f"{__name__}:constant"),
+        Row(name="cosine", code=f"{__name__}:cosine", help="half a cosine, down to lr_final"),
+        Row(
+            name="one_cycle",
+            code=f"{__name__}:one_cycle",
+            help="up from 1/25 until lr_peak, then down to lr_final, in cosines",
+        ),
+    ],
+)
 
 
 class Schedule:
-    """The learning rate at every step of a run.
+    """The learning rate at every step of a run: `config.learning_rate` times a factor.
 
-    poly: ``learning_rate * (1 - t / T) ** power`` (Liu et al., "ParseNet", 2015, section 3.3; Chen
-    et al., "DeepLab", 2017, section 4.1.2); step: ``learning_rate * rate ** floor(t / step_size)``;
-    constant. t is the step, rounded down to a multiple of `config.lr_update_every`; T the length
-    of the run.
+    In the first `config.lr_warmup_steps` updates it rises linearly, without reaching the full
+    rate; the schedule follows, over the rest of the run. A schedule is a function (t, T, this
+    object), where t is the step, rounded down to a multiple of `config.lr_update_every`, and T the
+    length, both counted from the end of the warm-up; it returns the factor.
 
     Args:
         config: `TrainConfig`.
         total_steps: updates in the run.
         steps_per_epoch: updates in an epoch.
+
+    Raises:
+        TfsegError: the warm-up is as long as the run.
     """
 
     def __init__(self, config, total_steps, steps_per_epoch):
         self.config = config
         self.total_steps = total_steps
+        self.warmup = config.lr_warmup_steps
+        if self.warmup >= total_steps:
+            raise TfsegError(
+                f"lr_warmup_steps={self.warmup} must be less than the run's {total_steps} updates"
+            )
         self.period = interval("lr_update_every", config.lr_update_every, steps_per_epoch)
         per_epoch = config.lr_update_every == "epoch"
         self.step_size = config.lr_step_size * (steps_per_epoch if per_epoch else 1)
+        self._factor = SCHEDULES.find(config.lr_schedule).load()
 
     def __call__(self, step):
         """The learning rate of update number `step`, counted from 0."""
-        config = self.config
-        step = step // self.period * self.period
-        if config.lr_schedule == "poly":
-            return config.learning_rate * (1 - step / self.total_steps) ** config.lr_power
-        if config.lr_schedule == "step":
-            return config.learning_rate * config.lr_decay_rate ** math.floor(step / self.step_size)
-        return config.learning_rate
+        if step < self.warmup:
+            return self.config.learning_rate * (step + 1) / (self.warmup + 1)
+        # Epochs are those of the run, so that only the first after the warm-up is shorter.
+        step = max(step // self.period * self.period, self.warmup) - self.warmup
+        return self.config.learning_rate * self._factor(step, self.total_steps - self.warmup, self)
+
+
+def poly(step, total, run):
+    """Liu et al., "ParseNet", 2015, section 3.3; Chen et al., "DeepLab", 2017, section 4.1.2."""
+    return (1 - step / total) ** run.config.lr_power
+
+
+def staircase(step, total, run):
+    """``rate ** floor(t / step_size)``, with the size in epochs if the rate changes by epochs."""
+    return run.config.lr_decay_rate ** math.floor(step / run.step_size)
+
+
+def constant(step, total, run):
+    """1."""
+    return 1.0
+
+
+def cosine(step, total, run):
+    """Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without restarts."""
+    return _between(1.0, run.config.lr_final, step / total)
+
+
+def one_cycle(step, total, run):
+    """Smith and Topin, "Super-Convergence", 2019, in PyTorch's form; momentum stays as it is."""
+    peak = run.config.lr_peak * total
+    if step < peak:
+        return _between(1 / 25, 1.0, step / peak)
+    return _between(1.0, run.config.lr_final, (step - peak) / (total - peak))
+
+
+def _between(start, end, share):
+    """From `start` to `end` by half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -8,7 +8,8 @@ from absl import logging
 from tfseg.models import PREPROCESSINGS
 from tfseg.training.checkpoints import Checkpoints, RunState, read_state
 from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
-from tfseg.training.optimizer import SGD, LossScale, WeightAverage
+from tfseg.training.loss_scale import LossScale
+from tfseg.training.optimizers import create_optimizer
 from tfseg.training.setup import (
     build_model,
     check_resume,
@@ -19,6 +20,7 @@ from tfseg.training.setup import (
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
 from tfseg.training.task import Segmentation
+from tfseg.training.weight_average import WeightAverage
 from tfseg.weights import BEST_WEIGHTS, load_weights, save_weights
 
 
@@ -85,8 +87,8 @@ class Session:
             factor = config.encoder_learning_rate / config.learning_rate
             self.groups = with_encoder_rate(self.groups, factor)
         rows = assign_groups(list(trained), self.groups)
-        self.optimizer = SGD(trained, rows, config.momentum, config.weight_decay)
-        objects = {"model": every, "velocity": self.optimizer.state()}
+        self.optimizer = create_optimizer(config, trained, rows)
+        objects = {"model": every, **self.optimizer.state()}
         self.average = self.loss_scale = None
         if config.ema_decay:
             self.average = WeightAverage(every, config.ema_decay)

@@ -19,6 +19,7 @@ from tfseg.data import (
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.models import ModelSpec, Preprocessing, precision
+from tfseg.training.config import TrainConfig
 from tfseg.visualize import class_names
 
 
@@ -164,7 +165,8 @@ def check_resume(run_dir, state, settings):
         TfsegError: such a setting differs; the message names it and both values.
     """
     for name, value in settings.items():
-        saved = state["settings"].get(name)
+        # What a checkpoint doesn't know yet was not there to be changed.
+        saved = state["settings"].get(name, getattr(TrainConfig, name, None))
         value = list(value) if isinstance(value, tuple) else value
         if saved != value:
             raise TfsegError(

@@ -16,7 +16,7 @@ class TrainStep:
     Args:
         model: a `Segmenter`, made in the scope of `strategy`.
         loss: a `SegmentationLoss`.
-        optimizer: an `SGD` over the model's trainable variables, in their order.
+        optimizer: an `Optimizer` over the model's trainable variables, in their order.
         strategy: a `tf.distribute.Strategy`.
         element_spec: the distributed dataset's.
         accumulation_steps: micro-batches per update.

@@ -1,7 +1,6 @@
 """Losses: the table of them, and sums of them."""
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,19 +126,12 @@ def parse_loss(text: str) -> tuple[tuple[str, float], ...]:
     Raises:
         TfsegError: an unknown loss, one that comes twice, or a factor that isn't above 0.
     """
-    terms: dict[str, float] = {}
-    for part in text.split(","):
-        name, colon, factor = (piece.strip() for piece in part.partition(":"))
-        name = LOSSES.find(name).name
-        if name in terms:
-            raise TfsegError(f"loss has {name} twice in '{text}': give it one factor")
-        try:
-            terms[name] = float(factor) if colon else 1.0
-        except ValueError:
-            terms[name] = math.nan
-        if not 0 < terms[name] < math.inf:
-            raise TfsegError(f"loss: the factor of {name} must be above 0, not '{factor}'")
-    return tuple(terms.items())
+    terms = []
+    for row, factor in LOSSES.parse(text):
+        if factor is not None and factor <= 0:
+            raise TfsegError(f"loss: the factor of {row.name} must be above 0, not {factor:g}")
+        terms.append((row.name, 1.0 if factor is None else factor))
+    return tuple(terms)
 
 
 def check_loss(loss: str, changed: Iterable[str], weighted: bool, accumulates: bool) -> None:

@@ -1,0 +1,34 @@
+"""Stochastic gradient descent in PyTorch's form."""
+
+import tensorflow as tf
+
+from tfseg.training.optimizers.base import Optimizer
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum and L2 weight decay (Sutskever et al., ICML 2013).
+
+    In the form of the published code (Caffe, PyTorch), where the learning rate stands outside of
+    the velocity: ``v = momentum * v + gradient + decay * w; w = w - learning_rate * v``. When the
+    learning rate changes, Keras' form, with the rate inside, gives other weights.
+
+    Args:
+        variables, groups, weight_decay: as for `Optimizer`.
+        momentum: 0..1.
+    """
+
+    slots = ("velocity",)
+
+    def __init__(self, variables, groups, momentum=0.9, weight_decay=0.0):
+        super().__init__(variables, groups, weight_decay)
+        self.momentum = momentum
+
+    def update(self, variable, slots, shared, gradient, rate, decay, finite):
+        (velocity,) = slots
+        if decay:
+            gradient += decay * variable
+        velocity_now = self.momentum * velocity + gradient
+        step = rate * velocity_now
+        # A selection, as a product with zero would keep NaN.
+        velocity.assign(tf.where(finite, velocity_now, velocity))
+        variable.assign_sub(tf.where(finite, step, tf.zeros_like(step)))
