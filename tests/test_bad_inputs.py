@@ -105,7 +105,7 @@ DATA = {
     "empty list": (lambda f: (f / "val_images.txt").write_text("\n"), "val_images.txt is empty"),
     "list in another encoding": (
         lambda f: (f / "train_images.txt").write_bytes(b"stra\xdfe.png\n"),
-        "train_images.txt, line 1: a name that is not UTF-8",
+        "train_images.txt, line 1: text that is not UTF-8",
     ),
     "missing image": (
         lambda f: (f / "images/train/0000.png").unlink(),

@@ -1,14 +1,25 @@
 """The library's own error type: one clear line for the person at the keyboard."""
 
 import difflib
+import unicodedata
 
 
 class TfsegError(Exception):
     """Something the user can put right: a file, a flag, an option or a label.
 
     The message is one line that says what is wrong, where, and what is allowed.
-    The tools print it after ``error:`` and exit with status 1, without a traceback.
+    The tools print it after ``error:`` and exit with status 1, without a traceback. Control
+    characters, which names in files may have, are escaped.
     """
+
+    def __init__(self, message=""):
+        super().__init__("".join(map(_escaped, str(message))))
+
+
+def _escaped(letter):
+    """A character, or its escape sequence where it would break the line or move the cursor."""
+    breaks = unicodedata.category(letter) in ("Cc", "Zl", "Zp")
+    return letter.encode("unicode_escape").decode() if breaks else letter
 
 
 def unknown(kind, name, choices):

@@ -1,5 +1,6 @@
 """Reading and writing files so that a crash never leaves half of one."""
 
+import codecs
 import contextlib
 import json
 import os
@@ -111,6 +112,56 @@ def write_json(path, value):
         file.write("\n")
 
 
+# Of what people and programs write as text, the largest are lists of some million names.
+_LARGEST_TEXT = 1 << 30
+
+
+def read_text(path):
+    """The text of a file in UTF-8, with or without a byte-order mark, or in UTF-16 with one.
+
+    Raises:
+        TfsegError: the file can't be read, is larger than 1 GiB, or is in another encoding; the
+            message names the first line that is.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST_TEXT:
+                raise TfsegError(f"{path} is no text file of ours: it has {size >> 20} MiB")
+            content = file.read()
+    except OSError as error:
+        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
+    # Windows' editors start UTF-8 with the mark; its PowerShell writes UTF-16.
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "UTF-16"
+    else:
+        encoding, content = "UTF-8", content.removeprefix(codecs.BOM_UTF8)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].splitlines(keepends=True)
+        line = (before[-1] if before else b"") + content[error.start :].splitlines()[0]
+        raise TfsegError(
+            f"{path}, line {max(len(before), 1)}: text that is not {encoding}: {line.strip()[:80]}"
+        ) from error
+
+
+def parse_json(text):
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, is nested too deeply, or has a number of thousands of digits;
+            one line that says where.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{error.msg} at {where}") from error
+    except RecursionError as error:
+        raise ValueError("lists and objects are nested too deeply") from error
+
+
 def read_json(path):
     """The value of a JSON file.
 
@@ -118,13 +169,6 @@ def read_json(path):
         TfsegError: the file is missing or isn't JSON; the message names line and column.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise TfsegError(f"{path} is not UTF-8 text") from error
-    except json.JSONDecodeError as error:
-        raise TfsegError(
-            f"{path} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from error
+        return parse_json(read_text(path))
+    except ValueError as error:
+        raise TfsegError(f"{path} is not valid JSON: {error}") from error

@@ -22,9 +22,9 @@ from PIL import Image
 
 from tfseg import localization, visualize, zoo
 from tfseg.data.classification import read_class_folders
+from tfseg.data.entries import read_lines
 from tfseg.data.files import read_rgb
 from tfseg.data.imagenet import imagenet_classes
-from tfseg.data.lists import read_lines
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images
 from tfseg.files import atomic_write

@@ -142,7 +142,7 @@ def not_utf8(folder):
         (exif_quarter, ["3.png is 32x48 (EXIF orientation 6)", "3_label.png is 48x32"]),
         (zero_bytes, ["image", "3.png is empty: the file has 0 bytes"]),
         (empty_label, ["label map", "3_label.png is empty: the file has 0 bytes"]),
-        (not_utf8, ["train_images.txt, line 4: a name that is not UTF-8: b'train/caf\\xe9.png'"]),
+        (not_utf8, ["train_images.txt, line 4: text that is not UTF-8: b'train/caf\\xe9.png'"]),
     ],
 )
 def test_what_is_broken_is_named(folder, spoil, pieces):

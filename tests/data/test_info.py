@@ -1,6 +1,9 @@
 import json
+import tempfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
@@ -53,6 +56,12 @@ def test_missing_folder(tmp_path):
         ({"label_map": {"300": 1}}, "label_map must map"),
         ({"label_map": [1, 2]}, "label_map must map"),
         ({"colour": 1}, "unknown entries: colour"),
+        ({"classes": ["disc", "ball", "disc"]}, "classes 0 and 2 are both called 'disc'"),
+        ({"classes": ["a", ["b"]]}, "classes must be a list of names"),
+        ({"classes": ["\ud800"]}, "classes must be a list of names"),
+        ({"label_map": {"1": 1, "01": 0}}, "names a label value twice"),
+        ({"ignore_label": 10**400}, "ignore_label must be"),
+        ({"mean": [0.1, 0.2, 10**4000]}, "mean must be three"),
     ],
 )
 def test_impossible_entries(tmp_path, change, message):
@@ -67,3 +76,65 @@ def test_incomplete(tmp_path, text):
     (tmp_path / "info.json").write_text(text)
     with pytest.raises(TfsegError, match="mean and std"):
         DataInfo.load(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_writes_is_read(tmp_path, encoding):
+    text = json.dumps({**GOOD, "classes": ["Stra\u00dfe"]}, ensure_ascii=False)
+    (tmp_path / "info.json").write_text(text, encoding=encoding)
+    assert DataInfo.load(tmp_path).classes == ["Stra\u00dfe"]
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"[" * 100_000, "not valid JSON: lists and objects are nested too deeply"),
+        (b'{"mean": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b'{"mean": [1],}', "not valid JSON: .* at line 1, column 14"),
+        (b'{"classes":\n["stra\xdfe"]}', r"line 2: text that is not UTF-8: b'\[\"stra"),
+        (b'{"mean": ' + b"[" * 500 + b"]" * 500 + b', "std": 1}', "mean must be three"),
+    ],
+)
+def test_damaged_files(tmp_path, content, words):
+    (tmp_path / "info.json").write_bytes(content)
+    with pytest.raises(TfsegError, match=words) as caught:
+        DataInfo.load(tmp_path)
+    assert len(str(caught.value)) < 400
+
+
+VALUES = st.recursive(
+    st.one_of(
+        *(st.none(), st.booleans(), st.integers(-9, 300), st.integers(), st.floats(0, 1)),
+        *(st.floats(), st.text(max_size=4)),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.integers(0, 300).map(str) | st.text(max_size=4), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+FRACTIONS = st.lists(st.floats(0.01, 1), min_size=3, max_size=3)
+ENTRIES = st.fixed_dictionaries(
+    {"mean": FRACTIONS | VALUES, "std": FRACTIONS | VALUES},
+    optional=dict.fromkeys(
+        ["classes", "palette", "ignore_label", "label_map", "class_weights"], VALUES
+    ),
+)
+
+
+def test_any_file_is_read_or_refused():
+    with tempfile.TemporaryDirectory() as folder:
+
+        @given(ENTRIES.map(json.dumps).map(str.encode) | st.binary(max_size=30))
+        def read(content):
+            with open(f"{folder}/info.json", "wb") as file:
+                file.write(content)
+            try:
+                info = DataInfo.load(folder)
+            except TfsegError as error:
+                assert len(str(error).splitlines()) == 1
+            else:
+                info.save(folder)
+                assert DataInfo.load(folder) == info
+
+        read()

@@ -70,9 +70,13 @@ def test_errors(tmp_path, lists, message):
 
 
 def test_not_text(tmp_path):
-    (tmp_path / "train.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TfsegError, match="not UTF-8"):
-        read_split(tmp_path, "train")
+    for content, words in (
+        (b"a x\nstra\xdfe.png", "line 2: .*not UTF-8"),
+        (b"\xff\xfe\0", "UTF-16"),
+    ):
+        (tmp_path / "train.txt").write_bytes(content)
+        with pytest.raises(TfsegError, match=words):
+            read_split(tmp_path, "train")
 
 
 def test_missing_folder(tmp_path):

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tfseg.data import (
@@ -244,12 +246,38 @@ def test_class_tables(tmp_path):
         ("name,r,g,b,index\nsky,0,0,0,1\n", "without a gap"),
         ("name,r,g,b\n", "empty table"),
         ("name,r,g,b\nsky,0,0,x\n", "invalid literal"),
+        ("name,r,g,b\nsky,0,0,0\nsky,0,0,1\n", "classes 0 and 1 are both called 'sky'"),
+        ("name,r,g,b,value\nsky,0,0,0,256\n", "the label value 256, which is not in 0..255"),
+        ("name,r,g,b,value\nsky,0,0,0,\n", "sky has no value"),
     ):
         path.write_text(text)
         with pytest.raises(TfsegError, match=message):
             read_classes(path)
     with pytest.raises(TfsegError, match="can't read"):
         read_classes(tmp_path / "nothing.csv")
+
+
+HEADS = st.lists(st.sampled_from(["name", "r", "green", "b", "blue", "index", "value", "", "x"]))
+CELLS = st.sampled_from(["", "0", "1", "255", "-1", "sky", '"', "9" * 5000]) | st.text(max_size=4)
+TABLES = st.tuples(HEADS | st.just(["name", "r", "g", "b", "value"]), st.lists(st.lists(CELLS)))
+
+
+def test_any_class_table_is_read_or_refused(tmp_path):
+    path = tmp_path / "colours.csv"
+
+    @given(TABLES, st.binary(max_size=3), st.sampled_from([0, -1]), st.booleans())
+    def read(table, end, shift, colours):
+        lines = [",".join(row) for row in (table[0], *table[1])]
+        path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass") + end)
+        try:
+            facts = read_classes(path, shift=shift, colours=colours)
+        except TfsegError as error:
+            assert len(str(error).splitlines()) == 1
+        else:
+            Dataset("mine", **facts)
+            assert all(0 <= key <= 255 for key in facts.get("label_map") or ())
+
+    read()
 
 
 def test_class_weights():

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import reprlib
 
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
@@ -12,7 +13,9 @@ FILE_NAME = "info.json"
 
 def _numbers(value):
     return isinstance(value, list | tuple) and all(
-        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in value
+        # Whole numbers have no limit, as floats have.
+        isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < math.inf
+        for x in value
     )
 
 
@@ -32,7 +35,7 @@ class DataInfo:
         ignore_label: the label value that neither loss nor metric counts.
         label_map: {value in the label files: class index or ignore_label}, or None for label
             files that hold class indices. A value that it does not list is an error, except
-            `ignore_label`, which always means itself.
+            `ignore_label`, which then means itself.
         class_weights: {rule: one weight per class}, as `tfseg.data.weights.class_weights` makes
             them from the training labels, or None.
 
@@ -52,27 +55,37 @@ class DataInfo:
         for name in ("mean", "std"):
             value = getattr(self, name)
             if not _numbers(value) or len(value) != 3 or not all(0 <= x <= 1 for x in value):
-                raise TfsegError(f"{name} must be three fractions of one (RGB), not {value}")
+                raise TfsegError(
+                    f"{name} must be three fractions of one (RGB), not {_shown(value)}"
+                )
             object.__setattr__(self, name, tuple(float(x) for x in value))
         if min(self.std) <= 0:
             raise TfsegError(f"std must be positive, not {list(self.std)}")
         self._check_classes()
         if not is_label(self.ignore_label):
-            raise TfsegError(f"ignore_label must be a value in 0..255, not {self.ignore_label}")
+            raise TfsegError(
+                f"ignore_label must be a value in 0..255, not {_shown(self.ignore_label)}"
+            )
         object.__setattr__(self, "label_map", _parse_label_map(self.label_map))
         weights = self.class_weights
         if weights is not None and not (
             isinstance(weights, dict)
             and all(_numbers(row) and min(row, default=0) >= 0 for row in weights.values())
         ):
-            raise TfsegError(f"class_weights must be lists of numbers by rule, not {weights}")
+            raise TfsegError(
+                f"class_weights must be lists of numbers by rule, not {_shown(weights)}"
+            )
 
     def _check_classes(self):
         classes, palette = self.classes, self.palette
         if classes is not None:
             if not isinstance(classes, list | tuple) or not classes:
-                raise TfsegError(f"classes must be a list of names, not {classes}")
-            object.__setattr__(self, "classes", [str(name) for name in classes])
+                raise TfsegError(f"classes must be a list of names, not {_shown(classes)}")
+            for name in classes:
+                if not isinstance(name, str | int) or not _is_text(str(name)):
+                    raise TfsegError(f"classes must be a list of names, not of {_shown(name)}")
+            classes = require_distinct([str(name) for name in classes])
+            object.__setattr__(self, "classes", classes)
         if palette is not None:
             if not isinstance(palette, list | tuple) or not all(map(_is_colour, palette)):
                 raise TfsegError("palette must be a list of [r, g, b] in 0..255")
@@ -117,6 +130,22 @@ class DataInfo:
         write_json(os.path.join(data_dir, FILE_NAME), values)
 
 
+def require_distinct(names):
+    """`names`, if they can tell classes apart.
+
+    Raises:
+        TfsegError: two classes have one name.
+    """
+    places = {}
+    for index, name in enumerate(names):
+        if places.setdefault(name, index) != index:
+            raise TfsegError(
+                f"the classes {places[name]} and {index} are both called '{name}': "
+                "each needs a name of its own"
+            )
+    return names
+
+
 def is_label(value):
     """Whether `value` can stand in a label file: an integer in 0..255."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
@@ -130,9 +159,26 @@ def _parse_label_map(label_map):
         parsed = {int(key): value for key, value in label_map.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise TfsegError(
-            f"label_map must map label values to class indices, not {label_map}"
+            f"label_map must map label values to class indices, not {_shown(label_map)}"
         ) from error
+    if len(parsed) < len(label_map):
+        raise TfsegError("label_map names a label value twice")
     for key, value in parsed.items():
         if not is_label(key) or not is_label(value):
-            raise TfsegError(f"label_map must map 0..255 to 0..255, not {key} to {value}")
+            raise TfsegError(
+                f"label_map must map 0..255 to 0..255, not {_shown(key)} to {_shown(value)}"
+            )
     return parsed
+
+
+def _is_text(value):
+    """Whether a string can be written as UTF-8; JSON can hold halves of characters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _shown(value):
+    """A value for a message, shortened: files may hold anything, of any size and depth."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # whole numbers of thousands of digits
+        return f"a {type(value).__name__} of enormous size"

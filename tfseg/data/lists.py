@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 
 import tensorflow as tf
 
 from tfseg import outputs
+from tfseg.data import entries
+from tfseg.data.entries import Names, read_lines
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 
@@ -92,7 +93,7 @@ def read_split(data_dir, split, labels=True, prefix=""):
     TFRecord shards, ``{split}_shards.txt``, which counts before all others (see
     `tfseg.data.shards`). The first of these that is there counts. Paths are relative to `data_dir`,
     absolute, or whatever else `tf.io.gfile` opens, such as gs://bucket/image.png. Empty lines are
-    skipped.
+    skipped; what else of people's and programs' habits is understood, `tfseg.data.entries` says.
 
     Args:
         data_dir: the data folder.
@@ -119,13 +120,15 @@ def read_split(data_dir, split, labels=True, prefix=""):
             f"{data_dir} has no list of the split '{split}': "
             f"{split}_images.txt, a list of pairs {split}.txt or {split}.odgt is needed"
         )
-    rows = readers[found[0]](os.path.join(root, found[0]), labels)
-    images = [row[0].removeprefix(prefix) for row in rows]
+    names = Names(root, prefix)
+    rows = readers[found[0]](os.path.join(root, found[0]), names, labels)
+    images = [names.path(row[0]) for row in rows]
+    listed = [row[0].removeprefix(prefix) for row in rows]
     return ImageList(
         root=root,
-        images=[_absolute(root, name) for name in images],
-        labels=[_absolute(root, row[1].removeprefix(prefix)) for row in rows] if labels else None,
-        names=[relative_name(root, name) for name in images],
+        images=images,
+        labels=[names.path(row[1]) for row in rows] if labels else None,
+        names=[relative_name(root, *pair) for pair in zip(listed, images, strict=True)],
         sizes=[row[2] for row in rows] if len(rows[0]) > 2 else None,
     )
 
@@ -173,9 +176,16 @@ def shard_index(data_dir, split):
 
 
 def remove(path):
-    """Removes a file if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    """Removes a file if it is there.
+
+    Raises:
+        TfsegError: it can't be removed, as in a read-only folder.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise TfsegError(f"can't remove {path}: {error.strerror}") from error
 
 
 def read_file(path, kind="image"):
@@ -199,45 +209,21 @@ def _readers(split):
     odgt_names = [split] + ([_ODGT_NAMES[split]] if split in _ODGT_NAMES else [])
     return {
         f"{split}_images.txt": _read_two_lists,
-        f"{split}.txt": _read_pairs,
-        f"{split}_pairs.txt": _read_pairs,
+        f"{split}.txt": entries.pairs,
+        f"{split}_pairs.txt": entries.pairs,
         **{f"{name}.odgt": _read_odgt for name in odgt_names},
     }
 
 
-def read_lines(path):
-    """[(line number, text)] of the lines of a list that are not empty.
-
-    Raises:
-        TfsegError: the list can't be read or has no such line.
-    """
-    lines = []
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                # Editors on Windows start UTF-8 files with a byte-order mark.
-                lines.append((number, line.decode("utf-8-sig").strip()))
-    except OSError as error:
-        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise TfsegError(
-            f"{path}, line {number}: a name that is not UTF-8: {line.strip()[:80]}"
-        ) from error
-    lines = [(number, line) for number, line in lines if line]
-    if not lines:
-        raise TfsegError(f"{path} is empty: it lists no image")
-    return lines
-
-
-def _read_two_lists(path, labels):
+def _read_two_lists(path, names, labels):
     """[(image,)] or [(image, label)]."""
-    images = [line for _, line in read_lines(path)]
+    images = entries.single_names(path, names)
     if not labels:
         return [(image,) for image in images]
     label_path = f"{path.removesuffix('_images.txt')}_labels.txt"
     if not os.path.isfile(label_path):
         raise TfsegError(f"{label_path} is missing: it lists the label maps of {path}")
-    maps = [line for _, line in read_lines(label_path)]
+    maps = entries.single_names(label_path, names)
     if len(maps) != len(images):
         raise TfsegError(
             f"{path} lists {len(images)} images, but {label_path} lists {len(maps)} label maps"
@@ -245,67 +231,30 @@ def _read_two_lists(path, labels):
     return list(zip(images, maps, strict=True))
 
 
-def _read_pairs(path, labels):
-    """[(image, label)], or without `labels` perhaps [(image,)]."""
-    rows = []
-    for number, line in read_lines(path):
-        row = [name.strip() for name in line.split("\t")] if "\t" in line else line.split()
-        if len(row) != 2 and (labels or len(row) != 1):
-            raise TfsegError(
-                f"{path}, line {number}: expected `image label`, found {len(row)} "
-                f"part{'s' if len(row) != 1 else ''}: {line[:80]}"
-            )
-        rows.append(row)
-    return rows
-
-
-def _read_odgt(path, labels):
-    """[(image, label, (height, width))]; without `labels` the label may be None."""
-    rows = []
-    for number, line in read_lines(path):
-        try:
-            entry = json.loads(line)
-            image, size = entry["fpath_img"], (entry["height"], entry["width"])
-            label = entry["fpath_segm"] if labels else entry.get("fpath_segm")
-            if not isinstance(image, str) or (labels and not isinstance(label, str)):
-                raise TypeError("paths must be text")
-            if not all(type(x) is int and x > 0 for x in size):
-                raise TypeError("width and height must be positive whole numbers")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise TfsegError(
-                f"{path}, line {number}: expected a JSON object with fpath_img, fpath_segm, width "
-                f"and height: {reason}"
-            ) from error
-        rows.append((image, label, size))
-    return rows
+def _read_odgt(path, names, labels):
+    return entries.odgt(path, labels)
 
 
 def _read_shards(root, split, labels):
     """`ImageList` of the records that the index of a split's shards names."""
-    path, rows = shard_index(root, split), []
+    path, names, rows = shard_index(root, split), Names(root), []
     for number, line in read_lines(path):
         try:
             shard, offset, height, width, name = line.split("\t", 4)
-            size = (int(height), int(width))
-            rows.append((_absolute(root, shard), int(offset), size, name))
+            offset, *size = map(int, (offset, height, width))
+            if not (0 <= offset < 2**63 and all(0 < side < 2**31 for side in size) and name):
+                raise ValueError("a number is out of range")
+            rows.append((names.path(shard), offset, tuple(size), name))
         except ValueError as error:
             raise TfsegError(
                 f"{path}, line {number}: expected shard, offset, height, width, name: {line[:80]}"
             ) from error
-    shards, offsets, sizes, names = map(list, zip(*rows, strict=True))
-    return ImageList(root, shards, shards if labels else None, names, sizes, offsets)
+    shards, offsets, sizes, titles = map(list, zip(*rows, strict=True))
+    return ImageList(root, shards, shards if labels else None, titles, sizes, offsets)
 
 
-def _absolute(root, name):
-    if "://" in name:
-        return name
-    path = os.path.normpath(os.path.join(root, name))
-    # POSIX leaves it open what two slashes at the start mean; to Linux and macOS they are one.
-    return path[1:] if path.startswith("//") and os.name == "posix" else path
-
-
-def relative_name(root, name):
-    """A listed name, relative to the folder `root` where the file lies below it."""
-    path = pathlib.Path(_absolute(root, name))
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else name
+def relative_name(root, name, path):
+    """A listed name, relative to the folder `root` where the file, at `path`, lies below it."""
+    path = pathlib.Path(path)
+    below = "://" not in name and path.is_relative_to(root)
+    return path.relative_to(root).as_posix() if below else name

@@ -8,8 +8,9 @@ import os
 from PIL import Image
 
 from tfseg import visualize
+from tfseg.data.entries import Names, single_names
 from tfseg.data.files import read_label
-from tfseg.data.lists import read_lines, relative_name
+from tfseg.data.lists import relative_name
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
@@ -79,8 +80,13 @@ def _folder(folder, output_dir):
 
 def _list(path):
     folder = os.path.dirname(path)
-    root = os.path.abspath(folder)
-    return {os.path.join(folder, line): relative_name(root, line) for _, line in read_lines(path)}
+    names, images = Names(os.path.abspath(folder)), {}
+    for listed in single_names(path, names):
+        image = names.path(listed)
+        name = relative_name(names.root, listed, image)
+        below = os.path.join(names.root, name) == image
+        images[os.path.join(folder, name) if below else image] = name
+    return images
 
 
 def predict_files(

@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, read_text
 
 # Columns that say how fast it went; all others are the same whenever a run is repeated.
 TIMING = ("images_per_second", "data_wait")
@@ -91,8 +91,7 @@ def read_log(path):
     """
     if not os.path.exists(path):
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        whole = file.read().rpartition("\n")[0]
+    whole = read_text(path).rpartition("\n")[0]
     rows = []
     for row in csv.DictReader(io.StringIO(whole)):
         try:

@@ -9,7 +9,9 @@ import csv
 import dataclasses
 import pathlib
 
+from tfseg.data.info import is_label, require_distinct
 from tfseg.errors import TfsegError
+from tfseg.files import read_text
 
 # Other spellings of a class table's columns.
 _COLUMNS = {"r": "red", "g": "green", "b": "blue"}
@@ -28,6 +30,9 @@ class Dataset:
         color_map: {(r, g, b) in the original's label maps: class index or `ignore_label`} where
             those are colours, otherwise None.
         ignore_label: the label value that neither loss nor metric counts.
+
+    Raises:
+        TfsegError: two classes have one name.
     """
 
     title: str
@@ -36,6 +41,9 @@ class Dataset:
     label_map: dict | None = None
     color_map: dict | None = None
     ignore_label: int = 255
+
+    def __post_init__(self):
+        require_distinct(self.classes or ())
 
 
 def read_classes(path, ignore_label=255, shift=0, colours=False):
@@ -69,11 +77,17 @@ def read_classes(path, ignore_label=255, shift=0, colours=False):
         key = colour if coloured else row["value"] + shift
         # A shift moves the value for "unlabelled" off the end: there it is the ignore label itself.
         key = ignore_label if key == -1 else key
+        if not coloured and not is_label(key):
+            raise TfsegError(f"{path} has the label value {key}, which is not in 0..255")
         if keys.setdefault(key, index) != index:
             raise TfsegError(f"{path} gives {key} two meanings: {keys[key]} and {index}")
     if sorted(classes) != list(range(len(classes))) or not classes:
         raise TfsegError(f"{path}: the class indices must be 0, 1, 2 and so on without a gap")
     names, palette = zip(*(classes[index] for index in range(len(classes))), strict=True)
+    try:
+        require_distinct(names)
+    except TfsegError as error:
+        raise TfsegError(f"{path}: {error}") from error
     keys = {key: ignore_label if index is None else index for key, index in keys.items()}
     facts = {"classes": names, "palette": palette}
     if coloured:
@@ -85,7 +99,7 @@ def read_classes(path, ignore_label=255, shift=0, colours=False):
 def _read_rows(path):
     """[{column: text for name, int or None for the others}]"""
     try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
         reader = csv.DictReader(
             (line for line in lines if line.strip() and not line.startswith("#")),
             skipinitialspace=True,
@@ -97,11 +111,11 @@ def _read_rows(path):
             cells = {key: int(text) if text.strip() else None for key, text in cells.items()}
             for key in ("red", "green", "blue"):
                 cells[key] = int(row[key])
-                if not 0 <= cells[key] <= 255:
+                if not is_label(cells[key]):
                     raise ValueError(f"{cells[key]} is not in 0..255")
+            if cells.get("value", 0) is None:
+                raise ValueError(f"{row['name']} has no value")
             rows.append({"name": row["name"].strip(), **cells})
-    except OSError as error:
-        raise TfsegError(f"can't read {path}: {error.strerror or error}") from error
     except KeyError as error:
         raise TfsegError(f"{path} has no column {error}: name, red, green, blue") from error
     except (ValueError, AttributeError, TypeError, csv.Error) as error:

@@ -6,6 +6,7 @@ with the labels None where the release has none. Names are what the stored files
 
 import os
 
+from tfseg.data.entries import read_lines
 from tfseg.data.lists import ImageList, is_list, read_split
 from tfseg.errors import TfsegError
 
@@ -252,14 +253,7 @@ def _stem(name):
 
 def _names(path):
     """The first word of each line of a list, without folders and extension."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            words = [line.split()[0] for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TfsegError(f"can't read {path}: {error}") from error
-    if not words:
-        raise TfsegError(f"{path} is empty: it lists no image")
-    return [_stem(word) for word in words]
+    return [_stem(line.split()[0]) for _, line in read_lines(path)]
 
 
 def _named_labels(image_list):
