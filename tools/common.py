@@ -50,10 +50,26 @@ def run(main, paths=False):
 def _parse(argv):
     """absl's parser, which would tell of a wrong flag in three lines and without our "error:"."""
     try:
-        return FLAGS(argv)
+        paths = FLAGS(argv)
+        for name in FLAGS:
+            FLAGS[name].value = _at_home(FLAGS[name].value)
+        return [*paths[:1], *map(_at_home, paths[1:])]
     except flags.Error as error:
         message = " ".join(str(error).split()).replace(" ?", "?")
         sys.exit(_fail(f"{message} (--help lists the flags)"))
+
+
+def _at_home(value):
+    """A flag's value with the home folder where it says "~/".
+
+    Shells put it in at the start of a word alone, which it isn't in --output_dir=~/x nor in a flag
+    file. Only paths start so.
+    """
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    if not isinstance(value, str) or "~" not in value:
+        return value
+    return ",".join(os.path.expanduser(part) for part in value.split(","))
 
 
 def _show_in_help(modules):
@@ -90,6 +106,22 @@ def define_model_option():
         [],
         "An option of the model as key=value, such as output_stride=16; may be repeated.",
     )
+
+
+class _ChoicesFlag(flags.MultiFlag):
+    """Takes several values at once, with commas between, as well as one after the other."""
+
+    def _parse(self, arguments):
+        if isinstance(arguments, str):
+            arguments = [part.strip() for part in arguments.split(",")]
+        return super()._parse(arguments)
+
+
+def define_choices(name, default, choices, help):
+    """Defines a flag for some of `choices`: --name=a,b as well as --name=a --name=b."""
+    parser, serializer = flags.EnumParser(choices), flags.ArgumentSerializer()
+    help = f"<{'|'.join(choices)}>: {help}; several with commas between"
+    flags.DEFINE_flag(_ChoicesFlag(parser, serializer, name, list(default), help))
 
 
 def define_config(config):

@@ -16,7 +16,6 @@ Videos (.mp4, .avi, …) become videos in overlay/, and --camera=0 shows what a 
 need the extra [video].
 """
 
-import os
 import sys
 
 import common
@@ -30,11 +29,10 @@ from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predict_files
 from tfseg.evaluation.report import class_shares, shares_text
-from tfseg.evaluation.resume import Outputs, fingerprint
+from tfseg.evaluation.resume import settings_of
 from tfseg.files import write_json
 from tfseg.outputs import OutputFolder, require_apart
 from tfseg.serving.video import predict_camera, predict_video, split_videos
-from tfseg.weights import BEST_WEIGHTS
 
 FLAGS = flags.FLAGS
 
@@ -48,7 +46,7 @@ protocol.define_crf()
 flags.DEFINE_bool("crf", False, "Refine the label maps by a dense CRF.")
 flags.DEFINE_bool("print_shares", False, "Print each class's share of each image.")
 flags.DEFINE_string("shares", None, "JSON file for each class's share of each image.")
-flags.DEFINE_multi_enum("outputs", list(DEFAULT_OUTPUTS), OUTPUTS, "What to write.")
+common.define_choices("outputs", DEFAULT_OUTPUTS, OUTPUTS, "What to write")
 flags.DEFINE_enum(
     "ids_of", None, list(DATASETS), "With --outputs=ids: the data set; default the model's own."
 )
@@ -75,7 +73,7 @@ def main(inputs):
     for source, name in videos.items():
         path = OutputFolder(FLAGS.output_dir, videos).path(f"overlay/{name}")
         _predict_video(predictor, source, path)
-    return _predict_images(predictor, names, crf) if names else 0
+    return _predict_images(predictor, names) if names else 0
 
 
 def _predict_video(predictor, source, path):
@@ -89,39 +87,37 @@ def _predict_video(predictor, source, path):
     print(f"predicted {frames} frames of {source}, {rate:.1f} a second: {path}")
 
 
-def _predict_images(predictor, names, crf):
-    settings = {
-        "weights": fingerprint(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
-        "model": [predictor.spec.name, predictor.spec.options],
-        "preprocessing": predictor.spec.preprocessing.to_dict(),
-        "palette": predictor.palette,
-        "protocol": predictor.inference.protocol,
-        "crf": crf and crf.to_dict(),
-        "ids": FLAGS.ids_of,
-    }
-    resume = Outputs(FLAGS.output_dir, settings)
+def _predict_images(predictor, names):
     ids = _ids(predictor.spec) if "ids" in FLAGS.outputs else None
     counting = FLAGS.print_shares or FLAGS.shares is not None
-    if counting and not {"labels", "color"} & set(FLAGS.outputs):
-        resume = None  # nothing is kept that shares could be counted in
     results = predict_files(
-        predictor, names, FLAGS.output_dir, FLAGS.outputs, ids=ids, resume=resume
+        predictor,
+        names,
+        FLAGS.output_dir,
+        FLAGS.outputs,
+        ids=ids,
+        settings=settings_of(predictor, ids),
+        labels_wanted=counting,
     )
-    failures, shares = 0, {}
-    for path, labels, message in tqdm(results, total=len(names), unit="image", disable=None):
-        if message:
+    failures, kept, shares = 0, 0, {}
+    for done in tqdm(results, total=len(names), unit="image", disable=None):
+        kept += done.kept
+        if done.message:
             failures += 1
-            tqdm.write(f"error: {message}", file=sys.stderr)
+            tqdm.write(f"error: {done.message}", file=sys.stderr)
         elif counting:
-            found = class_shares(labels, predictor.spec.classes)
-            shares[path] = dict(found)
+            found = class_shares(done.labels, predictor.spec.classes)
+            shares[done.path] = dict(found)
             if FLAGS.print_shares:
-                tqdm.write(shares_text(path, found), file=sys.stdout)
+                tqdm.write(shares_text(done.path, found), file=sys.stdout)
     if FLAGS.shares:
         write_json(FLAGS.shares, shares)
-    done = len(names) - failures
     folders = ", ".join(f"{kind}/" for kind in FLAGS.outputs)
-    print(f"predicted {done} of {len(names)} images: {FLAGS.output_dir} has {folders}")
+    there = f", {kept} were there already" if kept else ""
+    print(
+        f"predicted {len(names) - failures - kept} of {len(names)} images{there}: "
+        f"{FLAGS.output_dir} has {folders}"
+    )
     return 1 if failures else 0
 
 

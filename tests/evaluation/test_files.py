@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -7,7 +8,10 @@ from PIL import Image
 from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
 from tfseg.evaluation.files import find_images, predict_files
-from tfseg.evaluation.resume import Outputs
+from tfseg.evaluation.resume import settings_of
+from tfseg.models import ModelSpec
+from tfseg.predictor import load
+from tfseg.weights import save_original, save_weights
 
 KINDS = ("color", "labels", "overlay")
 
@@ -104,8 +108,8 @@ def test_nothing_to_predict(kind, tmp_path):
 def test_results_of_many_images(photos, tmp_path):
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
-    assert [(path, message) for path, _, message in done] == [(path, None) for path in names]
-    assert all(labels.shape == (4, 5) for _, labels, _ in done)
+    assert [(path, message) for path, _, message, _ in done] == [(path, None) for path in names]
+    assert all(labels.shape == (4, 5) for _, labels, *_ in done)
     assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in KINDS for n in names.values())
     expected = np.tile(np.array([1, 0, 1, 0, 1], np.uint8), (4, 1))
     with Image.open(tmp_path / "out/labels/b/2.png") as labels:
@@ -124,8 +128,8 @@ def test_bad_image_is_reported_and_the_others_are_done(photos, tmp_path):
     (photos / "a.png").write_bytes(b"nothing of the kind")
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=2))
-    assert sorted(path for path, _, _ in done) == sorted(names)
-    failures = {os.path.relpath(path, photos): message for path, _, message in done if message}
+    assert sorted(one.path for one in done) == sorted(names)
+    failures = {os.path.relpath(path, photos): message for path, _, message, _ in done if message}
     assert set(failures) == {"a.png", "b/2.png"}
     assert all(name in message and "\n" not in message for name, message in failures.items())
     assert listing(tmp_path / "out") == ["labels/b/1.png", "labels/b/c/3.png"]
@@ -149,7 +153,7 @@ def test_more_images_than_threads_are_all_done_in_order(tmp_path):
     paths = [picture(tmp_path / f"in/{index:02}.png", (1 + index, 1)) for index in range(20)]
     names = find_images([str(tmp_path / "in")])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=3))
-    assert [path for path, _, _ in done] == paths
+    assert [one.path for one in done] == paths
     assert len(listing(tmp_path / "out/labels")) == 20
 
 
@@ -161,7 +165,7 @@ def test_absolute_names_stay_below_the_output_folder(slashes, photos, tmp_path):
     list_file.write_text(f"{slashes}{str(photos)[1:]}/a.png\n")
     names = find_images([str(list_file)])
     assert list(names.values()) == [f"{str(photos)[1:]}/a.png"]
-    assert [message for *_, message in predict_files(Stripes(), names, tmp_path / "out")] == [None]
+    assert [one.message for one in predict_files(Stripes(), names, tmp_path / "out")] == [None]
     assert (photos / "a.png").read_bytes() == before
     assert listing(tmp_path / "out") == [f"{kind}{photos}/a.png" for kind in KINDS]
 
@@ -192,10 +196,10 @@ def test_second_run_does_what_is_missing(photos, tmp_path):
 
     def run(settings, outputs=("labels", "overlay")):
         predictor = Counting()
-        resume = Outputs(out, settings)
-        done = list(predict_files(predictor, names, str(out), outputs, resume=resume))
-        assert sorted(path for path, _, _ in done) == sorted(names)
-        assert all(labels.shape == (4, 5) for _, labels, _ in done)
+        done = list(predict_files(predictor, names, str(out), outputs, settings=settings))
+        assert sorted(one.path for one in done) == sorted(names)
+        assert sum(not one.kept for one in done) == predictor.calls
+        assert all(labels.shape == (4, 5) for _, labels, *_ in done)
         return predictor.calls
 
     assert run({"scales": (1.0,)}) == 4
@@ -211,13 +215,13 @@ def test_second_run_does_what_is_missing(photos, tmp_path):
 
 def test_interrupted_run_is_finished(photos, tmp_path):
     out, names = tmp_path / "out", find_images([str(photos)])
-    first = predict_files(Stripes(), names, str(out), resume=Outputs(out, {}), threads=1)
+    first = predict_files(Stripes(), names, str(out), settings={"a": 1}, threads=1)
     next(first)
     first.close()
     whole = len(listing(out / "overlay"))
     assert 0 < whole < 4
     again = Counting()
-    list(predict_files(again, names, str(out), resume=Outputs(out, {})))
+    list(predict_files(again, names, str(out), settings={"a": 1}))
     assert again.calls == 4 - whole
     assert len(listing(out / "labels")) == 4
 
@@ -232,3 +236,37 @@ def test_ids_and_panel(photos, tmp_path):
         assert picture.width > 3 * 5
     with pytest.raises(TfsegError, match="no value for class 1 of 2"):
         class_values(2, {7: 0})
+
+
+def test_files_of_others_are_not_written_over(photos, tmp_path):
+    truth, names = tmp_path / "out" / "labels" / "a.png", find_images([str(photos)])
+    picture(truth, red=9)
+    before = truth.read_bytes()
+    with pytest.raises(TfsegError, match=r"labels/a.png is not of an earlier run and would be"):
+        list(predict_files(Stripes(), names, str(tmp_path / "out"), settings={"a": 1}))
+    assert truth.read_bytes() == before and not (tmp_path / "out" / "settings.json").exists()
+    (tmp_path / "mine").mkdir()
+    for text in ('{"editor": 1}', "[]", "nothing"):
+        (tmp_path / "mine" / "settings.json").write_text(text)
+        with pytest.raises(TfsegError, match=r"settings.json is not"):
+            list(predict_files(Stripes(), names, str(tmp_path / "mine"), settings={"a": 1}))
+        assert (tmp_path / "mine" / "settings.json").read_text() == text
+
+
+def test_settings_are_of_the_weights_content(tmp_path):
+    spec = ModelSpec("drn_d_22", 2)
+    model = spec.build()
+    save_weights(model, tmp_path / "a.weights.h5")
+    (tmp_path / "run").mkdir()
+    spec.save(tmp_path / "run" / "model.json")
+    (tmp_path / "run" / "best.weights.h5").write_bytes((tmp_path / "a.weights.h5").read_bytes())
+    save_original(model, tmp_path / "a.safetensors")
+    sources = [tmp_path / name for name in ("a.weights.h5", "a.safetensors", "run")]
+    first, *others = (settings_of(load(source, spec)) for source in sources)
+    assert all(other == first for other in others)
+    assert json.loads(json.dumps(first))["weights"] == first["weights"]
+    # The same file, size and time; another value.
+    variable = model.trainable_variables[0]
+    variable.assign(variable.numpy() + 1)
+    save_weights(model, tmp_path / "run" / "best.weights.h5")
+    assert settings_of(load(tmp_path / "run"))["weights"] != first["weights"]

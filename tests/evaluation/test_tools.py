@@ -1,5 +1,6 @@
 """The tools as people call them: their output, exit codes and files."""
 
+import importlib.util
 import json
 import pathlib
 import re
@@ -163,3 +164,35 @@ def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
     kept = [path for path, time_ns in before.items() if path.stat().st_mtime_ns == time_ns]
     # Of an image whose three pictures were not all there, all three are made again.
     assert len(before) - len(kept) <= 2 * 8
+
+
+@pytest.fixture(scope="module")
+def common():
+    spec = importlib.util.spec_from_file_location("common", TOOLS / "common.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_paths_at_home(common, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    flags = common.flags
+    monkeypatch.setattr(common, "FLAGS", flags.FlagValues())
+    for define, name in ((flags.DEFINE_string, "one"), (flags.DEFINE_multi_string, "many")):
+        define(name, None, "A path.", flag_values=common.FLAGS)
+    arguments = ["tool", "--one=~/a.pth,~/b~.pth", "--many=~", "--many=x/~/y", "~/photos", "-"]
+    assert common._parse(arguments) == ["tool", "/home/me/photos", "-"]
+    assert common.FLAGS.one == "/home/me/a.pth,/home/me/b~.pth"
+    assert common.FLAGS.many == ["/home/me", "x/~/y"]
+
+
+def test_choices_with_commas_or_repeated(common):
+    common.define_choices("some_outputs", ["a"], ["a", "b", "c"], "What")
+    flag = common.FLAGS["some_outputs"]
+    assert flag.value == ["a"]
+    flag.parse("b, c")
+    flag.parse("a")
+    assert flag.value == ["b", "c", "a"]
+    with pytest.raises(common.flags.IllegalFlagValueError, match="should be one of <a"):
+        flag.parse("a,d")
+    delattr(common.FLAGS, "some_outputs")

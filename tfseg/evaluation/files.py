@@ -4,7 +4,9 @@ import collections
 import concurrent.futures
 import itertools
 import os
+import typing
 
+import numpy as np
 from PIL import Image
 
 from tfseg import visualize
@@ -12,6 +14,7 @@ from tfseg.data.entries import Names, single_names
 from tfseg.data.files import read_label
 from tfseg.data.lists import relative_name
 from tfseg.errors import TfsegError
+from tfseg.evaluation.resume import Outputs
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
 from tfseg.predictor import read_image
@@ -89,8 +92,32 @@ def _list(path):
     return images
 
 
+class Done(typing.NamedTuple):
+    """An image that `predict_files` has dealt with.
+
+    Attributes:
+        path: of the image.
+        labels: its label map, uint8 [H, W]; None where `message` is not.
+        message: why it can't be read, or None.
+        kept: whether its results were there already.
+    """
+
+    path: str
+    labels: np.ndarray | None
+    message: str | None = None
+    kept: bool = False
+
+
 def predict_files(
-    predictor, names, output_dir, outputs=DEFAULT_OUTPUTS, threads=4, *, ids=None, resume=None
+    predictor,
+    names,
+    output_dir,
+    outputs=DEFAULT_OUTPUTS,
+    threads=4,
+    *,
+    ids=None,
+    settings=None,
+    labels_wanted=False,
 ):
     """Predicts image files and writes the results as PNG.
 
@@ -108,25 +135,28 @@ def predict_files(
         threads: how many threads read and write; so many images are in flight beside the one in
             the network.
         ids: for "ids": uint8 [256], the value of each class, as from `class_values`.
-        resume: an `Outputs` of `output_dir`: what it has isn't predicted again.
+        settings: what the results depend on, as from `settings_of`: what an earlier run with the
+            same settings has left isn't predicted again. None predicts all.
+        labels_wanted: whether only results count that tell the label map.
 
     Yields:
-        (path, label map, None) for each image done, (path, None, message) for each that can't be
-        read; first those that were there already, each kind in order. Of what was there, the label
-        map is None where there is neither labels/ nor color/.
+        `Done`, of those first that were there already, each kind in order. Of these, the label map
+        is None where there is neither labels/ nor color/.
 
     Raises:
-        TfsegError: the results can't be written, or would be over one of the images.
+        TfsegError: the results can't be written, or would be over one of the images, or over files
+            that aren't an earlier run's.
     """
-    folder, missing = OutputFolder(output_dir, names), list(names)
-    if resume is not None:
-        results = {path: [os.path.join(kind, names[path]) for kind in outputs] for path in names}
-        there = {path for path in names if resume.has(path, results[path])}
-        missing = [path for path in names if path not in there]
-        for path in names:
-            if path in there:
-                yield path, _stored(output_dir, names[path], outputs), None
-    queue = iter(missing)
+    folder, there = OutputFolder(output_dir, names), set()
+    if settings is not None:
+        results = {path: [f"{kind}/{name}" for kind in outputs] for path, name in names.items()}
+        earlier = Outputs(output_dir, settings, itertools.chain.from_iterable(results.values()))
+        if not labels_wanted or {"labels", "color"} & set(outputs):
+            there = {path for path in names if earlier.has(path, results[path])}
+    for path in names:
+        if path in there:
+            yield Done(path, _stored(output_dir, names[path], outputs), kept=True)
+    queue = (path for path in names if path not in there)
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
 
         def read_ahead(count):
@@ -144,14 +174,14 @@ def predict_files(
                     image = image.result()
                     labels = predictor.predict(image)
                 except TfsegError as error:
-                    yield path, None, str(error)
+                    yield Done(path, None, str(error))
                     continue
                 results = (image, labels, predictor.palette, folder, names[path], outputs, ids)
                 writing.append((path, labels, pool.submit(_write, *results)))
             else:
                 path, labels, written = writing.popleft()
                 written.result()
-                yield path, labels, None
+                yield Done(path, labels)
 
 
 def _stored(output_dir, name, outputs):

@@ -1,7 +1,11 @@
 """Results that are there already, so that an interrupted run does only what is missing."""
 
+import hashlib
 import os
 
+import numpy as np
+
+import tfseg
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 
@@ -16,19 +20,26 @@ class Outputs:
     Args:
         folder: made if missing; gets settings.json.
         settings: whatever changes the results, as plain values.
+        names: of the results that are to be written.
 
     Raises:
-        TfsegError: the folder can't be written.
+        TfsegError: the folder can't be written, or has a settings.json or one of the results that
+            no earlier run has made.
     """
 
-    def __init__(self, folder, settings):
+    def __init__(self, folder, settings, names=()):
         self.folder = folder
         path = os.path.join(folder, FILE_NAME)
         settings = {name: _plain(value) for name, value in settings.items()}
-        try:
-            before = read_json(path)
-        except TfsegError:
-            before = None
+        before = _read(path)
+        if before is None:
+            strange = [os.path.join(folder, name) for name in names]
+        else:
+            strange = [] if set(before) & set(settings) else [path]
+        for place in filter(os.path.lexists, strange):
+            raise TfsegError(
+                f"{place} is not of an earlier run and would be overwritten: name another folder"
+            )
         # Results that are older than these settings are of others.
         if before != settings:
             write_json(path, settings)
@@ -44,6 +55,17 @@ class Outputs:
         return min(times) >= newest
 
 
+def _read(path):
+    """The settings of an earlier run, {} for a file that has none, None without one."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        before = read_json(path)
+    except TfsegError:
+        return {}
+    return before if isinstance(before, dict) else {}
+
+
 def _plain(value):
     """As JSON gives it back: tuples are lists."""
     if isinstance(value, dict):
@@ -51,10 +73,29 @@ def _plain(value):
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def fingerprint(path):
-    """What tells a file or folder of weights from a later one of that name, as plain values."""
-    path = os.fspath(path)
-    if not os.path.exists(path):  # several files, or a release's name
-        return path
-    status = os.stat(path)
-    return [os.path.abspath(path), status.st_size, status.st_mtime_ns]
+def settings_of(predictor, ids=None):
+    """Whatever a `Predictor`'s results depend on beside their images, as plain values.
+
+    Of the weights it is the digest of their values, so that it doesn't matter which file they came
+    from, by which name, and when it was written.
+
+    Args:
+        predictor: a `Predictor`.
+        ids: the label value of each class, uint8 [256], or None.
+    """
+    digest = hashlib.sha256()
+    for variable in predictor.model.variables:
+        value = np.ascontiguousarray(variable.numpy())
+        digest.update(f"{value.dtype} {value.shape} ".encode())
+        digest.update(value.data)
+    spec = predictor.spec
+    return {
+        "tfseg": tfseg.__version__,
+        "weights": digest.hexdigest(),
+        "model": [spec.name, spec.options],
+        "preprocessing": spec.preprocessing.to_dict(),
+        "palette": predictor.palette,
+        "protocol": predictor.inference.protocol,
+        "crf": predictor.crf and predictor.crf.to_dict(),
+        "ids": ids if ids is None else ids.tolist(),
+    }
