@@ -1,4 +1,5 @@
 import concurrent.futures
+import io
 import json
 
 import numpy as np
@@ -188,6 +189,39 @@ def test_unreadable_file(kind, tmp_path, monkeypatch):
     with pytest.raises(TfsegError, match=r"image\.png") as error:
         read_image(path)
     assert "\n" not in str(error.value)
+
+
+def test_whatever_holds_an_image(predictor, tmp_path):
+    import tensorflow as tf
+
+    image, path = noise(16, 24), tmp_path / "image.png"
+    Image.fromarray(image).save(path)
+    content, expected = path.read_bytes(), predictor.predict(image)
+    sources = [str(path), path, content, bytearray(content), memoryview(content)]
+    sources += [io.BytesIO(content), Image.open(path), tf.constant(image)]
+    for source in sources:
+        assert np.array_equal(predictor.predict(source), expected), type(source)
+    with open(path, "rb") as file:
+        assert np.array_equal(predictor.predict_batch([file])[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"secret " * 1000, "image in memory is not an image"),
+        (io.BytesIO(b"\x89PNG secret"), "image in memory is not an image"),
+        (io.StringIO("secret"), "must be opened in binary mode"),
+        ("secret" * 1000, "path is too long: the content of a file goes in as bytes"),
+        ("a\0b", "can't be read: embedded null byte"),
+        (None, "not a value of NoneType"),
+        ([["secret"]], "not a value of list"),
+    ],
+    ids=range(7),
+)
+def test_what_holds_no_image(source, message, predictor):
+    with pytest.raises(TfsegError, match=message) as error:
+        predictor.predict(source)
+    assert "secret" not in str(error.value) and len(str(error.value)) < 200
 
 
 def test_out_of_memory_is_one_line(predictor, monkeypatch):

@@ -8,10 +8,12 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from tfseg import models, visualize, zoo
-from tfseg.data.files import reading, rgb_array
+from tfseg.data.files import opened, reading, rgb_array
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation.inference import Inference, Protocol
 from tfseg.weights import MODEL_CARD, find_spec, load_weights
+
+_LONGEST_PATH = 4096
 
 
 def load(source, spec=None, precision="float32"):
@@ -72,7 +74,8 @@ def read_image(source, max_side=None):
     images, because label maps lie on the pixels as stored.
 
     Args:
-        source: a path, a PIL image, or a uint8 RGB array [H, W, 3] (returned as it is).
+        source: a path, a file's bytes, a PIL image, or a uint8 RGB array [H, W, 3] (returned as
+            it is).
         max_side: the largest height and width of a file, whose header is asked before the image
             is decoded; None for Pillow's own limit.
 
@@ -92,8 +95,8 @@ def read_image(source, max_side=None):
         return source
     if isinstance(source, Image.Image):
         return rgb_array(ImageOps.exif_transpose(source))
-    path = os.fspath(source)
-    with reading(path), Image.open(path) as image:
+    path = "in memory" if isinstance(source, bytes) else os.fspath(source)
+    with reading(path), opened(source) as file, Image.open(file) as image:
         if max_side and max(image.size) > max_side:
             width, height = image.size
             raise TfsegError(f"{path} is {width}x{height}, above {max_side} pixels a side")
@@ -127,14 +130,15 @@ class Predictor:
         """The class of every pixel.
 
         Args:
-            image: a path, a PIL image, or a uint8 RGB array [H, W, 3]; see `read_image`.
+            image: a path, a file's bytes or an open file, a PIL image, or a uint8 RGB array or
+                tensor [H, W, 3]; see `read_image`.
 
         Returns:
             uint8 [H, W], class indices.
         """
         if self.crf is None:
-            return self._run(self._labels, [read_image(image)])[0]
-        image = read_image(image)
+            return self._run(self._labels, [_read(image)])[0]
+        image = _read(image)
         return self.crf.labels(image, self.probabilities(image))
 
     def predict_batch(self, images, batch_size=8):
@@ -152,7 +156,7 @@ class Predictor:
         if self.crf is not None:
             return [self.predict(image) for image in images]
         labels = []
-        for _, alike in itertools.groupby(map(read_image, images), np.shape):
+        for _, alike in itertools.groupby(map(_read, images), np.shape):
             while batch := list(itertools.islice(alike, batch_size)):
                 labels.extend(self._run(self._labels, batch))
         return labels
@@ -162,7 +166,7 @@ class Predictor:
 
         Those of the network, also where a CRF refines the label maps.
         """
-        return self._run(self._probabilities, [read_image(image)])[0]
+        return self._run(self._probabilities, [_read(image)])[0]
 
     def logits(self, image):
         """The network's logits at its own resolution: float32 [h, w, C] of an image.
@@ -171,14 +175,14 @@ class Predictor:
             TfsegError: the protocol has several views or tiles.
         """
         self.inference.require_logits()
-        return self._run(self._logits, [read_image(image)])[0]
+        return self._run(self._logits, [_read(image)])[0]
 
     def overlay(self, image, alpha=0.5):
         """The image with its predicted classes' colours over it: uint8 RGB [H, W, 3].
 
         `alpha` is the opacity of the colours, 0..1.
         """
-        image = read_image(image)
+        image = _read(image)
         return visualize.overlay(image, self.predict(image), self.palette, alpha)
 
     def _run(self, function, images):
@@ -189,3 +193,24 @@ class Predictor:
         except tf.errors.ResourceExhaustedError as error:
             height, width = images[0].shape[:2]
             raise TfsegError(f"not enough memory for an image of {width}x{height}") from error
+
+
+def _read(image):
+    """`read_image` of whatever holds an image; no message shows what it holds."""
+    if isinstance(image, bytearray | memoryview):
+        image = bytes(image)
+    elif hasattr(image, "read"):
+        image = image.read()
+        if not isinstance(image, bytes):
+            raise TfsegError("an image's file must be opened in binary mode")
+    elif isinstance(image, str | os.PathLike):
+        if len(os.fspath(image)) > _LONGEST_PATH:
+            raise TfsegError("an image's path is too long: the content of a file goes in as bytes")
+    elif not isinstance(image, bytes | np.ndarray | Image.Image):
+        if not hasattr(image, "__array__"):
+            kind = type(image).__name__
+            raise TfsegError(
+                f"an image is a path, bytes, a file, a PIL image or an array, not a value of {kind}"
+            )
+        image = np.asarray(image)
+    return read_image(image)
