@@ -52,8 +52,68 @@ def test_counters_are_left_out_with_a_reason(model, source):
     assert list(report.skipped) == ["base.0.1.num_batches_tracked"]
 
 
-def test_prefix_of_data_parallel_is_taken_off(model, source):
-    tfseg.load_weights(model, {f"module.{name}": value for name, value in source.items()})
+@pytest.mark.parametrize("prefix", ["module.", "module._orig_mod.", "model.", "a/b.c."])
+def test_any_prefix_that_all_names_share_is_taken_off(model, source, prefix):
+    wrapped = {f"{prefix}{name}": value for name, value in source.items()}
+    tfseg.load_weights(model, wrapped)
+    for part in (dict(list(source.items())[:9]), dict(list(source.items())[9:])):
+        _fails(model, {f"{prefix}{name}": value for name, value in part.items()}, "not in it")
+    halves = [dict(list(wrapped.items())[:9]), dict(list(source.items())[9:])]
+    assert len(tfseg.load_weights(model, halves).loaded) == len(model.variables)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite")])
+def test_values_that_are_no_numbers(model, source, value, word):
+    source["base.3.0.conv1.weight"].flat[7] = value
+    _fails(model, source, "base.3.0.conv1.weight", word)
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    return tfseg.create_model("resnet18_v1+deeplab_v3", 5, blocks=[1, 1, 1, 1])
+
+
+# What stands beside the encoder in other libraries' files.
+LIBRARIES = {
+    "torchvision": ("backbone.", ("classifier.0.convs.0.0.weight", "aux_classifier.4.bias")),
+    "segmentation_models_pytorch": ("encoder.", ("decoder.a.weight", "segmentation_head.0.bias")),
+    "MMSegmentation": ("backbone.", ("decode_head.conv_seg.weight", "auxiliary_head.a.bias")),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_encoders_of_other_libraries(resnet, original_weights, library):
+    prefix, head = LIBRARIES[library]
+    classifier = tfseg.create_classifier("resnet18_v1", 3, blocks=[1, 1, 1, 1])
+    names = original_weights(classifier, "torchvision ResNet")
+    encoder = {name: value for name, value in names.items() if not name.startswith("fc.")}
+    source = {prefix + name: value for name, value in encoder.items()}
+    source |= {name: np.ones(5, np.float32) for name in head}
+    _fails(resnet, source, f"saved by {library}", "its encoder fits: ask for a new head")
+    report = tfseg.load_weights(resnet, source, new_head=True)
+    assert all(path.startswith("decoder/") for path in report.fresh)
+    assert set(report.skipped) == set(head)
+    kernel = resnet.encoder.get_layer("stem").conv.kernel
+    np.testing.assert_array_equal(kernel, names["conv1.weight"].transpose(2, 3, 1, 0))
+    # Another stem than that of any encoder here.
+    del source[f"{prefix}conv1.weight"]
+    source[f"{prefix}stem.0.weight"] = np.ones((32, 3, 3, 3), np.float32)
+    _fails(resnet, source, f"saved by {library}: nothing of it fits", new_head=True)
+
+
+def test_the_encoder_to_take_is_named(model, original_weights):
+    names = original_weights(tfseg.create_classifier("resnet50_v1", 3), "torchvision ResNet")
+    source = {f"encoder.{name}": v for name, v in names.items() if not name.startswith("fc.")}
+    source["segmentation_head.0.bias"] = np.ones(2, np.float32)
+    _fails(model, source, "segmentation_models_pytorch", "drn_a_50 or resnet50_v1:", "new_head")
+
+
+def test_hugging_face_is_recognised(model):
+    source = {
+        "backbone.embedder.embedder.convolution.weight": np.ones((4, 3, 7, 7), np.float32),
+        "decode_head.classifier.bias": np.ones(5, np.float32),
+    }
+    _fails(model, source, "saved by Hugging Face transformers: nothing of it fits")
 
 
 def test_missing_entry_is_named(model, source):

@@ -34,6 +34,8 @@ def test_files_written_by_pytorch(name, golden):
     if dtype:
         floats = {n: a for n, a in expected.items() if a.dtype == np.float32}
         expected |= {n: a.astype(dtype) for n, a in floats.items()}
+    if name == "wrapped.pth.tar":
+        expected = {f"module.{n}": a for n, a in expected.items()}
     weights = readers.read(FILES / f"tiny_{name}")
     _assert_same(weights, expected)
     assert weights.format == "pytorch"
@@ -97,11 +99,41 @@ def test_state_with_metadata_and_numpy_scalars(tmp_path, write_pytorch):
     assert weights.ignored == {"best": "not in 'state_dict'"}
 
 
-@pytest.mark.parametrize("names", [["a", "b.c"], ["base.0.weight", "seg.weight"]])
-@pytest.mark.parametrize("prefix", ["", "module.", "base.", "module.base."])
-def test_prefixes_that_all_names_share(tmp_path, write_pytorch, names, prefix):
-    value = {"model": {"state_dict": {prefix + name: np.ones(1, "f4") for name in names}}}
-    assert list(readers.read(write_pytorch(tmp_path / "f", value))) == names
+STATE = {"conv.weight": np.ones((1, 1, 1, 1), "f4"), "conv.bias": np.ones(1, "f4")}
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ({"anything": STATE, "epoch": 3}, None),
+        ({"a": {"b": {"c": STATE}}}, None),
+        ({"encoder": STATE, "decoder": {}}, None),
+        ({"model": STATE, "model_ema": STATE, "ema": STATE}, None),
+        ({"state_dict": STATE, "optimizer": {"momentum": STATE}, "rng_state": STATE}, None),
+        ({"model": STATE, "discriminator": STATE}, None),
+        ({"ema": STATE, "epoch": 3}, "'ema', averages"),
+        ({"state_dict_ema": STATE}, "'state_dict_ema', averages"),
+        ({"swa": {"state_dict": STATE}}, "'swa.state_dict', averages"),
+    ],
+)
+def test_any_one_wrapper_is_opened(tmp_path, write_pytorch, value, part):
+    weights = readers.read(write_pytorch(tmp_path / "f", value))
+    _assert_same(weights, STATE)
+    assert weights.part is None if part is None else weights.part.startswith(part)
+    if "model_ema" in value:
+        assert "averages" in weights.ignored["model_ema"]
+
+
+def test_several_models_are_named(tmp_path, write_pytorch):
+    for value in (
+        {"generator": STATE, "discriminator": STATE},
+        {"net": STATE, "model": STATE},
+        {"student": {"model": STATE}, "teacher": {"model": STATE}},
+        {"ema": STATE, "swa": STATE},
+    ):
+        with pytest.raises(readers.ReadError, match="several models") as caught:
+            readers.read(write_pytorch(tmp_path / "f", value))
+        assert all(f"'{name}" in str(caught.value) for name in value)
 
 
 def test_peak_memory_is_that_of_the_tensors(tmp_path, write_pytorch):
@@ -210,7 +242,7 @@ def test_safetensors(tmp_path):
         "empty": np.zeros((2, 0), "f4"),
         "mask": np.array([True, False]),
     }
-    library.save_file({f"module.{n}": a for n, a in expected.items()}, tmp_path / "f", {"k": "v"})
+    library.save_file(expected, tmp_path / "f", {"k": "v"})
     _assert_same(readers.read(tmp_path / "f"), expected)
 
 

@@ -91,3 +91,14 @@ def test_group_interaction_as_the_original_computes_it():
 def test_names(name, names):
     layout = _layout(name, [3, 4, 6, 3])
     assert {path: layout.original(path) for path in names} == names
+
+
+@pytest.mark.parametrize("dilated_type", ["average_filter", "aggregation"])
+def test_trained_averages_ask_for_their_option(original_weights, dilated_type):
+    options = {"blocks": [1, 1, 2, 1], "dilated_type": dilated_type}
+    trained = tfseg.create_model("deeplab_v2_resnet50", 3, trainable_average=True, **options)
+    source = original_weights(trained, "TF-slim")
+    assert any("w_avg" in name for name in source)
+    model = tfseg.create_model("deeplab_v2_resnet50", 3, **options)
+    with pytest.raises(tfseg.TfsegError, match="trainable_average=True"):
+        tfseg.load_weights(model, source)

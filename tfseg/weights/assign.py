@@ -11,7 +11,7 @@ from tfseg.models.preprocessing import Preprocessing
 from tfseg.weights.causes import explain
 from tfseg.weights.families import layouts
 from tfseg.weights.layouts import is_filter, is_head
-from tfseg.weights.sources import shape_of, without_prefix
+from tfseg.weights.sources import shape_of, variants
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Report:
         fresh: paths of the variables that keep their initial values.
         preprocessing: `Preprocessing` that the weights were trained with, or None where they take
             what their data set's info.json says.
+        part: what of a file of several things was taken, such as an average, in words; or None.
     """
 
     layout: str
@@ -32,9 +33,11 @@ class Report:
     skipped: dict = dataclasses.field(default_factory=dict)
     fresh: tuple = ()
     preprocessing: Preprocessing | None = None
+    part: str | None = None
 
     def __str__(self):
-        parts = [f"loaded {len(self.loaded)} variables ({self.layout} layout)"]
+        of = f" of {self.part}" if self.part else ""
+        parts = [f"loaded {len(self.loaded)} variables{of} ({self.layout} layout)"]
         if self.skipped:
             reasons = "; ".join(sorted(set(self.skipped.values())))
             parts.append(f"left out {len(self.skipped)} entries ({reasons})")
@@ -49,6 +52,7 @@ class Match:
     """A source against a model's variables, under one layout.
 
     Attributes:
+        source: mapping {original name: array}.
         layout: the `Layout`.
         names: {our path: original name, None where the layout has none}.
         fitting: our paths whose entry has the right shape.
@@ -56,8 +60,10 @@ class Match:
         unused: original names that no variable takes and no rule skips.
         skipped: {original name: reason}.
         wrong: {our path: (shape in the source, shape wanted)}, both in our axes.
+        fresh: our paths that keep their values, which the source need not have.
     """
 
+    source: object
     layout: object
     names: dict
     fitting: list
@@ -65,6 +71,7 @@ class Match:
     unused: list
     skipped: dict
     wrong: dict
+    fresh: tuple = ()
 
     @property
     def faults(self):
@@ -87,8 +94,8 @@ def assign(model, source, new_head=False, origin="the source"):
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
-        source: mapping {original name: array}, such as a `WeightFile`. A common prefix "module."
-            is taken off.
+        source: mapping {original name: array}, such as a `WeightFile`. A prefix that all names
+            have is taken off where that makes them fit.
         new_head: the head (decoder or classifier) may differ: a variable of it that doesn't fit
             keeps its fresh value, and so do smoothing filters that the source hasn't got. The
             rest of the encoder must fit all the same.
@@ -98,35 +105,35 @@ def assign(model, source, new_head=False, origin="the source"):
         A `Report`.
 
     Raises:
-        TfsegError: names or shapes don't fit, or an array can't be read; no variable was changed.
+        TfsegError: names or shapes don't fit, or an array can't be read or holds NaN; no variable
+            was changed.
     """
-    source = without_prefix(source)
     variables = weights_of(model)
-    match = _best_match(layouts(model), variables, source)
-    fresh = []
-    if new_head:
-        match, fresh = _forgive_new(match)
+    match = _best_match(layouts(model), variables, source, new_head)
     if match.faults:
-        raise TfsegError(explain(model, match, origin, new_head, source))
-    _set(variables, match, source)
+        raise TfsegError(explain(model, match, origin, new_head))
+    _set(variables, match, origin)
     return Report(
         match.layout.name,
         {path: match.names[path] for path in match.fitting},
         {**match.skipped, **getattr(source, "ignored", {})},
-        tuple(fresh),
+        match.fresh,
         match.layout.preprocessing,
+        getattr(source, "part", None),
     )
 
 
-def _best_match(candidates, variables, source):
+def _best_match(candidates, variables, source, new_head):
     """The first match without faults, or else the one with the fewest."""
     best = None
-    for layout in candidates:
-        match = _match(layout, variables, source)
-        if not match.faults:
-            return match
-        if best is None or match.faults < best.faults:
-            best = match
+    for variant in variants(source):
+        for layout in candidates:
+            match = _match(layout, variables, variant)
+            match = _forgive_new(match) if new_head else match
+            if not match.faults:
+                return match
+            if best is None or match.faults < best.faults:
+                best = match
     return best
 
 
@@ -145,6 +152,7 @@ def _match(layout, variables, source):
         else:
             wrong[path] = (found, wanted)
     return Match(
+        source,
         layout,
         names,
         fitting,
@@ -167,27 +175,31 @@ def _convert(value, path, shape, layout, transpose=np.transpose):
 
 
 def _forgive_new(match):
-    """The match without the faults of head and filters, and the paths that stay fresh."""
+    """The match without the faults of head and filters, whose variables stay fresh."""
     fresh = [path for path in match.missing if is_head(path) or is_filter(path)]
     fresh += [path for path in match.wrong if is_head(path)]
     surplus = [name for name in match.unused if re.search(match.layout.head, name)]
     surplus += [match.names[path] for path in match.wrong if path in fresh]
-    match = dataclasses.replace(
+    return dataclasses.replace(
         match,
         missing=[path for path in match.missing if path not in fresh],
         unused=[name for name in match.unused if name not in surplus],
         wrong={path: shapes for path, shapes in match.wrong.items() if path not in fresh},
         skipped={**match.skipped, **dict.fromkeys(surplus, "belongs to the head left behind")},
+        fresh=tuple(fresh),
     )
-    return match, fresh
 
 
-def _set(variables, match, source):
+def _set(variables, match, origin):
     """Sets the variables once everything is read: a file that fails halfway changes nothing."""
     values = {}
     for path in match.fitting:
         shape, dtype = variables[path].shape, variables[path].dtype
-        value = np.asarray(source[match.names[path]], dtype)
+        with np.errstate(over="ignore"):
+            value = np.asarray(match.source[match.names[path]], dtype)
+        if not np.isfinite(value).all():
+            kind = "NaN" if np.isnan(value).any() else "an infinite value"
+            raise TfsegError(f"{match.names[path]} in {origin} holds {kind}: nothing was loaded")
         # numpy copies turned kernels number by number, which takes longer than reading them. What
         # isn't turned stays as it is: TensorFlow holds on to arrays that it makes tensors of.
         values[path] = _convert(value, path, shape, match.layout, keras.ops.transpose)

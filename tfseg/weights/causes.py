@@ -5,10 +5,19 @@ import re
 
 from tfseg.encoders import ENCODERS, drn
 from tfseg.weights.families import family
+from tfseg.weights.foreign import library_of
 from tfseg.weights.layouts import is_filter, is_head
 
+# What a file holds that only models with an option have: (expression over the names of entries
+# without a place, what they are, the option).
+_OPTIONS = (
+    (r"(^|/)w_avg(_\d+)?$", "trained average filters", "trainable_average=True"),
+    (r"(^|/)fix_w(_\d+)?$", "smoothing filters", "dilated_type=smooth_GI or smooth_SSC"),
+    (r"(^|/)c_vector$", "factors of smoothing filters", "dilated_type=aggregation"),
+)
 
-def explain(model, match, origin, new_head, source):
+
+def explain(model, match, origin, new_head):
     """One line: what doesn't fit, with the first names of each side, and the likely cause.
 
     Args:
@@ -16,7 +25,6 @@ def explain(model, match, origin, new_head, source):
         match: the best `Match`.
         origin: where the source came from.
         new_head: whether the head was allowed to differ.
-        source: {original name: array}.
     """
     faults = []
     if match.missing:
@@ -30,7 +38,9 @@ def explain(model, match, origin, new_head, source):
             for path, (found, wanted) in match.wrong.items()
         ]
         faults.append(f"{len(shapes)} shapes differ ({_some(shapes, 2)})")
-    cause = _likely_cause(match, new_head, source)
+    cause = _likely_cause(match, new_head)
+    if library := library_of(list(match.source)):
+        cause = f"it was saved by {library.name}: {_of_library(library, match, cause)}"
     return f"weights from {origin} don't fit {_name(model)}: {'; '.join(faults)}; {cause}"
 
 
@@ -43,9 +53,28 @@ def _name(model):
     return model.name_and_options[0] if hasattr(model, "name_and_options") else model.name
 
 
-def _likely_cause(match, new_head, source):
+def _of_library(library, match, cause):
+    """What can be taken of another library's model, or why nothing can."""
+    encoder = [path for path in match.names if not is_head(path)]
+    if encoder and all(path in match.fitting for path in encoder):
+        return "its encoder fits: ask for a new head (new_head) to take it"
+    prefix = library.prefix or ""
+    names = {name.removeprefix(prefix) for name in match.source if name.startswith(prefix)}
+    if library.prefix and (encoders := encoders_in(dict.fromkeys(names))):
+        return (
+            f"its encoder may be that of {' or '.join(encoders)}: give the model such a one and "
+            "ask for a new head (new_head)"
+        )
+    return f"nothing of it fits, {library.why}"
+
+
+def _likely_cause(match, new_head):
+    source = match.source
     if not source:
         return "the source is empty"
+    for mark, what, option in _OPTIONS:
+        if any(re.search(mark, name) for name in match.unused):
+            return f"it holds {what}: give the model {option}"
     at_fault = {*match.missing, *match.wrong}
     if at_fault and not match.unused and all(map(is_filter, at_fault)):
         return (
@@ -121,7 +150,11 @@ def _signatures():
 
 def _kernels(stems, units, blocks):
     """Our paths of an encoder's convolutions, projections left out."""
-    layers = {"conv": [""], "basic": ["/conv1", "/conv2"], "bottleneck": ["/conv1", "/conv3"]}
+    layers = {
+        "conv": [""],
+        "basic": ["/conv1", "/conv2"],
+        "bottleneck": ["/conv1", "/conv2", "/conv3"],
+    }
     paths = [f"encoder/{stem}/conv/kernel" for stem in stems]
     for stage, (unit, count) in enumerate(zip(units, blocks, strict=True), 1):
         word = "conv" if unit == "conv" else "block"

@@ -5,6 +5,7 @@ import dataclasses
 from tfseg.encoders import ENCODERS
 from tfseg.models.preprocessing import PREPROCESSINGS
 from tfseg.weights import caffe, extras, tensorflow1
+from tfseg.weights.foreign import LIBRARIES
 from tfseg.weights.layouts import BLOCK as _BLOCK
 from tfseg.weights.layouts import PYTORCH_COUNTERS, Layout, OwnLayout
 
@@ -73,20 +74,36 @@ def _drn(style):
             linear=_LINEAR if style == "drn_a" else r"^$",
             extras=(extras.counters, *unused),
         ),
+        # DRN-A is a ResNet, layer by layer.
+        *(_encoders_of_libraries(_drn_encoder(*classifier)) if architecture == "A" else ()),
     ]
 
 
 def _torchvision():
+    """torchvision's classifiers, and its encoders in other libraries' models."""
     stem = (("encoder/stem/conv", "conv1"), ("encoder/stem/bn", "bn1"))
-    rules = (*stem, *_residual_rules("layer{stage}"), ("classifier", "fc"))
+    encoder = (*stem, *_residual_rules("layer{stage}"))
+    classifier = Layout(
+        "torchvision ResNet",
+        (*encoder, ("classifier", "fc")),
+        head=r"^fc\.",
+        linear=_LINEAR,
+        extras=(extras.counters,),
+    )
+    return [classifier, *_encoders_of_libraries(encoder)]
+
+
+def _encoders_of_libraries(encoder):
+    """The layouts whose encoders have torchvision's names, behind a prefix; the head is new."""
     return [
         Layout(
-            "torchvision ResNet",
-            rules,
-            head=r"^fc\.",
-            linear=_LINEAR,
-            extras=(extras.counters,),
+            f"{library.name}, its encoder",
+            tuple((ours, library.prefix + theirs) for ours, theirs in encoder),
+            head=library.head,
+            preprocessing=PREPROCESSINGS["imagenet"],
         )
+        for library in LIBRARIES
+        if library.prefix
     ]
 
 

@@ -6,20 +6,20 @@ import json
 import os
 
 import h5py
-import keras
 
+from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
-from tfseg.models import Classifier, ModelSpec, Preprocessing, create_classifier, create_model
+from tfseg.models import Classifier, ModelSpec, Preprocessing
 from tfseg.weights import readers
-from tfseg.weights.assign import Report, assign, weights_of
+from tfseg.weights.assign import assign
+from tfseg.weights.readers import hdf5
 
 BEST_WEIGHTS = "best.weights.h5"
 MODEL_CARD = "model.json"
 CHECKPOINTS = "checkpoints"
-_RECIPE = "tfseg_model"
-# Options that change neither a model's variables nor what they stand for.
-_HARMLESS = ("freeze_batch_norm", "sync_batch_norm", "batch_norm_momentum")
+# What a .keras file calls our models: whether they are classifiers.
+_KERAS_CLASSES = {"tfseg>Segmenter": False, "tfseg>Classifier": True}
 
 
 def save_weights(model, path, preprocessing=None):
@@ -50,7 +50,7 @@ def save_weights(model, path, preprocessing=None):
     buffer = _Buffer()
     model.save_weights(buffer)
     with h5py.File(buffer, "r+") as file:
-        file.attrs[_RECIPE] = json.dumps(recipe)
+        file.attrs[hdf5.RECIPE] = json.dumps(recipe)
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())
 
@@ -80,15 +80,14 @@ def find_spec(path):
         card = os.path.join(place, MODEL_CARD)
         if os.path.isfile(card):
             return ModelSpec.load(card)
-    if not (str(path).endswith(".weights.h5") and h5py.is_hdf5(path)):
+    if not (str(path).endswith(".weights.h5") and os.path.isfile(path)):
         return None
-    recipe = _read_recipe(path)
-    if recipe is None or not recipe["preprocessing"]:
+    recipe = _read(path)[1]
+    if not recipe.preprocessing:
         return None
-    if recipe["classifier"]:
+    if recipe.classifier:
         raise TfsegError(f"{path} holds an image classifier, not a segmenter")
-    preprocessing = Preprocessing.from_dict(recipe["preprocessing"])
-    return ModelSpec(recipe["name"], recipe["num_classes"], recipe["options"], preprocessing)
+    return ModelSpec(recipe.name, recipe.num_classes, recipe.options, recipe.preprocessing)
 
 
 def _run_of(path):
@@ -111,8 +110,7 @@ def load_own(model, path, new_head=False):
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
         path: a run directory, a checkpoint in one (run/checkpoints/step-100), a .weights.h5 or a
-            .keras file. A .weights.h5 that doesn't say what it belongs to is read as one of this
-            kind of model.
+            .keras file.
         new_head: as for `assign`.
 
     Returns:
@@ -121,39 +119,79 @@ def load_own(model, path, new_head=False):
     Raises:
         TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
-    card, run = None, _run_of(path)
-    if run:
+    card = None
+    if _run_of(path):
         report = assign(model, readers.read(path), new_head, path)
         spec = find_spec(path)
         return dataclasses.replace(report, preprocessing=spec and spec.preprocessing)
     if os.path.isdir(path):
         path, card = _in_run(path)
+    weights, recipe = _read(path)
+    stated = recipe.preprocessing
+    if card:
+        spec = ModelSpec.load(card)
+        stated = stated or spec.preprocessing
+    report = assign(model, _in_our_names(weights, model), new_head, f"{path}{recipe}")
+    return dataclasses.replace(report, preprocessing=stated)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Recipe:
+    """What a file says of its own model: None for what it doesn't say."""
+
+    classifier: bool = False
+    name: str | None = None
+    num_classes: int | None = None
+    options: dict | None = None
+    preprocessing: Preprocessing | None = None
+
+    def __str__(self):
+        return f" (a {self.name} of {self.num_classes} classes)" if self.name else ""
+
+
+def _read(path):
+    """(`WeightFile`, `_Recipe`) of a .weights.h5 or .keras file.
+
+    Raises:
+        TfsegError: it is missing or damaged, or says nonsense of its model.
+    """
     if not os.path.isfile(path):
         raise TfsegError(f"there is no file {path}")
+    weights, stated = hdf5.read(path)
+    if stated is None:
+        return weights, _Recipe()
     try:
-        if str(path).endswith(".keras"):
-            source = keras.models.load_model(path, compile=False)
-            return assign(model, _values(source), new_head, path)
-        recipe = _read_recipe(path, card)
-        if recipe is None or _fits(recipe, model):
-            report = _load_in_place(model, path)
-        else:
-            create = create_classifier if recipe["classifier"] else create_model
-            source = create(recipe["name"], recipe["num_classes"], **recipe["options"])
-            source.load_weights(path)
-            report = assign(model, _values(source), new_head, path)
-    except TfsegError:
-        raise
-    except Exception as error:  # Keras has no one type for "this file doesn't fit"
-        reason = " ".join(str(error).split())[:200]
-        raise TfsegError(f"can't read the weights in {path}: {reason}") from error
-    preprocessing = (recipe or {}).get("preprocessing")
-    preprocessing = preprocessing and Preprocessing.from_dict(preprocessing)
-    return dataclasses.replace(report, preprocessing=preprocessing)
+        return weights, _recipe(stated)
+    except (KeyError, TypeError, AttributeError, TfsegError) as error:
+        raise TfsegError(f"{path} does not describe its model as tfseg does: {error}") from error
 
 
-def _values(model):
-    return {path: variable.numpy() for path, variable in weights_of(model).items()}
+def _recipe(stated):
+    """A `_Recipe` from a .weights.h5's own text or a .keras file's config."""
+    config = stated
+    if "keras" in stated:
+        kind, config = stated["keras"].get("registered_name"), stated["keras"].get("config")
+        if kind not in _KERAS_CLASSES:
+            return _Recipe()
+        config = {**config, "name": config["model"], "classifier": _KERAS_CLASSES[kind]}
+    recipe = _Recipe(**{key: config[key] for key in ("classifier", "name", "num_classes")})
+    kinds = (recipe.classifier, bool), (recipe.name, str), (recipe.num_classes, int)
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        raise TypeError("its name or its number of classes isn't one")
+    preprocessing = config.get("preprocessing")
+    return dataclasses.replace(
+        recipe,
+        options=config["options"],
+        preprocessing=preprocessing and Preprocessing.from_dict(preprocessing),
+    )
+
+
+def _in_our_names(weights, model):
+    """A Keras file's arrays under the paths of the model's variables, where it has such."""
+    names = hdf5.model_names(model)
+    if isinstance(model, Encoder):  # also as a part of a whole model
+        names |= {f"{model.name}/{name}": path for name, path in names.items()}
+    return weights.renamed(lambda name: names.get(name, name))
 
 
 def _in_run(folder):
@@ -166,52 +204,3 @@ def _in_run(folder):
             f"{folder} has no {BEST_WEIGHTS} yet: it is written at the first validation"
         )
     return weights, card
-
-
-def _read_recipe(path, card=None):
-    """What a .weights.h5 says of its model, completed from the model.json of its run."""
-    with h5py.File(path, "r") as file:
-        recipe = json.loads(file.attrs.get(_RECIPE, "null"))
-    if card:
-        spec = ModelSpec.load(card)
-        stated = {
-            "classifier": False,
-            "name": spec.name,
-            "num_classes": spec.num_classes,
-            "options": spec.options,
-            "preprocessing": spec.preprocessing.to_dict(),
-        }
-        recipe = {**stated, **{k: v for k, v in (recipe or {}).items() if v is not None}}
-    return recipe
-
-
-def _fits(recipe, model):
-    """Whether the file's model is `model`, so that Keras may read the one into the other.
-
-    Keras numbers layers by their class, so that it would take a block for another where the
-    numbers of blocks differ; nothing less than the same recipe will do.
-    """
-    if not hasattr(model, "name_and_options"):
-        return False
-    name, options = model.name_and_options
-    return recipe["classifier"] == isinstance(model, Classifier) and (
-        (recipe["name"], recipe["num_classes"], _essential(recipe["options"]))
-        == (name, model.num_classes, _essential(options))
-    )
-
-
-def _essential(options):
-    # As JSON has it: tuples are lists.
-    return json.dumps({k: v for k, v in options.items() if k not in _HARMLESS}, sort_keys=True)
-
-
-def _load_in_place(model, path):
-    """Lets Keras read the file into the model, and undoes it where Keras stops halfway."""
-    before = _values(model)
-    try:
-        model.load_weights(path)
-    except BaseException:
-        for name, variable in weights_of(model).items():
-            variable.assign(before[name])
-        raise
-    return Report("tfseg", {name: name for name in before})

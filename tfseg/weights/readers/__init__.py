@@ -12,9 +12,8 @@ import os
 
 from tfseg.weights.readers import caffe, pytorch, safetensors, tf1
 from tfseg.weights.readers.arrays import ReadError, SourceFile, WeightFile
-from tfseg.weights.readers.pytorch import unwrap
 
-__all__ = ["ReadError", "WeightFile", "read", "unwrap"]
+__all__ = ["ReadError", "WeightFile", "read"]
 
 # The last eight bytes of TensorFlow's V1 checkpoints and V2 indices.
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
@@ -36,7 +35,6 @@ def read(path):
 
     Returns:
         A `WeightFile`: a mapping from the original names to arrays that are read on access.
-        A prefix that all names share (`module.`, `base.`) is taken off.
 
     Raises:
         ReadError: one line that says what is wrong with the file.

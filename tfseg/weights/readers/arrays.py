@@ -1,5 +1,6 @@
 """What all readers share: a file read in pieces and a mapping whose arrays are read on access."""
 
+import copy
 import os
 import threading
 from collections.abc import Mapping
@@ -158,10 +159,11 @@ class WeightFile(Mapping):
         format: "pytorch", "safetensors", "caffe" or "tensorflow".
         ignored: {name: reason} of what is in the file but isn't a weight.
         layer_types: Caffe only: {layer: type}, e.g. {"conv1": "Convolution"}.
+        part: what of a checkpoint of several things this is, in words, or None.
     """
 
-    def __init__(self, path, format, entries, ignored=None, layer_types=None):
-        self.path, self.format = path, format
+    def __init__(self, path, format, entries, ignored=None, layer_types=None, part=None):
+        self.path, self.format, self.part = path, format, part
         self.ignored, self.layer_types = dict(ignored or {}), dict(layer_types or {})
         self._entries = dict(entries)
 
@@ -180,6 +182,12 @@ class WeightFile(Mapping):
     def __repr__(self):
         return f"<{self.format} file {self.path}: {len(self)} arrays>"
 
+    def renamed(self, rename):
+        """The same file with other names; `rename` is a function from name to name."""
+        other = copy.copy(self)
+        other._entries = {rename(name): entry for name, entry in self._entries.items()}
+        return other
+
     def shape(self, name):
         """The shape of an array, without reading it."""
         return self._entries[name].shape
@@ -187,17 +195,3 @@ class WeightFile(Mapping):
     def dtype(self, name):
         """The dtype of an array, without reading it."""
         return self._entries[name].dtype
-
-
-def strip_prefixes(entries, prefixes=("module.", "base.")):
-    """`entries` without a prefix that all of the names have, as often as there is one.
-
-    `module.` is that of PyTorch's DataParallel, `base.` that of DeepLab's multi-scale wrapper.
-    The DRN segmentation models have `base.` in a part of their names; there it stays.
-    """
-    while entries:
-        prefix = next((p for p in prefixes if all(n.startswith(p) for n in entries)), None)
-        if prefix is None:
-            break
-        entries = {name[len(prefix) :]: entry for name, entry in entries.items()}
-    return entries

@@ -5,20 +5,17 @@ Before (the released DRN and ADE20K models) it is five pickles, the fourth the v
 fifth the list of storage keys, and then the storages themselves, each behind its length.
 """
 
-import io
 import math
 import struct
-import zipfile
 
 import numpy as np
 
-from tfseg.weights.readers import pickles
-from tfseg.weights.readers.arrays import Entry, Stream, WeightFile, strip_prefixes
+from tfseg.weights.readers import pickles, wrappers
+from tfseg.weights.readers.arrays import Entry, Stream, WeightFile
+from tfseg.weights.readers.zips import Archive
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
-# Keys under which training scripts keep the weights beside the epoch and the like.
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 
 
 def read_zip(file):
@@ -28,25 +25,25 @@ def read_zip(file):
         ReadError: the archive is damaged, compressed or no PyTorch file, its pickle asks for
             more than tensors, or a tensor lies outside of its storage.
     """
-    members = _members(file)
-    pickle_name = min((n for n in members if n.split("/")[1:] == ["data.pkl"]), default=None)
+    archive = Archive(file)
+    pickle_name = min((n for n in archive if n.split("/")[1:] == ["data.pkl"]), default=None)
     if pickle_name is None:
         raise file.error(
             "it is a zip archive without data.pkl, so not a PyTorch file; Keras models are named"
             " *.keras"
         )
-    start, size = _locate(file, members, pickle_name)
+    start, size = archive.locate(pickle_name)
     value, storages = _unpickle(file, Stream(file, start, start + size))
     root = pickle_name.removesuffix("data.pkl")
     order = "="
-    if f"{root}byteorder" in members:
-        start, size = _locate(file, members, f"{root}byteorder")
+    if f"{root}byteorder" in archive:
+        start, size = archive.locate(f"{root}byteorder")
         order = {b"little": "<", b"big": ">"}.get(file.bytes(start, min(size, 8)))
         if order is None:
             raise file.error("its byte order is neither little nor big")
     places = {}
     for key, (dtype, count) in storages.items():
-        start, size = _locate(file, members, f"{root}data/{key}")
+        start, size = archive.locate(f"{root}data/{key}")
         if count * dtype.itemsize > size:
             raise file.error(f"storage {key[:40]!r} is shorter than its tensors need")
         places[key] = start
@@ -79,32 +76,6 @@ def read_legacy(file):
     return _weights(file, value, places, "<")
 
 
-def unwrap(value):
-    """The state dict inside a checkpoint's value.
-
-    Args:
-        value: the unpickled value: a state dict, or a dict that holds one (or such a dict) under
-            "state_dict", "model_state_dict", "model" or "net".
-
-    Returns:
-        (state dict, {name: reason} of what was left aside)
-
-    Raises:
-        ValueError: it isn't a dictionary.
-    """
-    ignored = {}
-    # Four levels: a file can make a dictionary contain itself.
-    for _ in range(4):
-        if not isinstance(value, dict):
-            raise ValueError("it doesn't hold a dictionary of tensors")
-        wrapper = next((key for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
-        if wrapper is None:
-            break
-        ignored |= {k: f"not in {wrapper!r}" for k in value if isinstance(k, str) and k != wrapper}
-        value = value[wrapper]
-    return value, ignored
-
-
 def _unpickle(file, stream):
     try:
         return pickles.load(stream)
@@ -118,42 +89,9 @@ def _unpickle(file, stream):
         raise file.error(f"its pickle is damaged ({reason}); is the download complete?") from error
 
 
-class _BoundedFile(io.FileIO):
-    """Lets zipfile read a directory of 300,000 members at most, where it would take any size."""
-
-    def read(self, size=-1):
-        if size > 1 << 24:
-            raise ValueError("its zip directory is too long")
-        return super().read(size)
-
-
-def _members(file):
-    try:
-        with _BoundedFile(file.path) as opened, zipfile.ZipFile(opened) as archive:
-            return {info.filename: info for info in archive.infolist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, OSError) as error:
-        raise file.error("its zip archive is damaged; is the download complete?") from error
-
-
-def _locate(file, members, name):
-    """(offset, size) of a stored member's bytes in the file."""
-    if name not in members:
-        raise file.error(f"its archive lacks {name[-60:]!r}")
-    info = members[name]
-    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        raise file.error("its archive is compressed or encrypted; PyTorch stores tensors as such")
-    header = file.bytes(info.header_offset, 30)
-    if header[:4] != b"PK\x03\x04":
-        raise file.error("its zip archive is damaged; is the download complete?")
-    start = info.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
-    if start + info.file_size > file.size:
-        raise file.error("its zip archive is damaged; is the download complete?")
-    return start, info.file_size
-
-
 def _weights(file, value, places, order):
     try:
-        state, ignored = unwrap(value)
+        state, ignored, part = wrappers.unwrap(value, _is_tensor)
     except ValueError as error:
         raise file.error(error) from error
     entries = {}
@@ -162,13 +100,11 @@ def _weights(file, value, places, order):
             entries[name] = _entry(file, name, item, places, order)
         elif isinstance(name, str):
             ignored[name] = "not a tensor"
-    if not entries:
-        raise file.error("it holds no tensors")
     # Tensors may share storages, but a small file must not ask for days of reading.
     tensors = filter(_is_tensor, state.values())
     if sum(max(_extent(t), math.prod(t.shape)) for t in tensors) > 16 * file.size:
         raise file.error("its tensors are many times larger than the file")
-    return WeightFile(file.path, "pytorch", strip_prefixes(entries), ignored)
+    return WeightFile(file.path, "pytorch", entries, ignored, part=part)
 
 
 def _is_tensor(value):

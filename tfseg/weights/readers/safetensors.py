@@ -5,7 +5,7 @@ import math
 import ml_dtypes
 import numpy as np
 
-from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile, strip_prefixes
+from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile
 
 _DTYPES = {
     "F64": np.float64,
@@ -60,7 +60,7 @@ def read(file):
     entries = dict(reversed(entries.items()))
     if not entries:
         raise file.error("it holds no tensors")
-    return WeightFile(file.path, "safetensors", strip_prefixes(entries))
+    return WeightFile(file.path, "safetensors", entries)
 
 
 def _entry(file, start, shape, dtype):
