@@ -3,7 +3,7 @@
 import importlib
 import typing
 
-from tfseg.startup import QuietTensorFlow
+from tfseg.startup import QuietTensorFlow, RegisterWithKeras
 
 if typing.TYPE_CHECKING:
     from tfseg.encoders import create_encoder
@@ -36,8 +36,6 @@ _HOMES = {
     "load_weights": "weights",
 }
 
-QuietTensorFlow.install()
-
 
 def __getattr__(name):
     # Imported at first use (PEP 562): processes that refine label maps do without TensorFlow.
@@ -54,3 +52,8 @@ def __getattr__(name):
 
 def __dir__():
     return sorted({*globals(), *__all__})
+
+
+# At the end: what is imported here may import from `tfseg`.
+QuietTensorFlow.install()
+RegisterWithKeras.install()

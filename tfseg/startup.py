@@ -1,9 +1,50 @@
-"""Keeps off the terminal what TensorFlow says at its import, before it reads any setting."""
+"""What `import tfseg` arranges for imports to come: a quiet TensorFlow, a Keras that knows us.
 
+TensorFlow speaks at its import, before it reads any setting, and Keras has to have been told of a
+class before it loads a .keras file with one.
+"""
+
+import importlib
 import importlib.machinery
 import os
 import sys
 import tempfile
+
+
+class RegisterWithKeras:
+    """A finder of modules that makes our classes known to Keras once it is imported."""
+
+    @classmethod
+    def install(cls):
+        """Registers them, now or as soon as Keras is there."""
+        if "keras" in sys.modules:
+            _register()
+        else:
+            sys.meta_path.insert(0, cls())
+
+    def find_spec(self, name, path=None, target=None):
+        """Keras' own spec, whose loader registers our classes at its end; None for others."""
+        if name != "keras":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self._load(load, module)
+        return spec
+
+    def _load(self, load, module):
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        load(module)
+        _register()
+
+
+def _register():
+    # Where one of our own modules imports Keras, it is only half there, and will do it itself.
+    ours = [module for name, module in sys.modules.items() if name.startswith("tfseg.")]
+    if not any(getattr(module.__spec__, "_initializing", False) for module in ours):
+        importlib.import_module("tfseg.models.segmenter")
+        importlib.import_module("tfseg.models.classifier")
 
 
 class QuietTensorFlow:

@@ -75,7 +75,7 @@ def _drn(style):
             extras=(extras.counters, *unused),
         ),
         # DRN-A is a ResNet, layer by layer.
-        *(_encoders_of_libraries(_drn_encoder(*classifier)) if architecture == "A" else ()),
+        *(_encoders_of_libraries(_drn_encoder(*classifier)) if style == "drn_a" else ()),
     ]
 
 
