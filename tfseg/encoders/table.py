@@ -83,3 +83,22 @@ for _name, _block, _blocks in (
         ENCODERS.register(
             EncoderRow(name=_name + _suffix, code=_RESNET, block=_block, blocks=_blocks, **_facts)
         )
+
+# torchvision's own: Xie et al., "Aggregated Residual Transformations for Deep Neural Networks",
+# CVPR 2017; Zagoruyko, Komodakis, "Wide Residual Networks", BMVC 2016.
+for _name, _blocks, _groups, _width in (
+    ("resnext50_32x4d_v1", (3, 4, 6, 3), 32, 4),
+    ("resnext101_32x8d_v1", (3, 4, 23, 3), 32, 8),
+    ("wide_resnet50_v1", (3, 4, 6, 3), 1, 128),
+):
+    _row = EncoderRow(
+        name=_name,
+        code=_RESNET,
+        style="torchvision",
+        block="bottleneck",
+        blocks=_blocks,
+        groups=_groups,
+        width=_width,
+        strided=True,
+    )
+    ENCODERS.register(_row)

@@ -73,17 +73,23 @@ _TORCHVISION = {
 }
 _PYTORCH = "https://download.pytorch.org/models/"
 
+# our encoder: (torchvision's name, digest)
+_TORCHVISION_FILES = {
+    "resnet18_v1": ("resnet18", "f37072fd"),
+    "resnet34_v1": ("resnet34", "b627a593"),
+    "resnet50_v1": ("resnet50", "0676ba61"),
+    "resnet101_v1": ("resnet101", "63fe2227"),
+    "resnet152_v1": ("resnet152", "394f9c45"),
+    "resnext50_32x4d_v1": ("resnext50_32x4d", "7cdf4587"),
+    "resnext101_32x8d_v1": ("resnext101_32x8d", "8ba56ff5"),
+    "wide_resnet50_v1": ("wide_resnet50_2", "95faca4d"),
+}
+
 RELEASES |= {
-    f"resnet{depth}_v1_imagenet": Release(
-        (_from_url(f"{_PYTORCH}resnet{depth}-{digest}.pth", digest),),
-        f"resnet{depth}_v1",
-        1000,
-        **_TORCHVISION,
+    f"{model}_imagenet": Release(
+        (_from_url(f"{_PYTORCH}{name}-{digest}.pth", digest),), model, 1000, **_TORCHVISION
     )
-    for depth, digest in (
-        *((18, "f37072fd"), (34, "b627a593"), (50, "0676ba61"), (101, "63fe2227")),
-        (152, "394f9c45"),
-    )
+    for model, (name, digest) in _TORCHVISION_FILES.items()
 }
 # What the DRN code loads for it: a ResNet-50. DRN-A-50's published errors aren't this file's.
 RELEASES["drn_a_50_imagenet"] = Release(
