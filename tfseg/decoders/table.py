@@ -64,5 +64,6 @@ DECODERS: Table[DecoderRow] = Table(
         DecoderRow(name="ppm_bilinear", code=_PPM, options=("dropout",)),
         DecoderRow(name="ppm_bilinear_deepsup", code=_PPM, **_SUPERVISED),
         DecoderRow(name="upernet", code="tfseg.decoders.upernet:UPerNet"),
+        DecoderRow(name="fpn", code="tfseg.decoders.fpn:FPN"),
     ],
 )
