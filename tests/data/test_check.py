@@ -133,3 +133,98 @@ def test_palette_labels_count_as_indices(make_folder):
     label.save(path)
     report = check_dataset(folder, splits=["train"])
     assert report.errors == [] and report.splits["train"].pixels.tolist() == [0, 0, 64, 0]
+
+
+def write_labels(folder, change, splits=("train", "val")):
+    """Replaces each label map by what `change` makes of its values and its number."""
+    for split in splits:
+        for number, path in enumerate(sorted((folder / split).glob("*_label.png"))):
+            values = change(np.array(Image.open(path)), number)
+            image = values if isinstance(values, Image.Image) else Image.fromarray(values)
+            image.save(path)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_class_without_pixels_is_noticed(folder, quick):
+    write_labels(folder, lambda label, _: np.minimum(label, 2))
+    report = check_dataset(folder, quick=quick)
+    assert report.errors == []
+    assert report.warnings == [
+        f"the split {name}: none of the 3 label maps has a pixel of the class 3 (kind 3)"
+        for name in ("train", "val")
+    ]
+
+
+def test_the_quick_check_looks_for_classes_beyond_its_sample(make_folder):
+    folder = make_folder([(8, 8)] * 30)
+    write_labels(folder, lambda label, number: label * 0 + (number % 4 if number > 20 else 0))
+    assert check_dataset(folder, splits=["train"], quick=True).warnings == []
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_labels_that_are_all_ignored(folder, quick):
+    write_labels(folder, lambda label, number: label * 0 + 255 if number == 1 else label)
+    write_labels(folder, lambda label, _: label * 0 + 255, ["val"])
+    report = check_dataset(folder, quick=quick)
+    (error,) = report.errors
+    assert error.startswith(
+        "the split val has no pixel that counts: all pixels of the 3 label maps"
+    )
+    (warning,) = report.warnings
+    assert "1 of the 3 label maps have no pixel that counts" in warning
+
+
+def test_masks_of_0_and_255(folder):
+    write_labels(folder, lambda label, _: np.where(label > 1, 255, 0).astype(np.uint8))
+    DataInfo((0, 0, 0), (1, 1, 1), ["ground", "object"]).save(folder)
+    first, _ = check_dataset(folder).warnings
+    assert "class 1 (object)" in first and '"label_map": {"0": 0, "255": 1}' in first
+    DataInfo((0, 0, 0), (1, 1, 1), ["ground", "object"], label_map={0: 0, 255: 1}).save(folder)
+    report = check_dataset(folder)
+    assert report.errors == report.warnings == []
+    split = report.splits["train"]
+    assert split.ignored == 0 and split.pixels.min() > 0 and split.pixels.sum() == 600 * 2 + 576
+
+
+def test_a_label_map_wins_over_the_ignore_label(folder):
+    label_map = {0: 0, 1: 1, 2: 1, 3: 0}
+    DataInfo((0, 0, 0), (1, 1, 1), ["a", "b"], ignore_label=2, label_map=label_map).save(folder)
+    split = check_dataset(folder).splits["train"]
+    assert split.ignored == 0 and split.pixels.sum() == 600 * 2 + 576
+
+
+def test_palettes_that_disagree(folder):
+    colours = [[0, 0, 0], [200, 40, 40], [40, 60, 220], [9, 9, 9]]
+
+    def paint(label, number):
+        order = [0, 2, 1, 3] if number else [0, 1, 2, 3]
+        image = Image.fromarray(np.argsort(order).astype(np.uint8)[label], "P")
+        image.putpalette([x for index in order for x in colours[index]])
+        return image
+
+    write_labels(folder, lambda label, _: paint(label, 0))
+    assert check_dataset(folder).errors == []
+    write_labels(folder, paint, ["val"])
+    (error,) = check_dataset(folder).errors
+    assert re.search(r"the palettes disagree: .*0_label.png paints the value [12] in \(", error)
+
+
+def test_more_classes_than_label_maps_can_hold(folder):
+    with pytest.raises(TfsegError, match="257 classes are too many"):
+        check_dataset(folder, num_classes=257)
+
+
+def test_a_folder_that_cannot_be_written_is_checked_all_the_same(folder, caplog):
+    journal = folder / "check.jsonl"
+    journal.mkdir()
+    assert check_dataset(folder, journal=journal).errors == []
+    (message,) = {record.getMessage() for record in caplog.records}
+    assert "check.jsonl can't be written: Is a directory; what is found isn't kept" in message
+
+
+@pytest.mark.parametrize("line", ["[" * 9999, "\xff", "[[1], {}]", "[[1], 3]", '"ab"', "{}"])
+def test_a_damaged_journal_is_written_anew(folder, line):
+    journal = folder / "check.jsonl"
+    journal.write_bytes(line.encode("latin-1") + b"\n")
+    assert check_dataset(folder, journal=journal).errors == []
+    assert len(journal.read_text().splitlines()) == 6

@@ -14,13 +14,13 @@ _EXIF_ORIENTATION = 0x0112
 _BLENDED, _MIN_EDGES = 0.35, 50
 
 
-def inspect_pair(image_list, index, whole=True):
+def inspect_pair(image_list, index, whole=True, whole_label=True):
     """The facts of an entry of an `ImageList`, in plain values that JSON keeps.
 
     Args:
         image_list: `ImageList` with labels.
         index: which entry.
-        whole: decode both files; otherwise look at their headers only.
+        whole, whole_label: decode the image, the label map; otherwise look at the header only.
 
     Returns:
         {"errors", "warnings": lists of lines, "kind": the image's format and Pillow mode, "size":
@@ -43,7 +43,8 @@ def inspect_pair(image_list, index, whole=True):
         try:
             source = packed[number] if packed else path
             with reading(titles[number], name), opened(source) as file:
-                sizes.append(look(file, f"{name} {titles[number]}", whole, facts))
+                decode = (whole, whole_label)[number]
+                sizes.append(look(file, f"{name} {titles[number]}", decode, facts))
         except TfsegError as error:
             facts["errors"].append(str(error))
     if len(sizes) == 2 and sizes[0] != sizes[1]:

@@ -1,16 +1,18 @@
 """What a check has found so far, so that it need not start again."""
 
 import json
+import logging
 import os
 import threading
 
 import tensorflow as tf
 
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, parse_json
 
 # Facts of another version are not comparable.
 _VERSION = 1
+_FORM = {"errors": list, "warnings": list, "counts": dict, "palette": dict, "turned": int}
 
 
 class Journal:
@@ -22,8 +24,7 @@ class Journal:
     Args:
         path: the file, or None to keep nothing.
 
-    Raises:
-        TfsegError: the file can't be written.
+    Where the file can't be written, as in a read-only data folder, nothing is kept, and said so.
     """
 
     def __init__(self, path=None):
@@ -32,20 +33,28 @@ class Journal:
 
     def __enter__(self):
         if self.path is not None:
-            self._read()
             try:
+                self._read()
                 self._file = open(self.path, "a", encoding="utf-8")
             except OSError as error:
-                raise TfsegError(f"can't write {self.path}: {error.strerror}") from error
+                self._give_up(error)
         return self
+
+    def _give_up(self, error):
+        reason = getattr(error, "strerror", None) or error
+        logging.warning("%s can't be written: %s; what is found isn't kept", self.path, reason)
+        self._file = None
 
     def __exit__(self, kind, *_):
         if self._file is None:
             return
-        self._file.close()
-        if kind is None and (self._stale or len(self.used) < len(self.known)):
-            with atomic_write(self.path, "w") as file:
-                file.writelines(_line(key, facts) for key, facts in self.used.items())
+        try:
+            self._file.close()
+            if kind is None and (self._stale or len(self.used) < len(self.known)):
+                with atomic_write(self.path, "w") as file:
+                    file.writelines(_line(key, facts) for key, facts in self.used.items())
+        except (OSError, TfsegError) as error:
+            self._give_up(error)
 
     def _read(self):
         if not os.path.exists(self.path):
@@ -53,9 +62,12 @@ class Journal:
         with open(self.path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
-                    key, facts = json.loads(line)
+                    key, facts = parse_json(line)
+                    if not all(isinstance(facts[name], kind) for name, kind in _FORM.items()):
+                        raise TypeError("no facts")
                     self.known[json.dumps(key)] = facts
-                except ValueError:  # a line that a kill cut short
+                # A line that a kill cut short, or that something else wrote.
+                except (ValueError, TypeError, KeyError):
                     self._stale = True
 
     def recall(self, image_list, index, inspect):
@@ -71,9 +83,17 @@ class Journal:
             self.used[key] = facts
             if key not in self.known:
                 self.known[key] = facts
-                self._file.write(_line(key, facts))
-                self._file.flush()
+                self._write(_line(key, facts))
         return facts
+
+    def _write(self, line):
+        if self._file is None:
+            return
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
 
 
 def _line(key, facts):

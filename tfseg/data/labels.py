@@ -13,15 +13,20 @@ def label_table(num_classes, label_map=None, ignore_label=255):
     Args:
         num_classes: how many classes there are.
         label_map: {value: class or `ignore_label`}; None means that values are classes.
-        ignore_label: the value, in the files and in the result, of pixels that do not count.
+        ignore_label: the value, in the files and in the result, of pixels that do not count; in
+            the files only where `label_map` doesn't say what it means.
 
     Raises:
-        TfsegError: `label_map` leads to something that is neither class nor `ignore_label`, or
-            `ignore_label` is one of the classes that it leads to.
+        TfsegError: there are more classes than 256, `label_map` leads to something that is neither
+            class nor `ignore_label`, or `ignore_label` is one of the classes that it leads to.
     """
+    if num_classes > 256:
+        raise TfsegError(
+            f"{num_classes} classes are too many: label maps have 8 bits, for 256 at most"
+        )
     table = np.full(256, -1, np.int32)
     if label_map is None:
-        table[: min(num_classes, 256)] = np.arange(min(num_classes, 256))
+        table[:num_classes] = np.arange(num_classes)
     else:
         if ignore_label < num_classes:
             raise TfsegError(
@@ -36,7 +41,8 @@ def label_table(num_classes, label_map=None, ignore_label=255):
                     f"{ignore_label}"
                 )
             table[value] = target
-    table[ignore_label] = ignore_label
+    if ignore_label not in (label_map or ()):
+        table[ignore_label] = ignore_label
     return table
 
 
@@ -61,14 +67,17 @@ def class_values(num_classes, label_map):
 
 def describe_values(table, ignore_label):
     """The values that `table` allows in label files, in words: "0..10 and 255"."""
-    allowed = [int(value) for value in np.flatnonzero(table >= 0) if value != ignore_label]
+    allowed = np.flatnonzero(table >= 0).tolist()
+    ignored = table[ignore_label] == ignore_label
+    if ignored:
+        allowed.remove(ignore_label)
     if allowed == list(range(len(allowed))):
         text = f"0..{len(allowed) - 1}"
     elif len(allowed) <= 12:
         text = ", ".join(map(str, allowed))
     else:
         text = f"the {len(allowed)} values of label_map"
-    return f"{text} and {ignore_label}"
+    return f"{text} and {ignore_label}" if ignored else text
 
 
 def apply_label_table(label, path, table, ignore_label):

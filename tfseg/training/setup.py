@@ -4,6 +4,7 @@ import dataclasses
 import os
 
 import keras
+from absl import logging
 
 from tfseg.data import (
     Augmentation,
@@ -132,13 +133,17 @@ def check_replicas(config, strategy):
 
 
 def check_data(config, plan):
-    """The quick part of the dataset check.
+    """The quick part of the dataset check; warns of classes and images without pixels.
 
     Raises:
         TfsegError: a file is missing, doesn't fit, or has an impossible label.
     """
     splits = [config.train_split] + ([config.val_split] if plan.val else [])
-    errors = check_dataset(config.data_dir, plan.spec.num_classes, splits, quick=True).errors
+    report = check_dataset(config.data_dir, plan.spec.num_classes, splits, quick=True)
+    for split in report.splits.values():
+        for message in split.warnings:
+            logging.warning("%s", message)
+    errors = report.errors
     if errors:
         more = f" (and {len(errors) - 1} more: run tools/check_data.py)" if len(errors) > 1 else ""
         raise TfsegError(errors[0] + more)
