@@ -11,10 +11,13 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tfseg.crf import (
     CRF,
+    count_classes_of,
     grid,
     load_probabilities,
     require_crf,
@@ -93,6 +96,64 @@ def test_kept_logits_give_the_networks_probabilities(name, tmp_path):
     (tmp_path / "a.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(TfsegError, match=r"a\.npz"):
         load_probabilities(tmp_path / "a.npz")
+
+
+@pytest.fixture(scope="module")
+def logits_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("logits") / "a.npz"
+    save_logits(path, np.zeros((3, 4, 2)), (20, 30), "bilinear", 8)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"logits": np.zeros((3, 4))}, r"float64 \[3, 4\] for an image of 30x20"),
+        ({"logits": np.zeros((3, 40, 2))}, "for an image of 30x20"),
+        ({"logits": np.zeros((3, 4, 2), int)}, "int64"),
+        ({"logits": np.array([[["a"]]])}, "<U1"),
+        ({"logits": np.full((3, 4, 2), np.nan)}, "values that aren't finite"),
+        ({"size": [20]}, "not enough values"),
+        ({"size": [-20, 30]}, "for an image of 30x-20"),
+        ({"size": np.zeros(1000)}, r"float64 \[1000\] of size"),
+        ({"stride": 0}, "stride 0"),
+        ({"upsampling": "cubic"}, "upsampling cubic"),
+    ],
+)
+def test_logits_of_another_kind(change, message, tmp_path):
+    entries = {"logits": np.zeros((3, 4, 2)), "size": [20, 30], "upsampling": "bilinear"}
+    np.savez(tmp_path / "a.npz", **{**entries, "stride": 8, **change})
+    with pytest.raises(TfsegError, match=rf"a.npz isn't a whole file of logits.*{message}"):
+        load_probabilities(tmp_path / "a.npz")
+
+
+def test_logits_of_another_image(logits_file):
+    assert load_probabilities(logits_file, (20, 30)).shape == (20, 30, 2)
+    with pytest.raises(TfsegError, match=r"a.npz belongs to an image of 30x20, but .* is 20x20"):
+        load_probabilities(logits_file, (20, 20))
+
+
+@given(data=st.data())
+def test_any_damage_of_logits_is_one_line(logits_file, tmp_path_factory, data):
+    content = bytearray(logits_file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    for read in (lambda path: load_probabilities(path, (20, 30)), count_classes_of):
+        try:
+            read(path)
+        except TfsegError as error:
+            assert "damaged.npz" in str(error) and "\n" not in str(error)
+
+
+def test_label_map_of_another_size_than_the_image(tmp_path):
+    for name, shape in (("image.png", (4, 6, 3)), ("label.png", (5, 6))):
+        Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / name)
+    (tmp_path / "val.txt").write_text("image.png label.png\n")
+    truth = Truth(read_split(tmp_path, "val"), 2)
+    with pytest.raises(TfsegError, match=r"label.png is 6x5, but the prediction of .* is 6x4"):
+        truth.predicted(0, np.zeros((4, 6), np.uint8))
 
 
 @pytest.fixture

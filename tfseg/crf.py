@@ -6,9 +6,11 @@ NIPS 2011; as DeepLab applies it: Chen et al., TPAMI 2018, section 3.3.
 pydensecrf does the work. It is an extra, which is why it is imported where it is used.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
+import typing
 import zipfile
 
 import numpy as np
@@ -134,22 +136,88 @@ def save_logits(path, logits, size, upsampling, stride):
         )
 
 
-def load_probabilities(path):
+def load_probabilities(path, size=None):
     """The class probabilities at the image's size, float32 [H, W, C], of a file of logits.
 
+    Args:
+        path: of the file.
+        size: (H, W) of the image, which the file must be of; None takes the file's word.
+
     Raises:
-        TfsegError: the file is missing, damaged or something else.
+        TfsegError: the file is missing, damaged, something else, or of an image of another size.
     """
+    with _opened(path) as archive:
+        facts = _facts(archive)
+        if size is not None and facts.size != tuple(size):
+            raise TfsegError(
+                f"{path} belongs to an image of {facts.size[1]}x{facts.size[0]}, "
+                f"but the data set's is {size[1]}x{size[0]}"
+            )
+        logits = _array(archive, "logits").astype(np.float32)
+        if not np.isfinite(logits).all():
+            raise ValueError("values that aren't finite")
+    return upsampled_probabilities(logits, *facts[:3])
+
+
+def count_classes_of(path):
+    """The number of classes that a file of logits tells apart, by its header; see above."""
+    with _opened(path) as archive:
+        return _facts(archive).classes
+
+
+class _Facts(typing.NamedTuple):
+    size: tuple
+    upsampling: str
+    stride: int
+    classes: int
+
+
+@contextlib.contextmanager
+def _opened(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            logits = file["logits"].astype(np.float32)
-            height, width = (int(x) for x in file["size"])
-            upsampling, stride = str(file["upsampling"]), int(file["stride"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except TfsegError:
+        raise
+    # Damage shows as any of a dozen types: of zipfile, zlib, struct, NumPy and its parser.
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise TfsegError(
-            f"{path} isn't a file of logits as --save_logits writes: {error}"
+            f"{path} isn't a whole file of logits as evaluation keeps them: {reason}"
         ) from error
-    return upsampled_probabilities(logits, (height, width), upsampling, stride)
+
+
+def _facts(archive):
+    """What the small entries of a file of logits say, once the shape of the large one fits it."""
+    height, width = _array(archive, "size").astype(int).tolist()
+    upsampling, stride = str(_array(archive, "upsampling")), int(_array(archive, "stride"))
+    shape, dtype = _header(archive, "logits")
+    # Nothing is read that is larger than the image; a network's map may be a cell wider.
+    fits = len(shape) == 3 and 1 <= shape[0] <= height + 1 and 1 <= shape[1] <= width + 1
+    if not fits or not 1 <= shape[2] <= 256 or dtype.kind != "f" or dtype.itemsize > 8:
+        raise ValueError(f"{dtype} {list(shape)} for an image of {width}x{height}")
+    if upsampling not in ("bilinear", "zero_border") or stride < 1:
+        raise ValueError(f"upsampling {upsampling[:20]} with stride {stride}")
+    return _Facts((height, width), upsampling, stride, shape[2])
+
+
+def _header(archive, name):
+    """The (shape, dtype) of an entry."""
+    with archive.open(f"{name}.npy") as file:
+        major, _ = np.lib.format.read_magic(file)
+        if major != 1:
+            raise ValueError(f"format {major} of {name}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, dtype
+
+
+def _array(archive, name):
+    """An entry; all but the logits, whose shape `_facts` has looked at, are at most 1000 bytes."""
+    shape, dtype = _header(archive, name)
+    if dtype.hasobject or (name != "logits" and math.prod(shape) * dtype.itemsize > 1000):
+        raise ValueError(f"{dtype} {list(shape)} of {name}")
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def upsampled_probabilities(logits, size, upsampling, stride):
@@ -196,12 +264,7 @@ def refine_file(crfs, image, path, output_path=None):
     Raises:
         TfsegError: a file can't be used, or logits of an image of another size.
     """
-    probabilities = load_probabilities(path)
-    if image.shape[:2] != probabilities.shape[:2]:
-        raise TfsegError(
-            f"{path} belongs to an image of {probabilities.shape[1]}x{probabilities.shape[0]}, but "
-            f"the data set's is {image.shape[1]}x{image.shape[0]}"
-        )
+    probabilities = load_probabilities(path, image.shape[:2])
     maps = [crf.labels(image, probabilities) for crf in crfs]
     if output_path:
         with atomic_write(output_path) as file:

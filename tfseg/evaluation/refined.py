@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from tfseg.crf import (
-    load_probabilities,
+    count_classes_of,
     refine_file,
     run_jobs,
     save_logits,
@@ -74,7 +74,7 @@ def count_classes(logits_dir, image_list):
     Raises:
         TfsegError: the first image's logits are missing or damaged.
     """
-    return load_probabilities(os.path.join(logits_dir, _logits(image_list, 0))).shape[-1]
+    return count_classes_of(os.path.join(logits_dir, _logits(image_list, 0)))
 
 
 def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):

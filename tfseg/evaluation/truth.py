@@ -7,6 +7,7 @@ import numpy as np
 from tfseg.data import label_table
 from tfseg.data.files import read_label, read_rgb
 from tfseg.data.shards import entry
+from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix
 
 
@@ -55,12 +56,18 @@ class Truth:
 
     def matrix(self, index, labels):
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""
-        return self._count(self.labels(index), labels)
+        return self._count(index, self.labels(index), labels)
 
     def predicted(self, index, labels):
         """The `Predicted` of a prediction, uint8 [H, W]."""
         truth = self.labels(index)
-        return Predicted(index, self.image(index), truth, labels, self._count(truth, labels))
+        return Predicted(index, self.image(index), truth, labels, self._count(index, truth, labels))
 
-    def _count(self, truth, labels):
+    def _count(self, index, truth, labels):
+        if truth.shape != labels.shape:
+            (height, width), (rows, columns) = truth.shape, labels.shape
+            raise TfsegError(
+                f"label map {self.image_list.label_titles[index]} is {width}x{height}, but the "
+                f"prediction of {self.image_list.image_titles[index]} is {columns}x{rows}"
+            )
         return confusion_matrix(truth, labels, self.num_classes).numpy()
