@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfseg.data.augment.chain import Chain
+from tfseg.data.augment.photometric import jitter
 from tfseg.data.lists import ImageList
 from tfseg.data.loading import finish, image_loader
 from tfseg.data.order import Shuffled, epoch_key, fold
@@ -15,8 +17,6 @@ from tfseg.data.pipeline import numbered_dataset
 from tfseg.errors import TfsegError
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
-# Of the luminance, by ITU-R BT.601.
-_GREY = (0.299, 0.587, 0.114)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +121,7 @@ class RandomResizedCrop:
         if self.mirror:
             part = tf.where(u[22] < 0.5, part[:, ::-1], part)
         if self.color_jitter:
-            part = _jitter(part, 1 + self.color_jitter * (2 * u[23:26] - 1))
+            part = jitter(part, 1 + self.color_jitter * (2 * u[23:26] - 1))
         return tf.ensure_shape(part, [*self.crop_size, 3])
 
     def _part(self, shape, u):
@@ -139,17 +139,6 @@ class RandomResizedCrop:
         height, width = tf.unstack(tf.cast(found, tf.int32))
         top, left = tf.unstack(tf.cast(offset, tf.int32))
         return top, left, height, width
-
-
-def _jitter(image, factors):
-    """Brightness, contrast and saturation of a float32 image in 0..255, multiplied by factors."""
-    brightness, contrast, saturation = tf.unstack(factors)
-    image = tf.clip_by_value(image * brightness, 0, 255)
-    grey = tf.reduce_sum(image * _GREY, -1, keepdims=True)
-    mean = tf.reduce_mean(grey)
-    image = tf.clip_by_value(mean + (image - mean) * contrast, 0, 255)
-    grey = tf.reduce_sum(image * _GREY, -1, keepdims=True)
-    return tf.clip_by_value(grey + (image - grey) * saturation, 0, 255)
 
 
 def central_crop(image, resize, crop_size):
@@ -173,14 +162,22 @@ def central_crop(image, resize, crop_size):
 
 
 def class_train_dataset(
-    images, augmentation, preprocessing, *, batch_size, seed, first_sample=0, block=None
+    images,
+    augmentation,
+    preprocessing,
+    *,
+    batch_size,
+    seed,
+    first_sample=0,
+    block=None,
+    transforms="",
 ):
     """Augmented, shuffled images without end; sample by sample a function of their number alone.
 
     Args:
         images: `ClassifiedImages`.
         augmentation: `RandomResizedCrop`.
-        preprocessing, batch_size, seed, first_sample, block: as for `train_dataset`.
+        preprocessing, batch_size, seed, first_sample, block, transforms: as for `train_dataset`.
 
     Returns:
         Dataset of (images float32 [batch_size, h, w, 3], normalised, classes int32 [batch_size]).
@@ -188,10 +185,14 @@ def class_train_dataset(
     order, load = Shuffled(len(images), seed), image_loader(images)
     targets = tf.constant(images.targets, tf.int32)
 
+    def show(index, key, normalize):
+        return normalize(augmentation(load(index), key)), tf.gather(targets, index)
+
+    chain = Chain(transforms, preprocessing, show, len(images))
+
     def sample(number):
         epoch, index = order(number)
-        image = augmentation(load(index), fold(epoch_key(seed, epoch), index))
-        return preprocessing.normalize(image), tf.gather(targets, index)
+        return chain(index, fold(epoch_key(seed, epoch), index))
 
     return numbered_dataset(sample, batch_size, first_sample, block)
 

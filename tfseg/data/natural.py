@@ -86,11 +86,12 @@ class NaturalSampler:
             number: int64, the sample's number.
             image, label: uint8 [H, W, 3] and [H, W] of its file.
             key: of (seed, epoch, file).
-            normalize: function of float32 RGB images in 0..255, which makes padding zero.
+            normalize: function of float32 RGB images in 0..255, to images of any number of channels
+                in which padding is zero.
             ignore_label: what pads the label map.
 
         Returns:
-            float32 [h, w, 3] and int32 [h, w].
+            float32 [h, w, channels] and int32 [h, w].
         """
         epoch, place, files = self.order.group(number)
         member = number % self.order.group_size
@@ -110,7 +111,9 @@ class NaturalSampler:
         padding = [[0, full[0] - size[0]], [0, full[1] - size[1]]]
         image = tf.pad(image, [*padding, [0, 0]])
         label = tf.pad(label, padding, constant_values=ignore_label)
-        return tf.ensure_shape(image, [None, None, 3]), tf.ensure_shape(label, [None, None])
+        return tf.ensure_shape(image, [None, None, image.shape[-1]]), tf.ensure_shape(
+            label, [None, None]
+        )
 
     def _short_side(self, epoch, place):
         key = fold(fold(epoch_key(self.order.seed, epoch), -1 - len(self.order.groups)), place)

@@ -8,6 +8,7 @@ workers and interruptions don't enter, so none of them changes a run.
 import numpy as np
 import tensorflow as tf
 
+from tfseg.data.augment.chain import Chain
 from tfseg.data.labels import label_table
 from tfseg.data.loading import finish, image_loader, keep_in_memory, labelled_loader
 from tfseg.data.natural import read_sizes
@@ -28,6 +29,7 @@ def train_dataset(
     label_map=None,
     ignore_label=255,
     cache=False,
+    transforms="",
 ):
     """Augmented, shuffled samples without end.
 
@@ -46,6 +48,7 @@ def train_dataset(
         ignore_label: the label of pixels that do not count, also outside of the image.
         cache: keep all decoded files in memory: 4 bytes per pixel, one decoding of everything
             before the first sample.
+        transforms: what is done to the samples then, in order: see `tfseg.data.augment`.
 
     Returns:
         Dataset of (images float32 [batch_size, h, w, 3], normalised, labels int32
@@ -66,10 +69,12 @@ def train_dataset(
         raise TfsegError(f"sample {first_sample} isn't the first of a batch of {batch_size}")
 
     def sample(number):
+        def show(index, key, normalize):
+            return sampler.show(number, *load(index), key, normalize, ignore_label)
+
         epoch, index = sampler.order(number)
-        image, label = load(index)
-        key = fold(epoch_key(seed, epoch), index)
-        return sampler.show(number, image, label, key, preprocessing.normalize, ignore_label)
+        chain = Chain(transforms, preprocessing, show, len(image_list))
+        return chain(index, fold(epoch_key(seed, epoch), index))
 
     return numbered_dataset(sample, batch_size, first_sample, block)
 

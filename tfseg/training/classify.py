@@ -7,6 +7,7 @@ import types
 import tensorflow as tf
 
 from tfseg.data import DataInfo, DistributedPipeline, pipeline_errors
+from tfseg.data.augment import parse_transforms
 from tfseg.data.classification import (
     RandomResizedCrop,
     class_eval_dataset,
@@ -27,7 +28,7 @@ from tfseg.training.task import number
 # Settings of segmentation that have no meaning here.
 _UNUSED = (
     *("num_classes", "short_sides", "max_long_side", "padding_constant", "random_scale"),
-    *("random_rotate", "class_weights", "loss_average", "cache"),
+    *("random_rotate", "class_crops", "class_weights", "loss_average", "cache"),
     # Options of losses over maps.
     *("tversky_alpha", "tversky_beta", "boundary_weight", "boundary_width", "ohem_fraction"),
 )
@@ -71,6 +72,9 @@ class ClassifyConfig(TrainConfig):
                 raise TfsegError(
                     f"the loss {name} is over maps: classifiers have {' and '.join(right)}"
                 )
+        for row, _ in parse_transforms(self.transforms):
+            if not row.classifies:
+                raise TfsegError(f"the transform {row.name} isn't for classifiers")
         if not 0 <= self.color_jitter <= 1:
             raise TfsegError(f"--color_jitter must be in 0..1, not {self.color_jitter}")
         if self.resize < max(self.crop_size):
@@ -126,6 +130,7 @@ class Classification:
                 seed=config.seed,
                 first_sample=step * config.effective_batch,
                 block=(context.input_pipeline_id, context.num_input_pipelines, config.batch_size),
+                transforms=config.transforms,
             )
 
         return DistributedPipeline(strategy, pipeline)

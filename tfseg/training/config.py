@@ -5,6 +5,7 @@ import math
 import numbers
 import os
 
+from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.data.weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
@@ -121,6 +122,16 @@ class TrainConfig:
     mirror: bool = option(True, "Mirror half of the training images.")
     random_scale: tuple = option((1.0, 1.0), "Range of the random scale: smallest,largest.")
     random_rotate: float = option(0.0, "Largest random rotation in degrees.")
+    class_crops: float = option(
+        0.0,
+        "Share of the crops that are centred on a class, drawn from those of the image in "
+        "proportion to their inverse frequency in the training set.",
+    )
+    transforms: str = option(
+        "",
+        "What is done to the samples, in order, each with its strength, such as "
+        f"color_jitter:0.4,blur. {TRANSFORMS.help()}.",
+    )
     seed: int = option(0, "Seed of weights, order and augmentation.")
     strategy: str = option(
         "auto", "Distribution.", ("auto", "one_device", "mirrored", "multi_worker")
@@ -200,6 +211,7 @@ class TrainConfig:
             raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
         self._check_loss()
         self._check_optimizer()
+        self._check_transforms()
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
@@ -221,6 +233,14 @@ class TrainConfig:
             if name not in OPTIMIZERS[self.optimizer].options:
                 taker = next(row.name for row in OPTIMIZERS.values() if name in row.options)
                 raise TfsegError(f"{name} is an option of {taker}, not of {self.optimizer}")
+
+    def _check_transforms(self):
+        rows = [row for row, _ in parse_transforms(self.transforms)]
+        for row in rows:
+            if self.short_sides and not row.keeps_geometry:
+                raise TfsegError(f"the transform {row.name} is for crops: short_sides excludes it")
+        if self.short_sides and self.class_crops:
+            raise TfsegError("short_sides and class_crops exclude each other")
 
     def _changed_options(self, table):
         """The rows' options that aren't at their defaults."""
@@ -294,6 +314,7 @@ class TrainConfig:
             "random_rotate": (0, 180),
             "seed": (0, 2**32 - 1),
             "ohem_fraction": (0, 1),
+            "class_crops": (0, 1),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)

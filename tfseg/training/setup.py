@@ -37,6 +37,7 @@ class Plan:
             without a gap, so that the images left over come first in the next.
         total_steps: updates in the whole run.
         class_weights: the loss's, one number per class, or empty.
+        class_odds: of each class among those of an image, with `class_crops`, or empty.
     """
 
     spec: ModelSpec
@@ -46,6 +47,7 @@ class Plan:
     steps_per_epoch: int
     total_steps: int
     class_weights: tuple = ()
+    class_odds: tuple = ()
 
 
 def plan_run(config):
@@ -78,6 +80,7 @@ def plan_run(config):
         steps_per_epoch=per_epoch,
         total_steps=total,
         class_weights=_class_weights(config, info),
+        class_odds=_weights_by("median_frequency", config, info) if config.class_crops else (),
     )
 
 
@@ -97,8 +100,10 @@ def _spec(config, num_classes, info):
 def _class_weights(config, info):
     """The numbers that --class_weights gives or names."""
     (rule, *_) = config.class_weights or (None,)
-    if not isinstance(rule, str):
-        return config.class_weights
+    return _weights_by(rule, config, info) if isinstance(rule, str) else config.class_weights
+
+
+def _weights_by(rule, config, info):
     if rule not in (info.class_weights or {}):
         raise TfsegError(
             f"{config.data_dir}/info.json has no class weights '{rule}': "
@@ -228,7 +233,7 @@ def build_model(config, plan):
     return model
 
 
-def augmentation(config):
+def augmentation(config, plan):
     """What training does to its images: `Augmentation` or `NaturalShapes`."""
     if config.short_sides:
         return NaturalShapes(
@@ -242,6 +247,8 @@ def augmentation(config):
         scale_range=config.random_scale,
         rotate=config.random_rotate,
         mirror=config.mirror,
+        class_crops=config.class_crops,
+        class_odds=plan.class_odds,
     )
 
 
@@ -249,7 +256,7 @@ def files_of_step(config, plan, strategy, step):
     """The names of the images of update number `step`, counted from 0."""
     return sample_files(
         plan.train,
-        augmentation(config),
+        augmentation(config, plan),
         config.seed,
         first_sample=step * config.effective_batch,
         count=config.effective_batch,
@@ -263,7 +270,7 @@ def distributed_dataset(config, plan, strategy, step):
     def pipeline(context):
         return train_dataset(
             plan.train,
-            augmentation(config),
+            augmentation(config, plan),
             plan.spec.preprocessing,
             num_classes=plan.spec.num_classes,
             batch_size=config.batch_size // context.num_replicas_in_sync,
@@ -273,6 +280,7 @@ def distributed_dataset(config, plan, strategy, step):
             label_map=plan.spec.label_map,
             ignore_label=plan.spec.ignore_label,
             cache=config.cache,
+            transforms=config.transforms,
         )
 
     return DistributedPipeline(strategy, pipeline)

@@ -1,0 +1,74 @@
+"""Transforms one after the other."""
+
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data.augment import load_transforms
+from tfseg.data.order import fold
+
+
+class Chain:
+    """Makes samples and applies transforms to them, in order.
+
+    What lies outside of the photograph is shown to the transforms in the mean colour, and zero
+    after them, as it is without them.
+
+    Args:
+        transforms: what `parse_transforms` takes.
+        preprocessing: `tfseg.models.Preprocessing`.
+        show: function (file index, key, normalize) -> (image, label): a sample cut from its image,
+            where `normalize` takes float32 RGB [..., 3], and padding is zero in what it returns.
+        size: how many files there are.
+    """
+
+    def __init__(self, transforms, preprocessing, show, size):
+        self.steps = load_transforms(transforms)
+        self.preprocessing = preprocessing
+        self.show, self.size = show, size
+
+    def __call__(self, index, key):
+        """A sample: a file's, under the key of (seed, epoch, file).
+
+        Returns:
+            Normalised float32 [h, w, 3], and the labels.
+        """
+        if not self.steps:
+            return self.show(index, key, self.preprocessing.normalize)
+        image, label = self._apply(index, key, self.steps)
+        return self.preprocessing.normalize(image[..., :3]) * image[..., 3:], label
+
+    def _apply(self, index, key, steps):
+        """Float32 [h, w, 4] and labels after these of the transforms."""
+        image, label = self.show(index, key, _with_cover)
+        pixels, cover = image[..., :3], image[..., 3:]
+        # At an edge, pixels are blended with the padding, which is zero, by their cover.
+        pixels = tf.where(cover > 0, pixels / cover, mean_colour(self.preprocessing))
+        image = tf.concat([pixels, cover], -1)
+        for place, (row, function) in enumerate(steps):
+            own = fold(key, zlib.crc32(row.name.encode()))
+            if row.needs_partner:
+                partner = self._partner(own, steps[:place])
+                image, label = function(image, label, own, partner=partner)
+            else:
+                pixels, label = function(image[..., :3], label, own)
+                image = tf.concat([pixels, image[..., 3:]], -1)
+        return image, label
+
+    def _partner(self, key, steps):
+        """A function that makes any sample of the epoch, as likely as any other."""
+        key = fold(key, 1)
+        index = tf.random.stateless_uniform([], key, maxval=self.size, dtype=tf.int64, alg="philox")
+        return lambda: self._apply(index, fold(key, index), steps)
+
+
+def _with_cover(image):
+    """A fourth channel of ones, which are zero in padding, and in between at its edge."""
+    return tf.concat([image, tf.ones_like(image[..., :1])], -1)
+
+
+def mean_colour(preprocessing):
+    """float32 [3]: the RGB colour in 0..255 that normalises to zero."""
+    mean = np.asarray(preprocessing.mean, np.float32) / np.float32(preprocessing.scale)
+    return mean[::-1] if preprocessing.channel_order == "BGR" else mean

@@ -1,0 +1,89 @@
+"""Transforms of colours: see `tfseg.data.augment.TransformRow` for their arguments."""
+
+import math
+
+import tensorflow as tf
+
+from tfseg.data.order import fold
+
+# Of the luminance, by ITU-R BT.601.
+_GREY = (0.299, 0.587, 0.114)
+_LARGEST_SIGMA = 2.0
+
+
+def uniform(shape, key):
+    """Numbers in 0..1 that are a function of the key alone."""
+    return tf.random.stateless_uniform(shape, key, alg="philox")
+
+
+def luminance(image):
+    """[..., 1] of RGB [..., 3]."""
+    return tf.reduce_sum(image * _GREY, -1, keepdims=True)
+
+
+def jitter(image, factors):
+    """Brightness, contrast and saturation of a float32 image in 0..255, multiplied by factors."""
+    brightness, contrast, saturation = tf.unstack(factors)
+    image = tf.clip_by_value(image * brightness, 0, 255)
+    mean = tf.reduce_mean(luminance(image))
+    image = tf.clip_by_value(mean + (image - mean) * contrast, 0, 255)
+    own = luminance(image)
+    return tf.clip_by_value(own + (image - own) * saturation, 0, 255)
+
+
+def color_jitter(image, label, key, strength):
+    """Brightness, contrast and saturation, in this order, times factors from 1 - strength to 1 +
+    strength (Howard, "Some Improvements on Deep CNN Based Image Classification", 2013)."""
+    return jitter(image, 1 + strength * (2 * uniform([3], key) - 1)), label
+
+
+def grey(image, label, key, strength):
+    """Luminance in all channels, with probability `strength`."""
+    return tf.where(uniform([], key) < strength, luminance(image), image), label
+
+
+def blur(image, label, key, strength):
+    """With probability `strength`, a Gaussian with a sigma from 0.1 to 2 pixels (Chen et al.,
+    "SimCLR", ICML 2020, appendix A). At the borders the mean is over what there is."""
+    chance, where = tf.unstack(uniform([2], key))
+    sigma = 0.1 + (_LARGEST_SIGMA - 0.1) * where
+    reach = math.ceil(3 * _LARGEST_SIGMA)
+    taps = tf.exp(-0.5 * (tf.range(-reach, reach + 1, dtype=tf.float32) / sigma) ** 2)
+    kernel = tf.tile(taps[:, None, None, None], [1, 1, 4, 1])
+    weighted = tf.concat([image, tf.ones_like(image[..., :1])], -1)[None]
+    for shape in ([-1, 1, 4, 1], [1, -1, 4, 1]):
+        kernel = tf.reshape(kernel, shape)
+        weighted = tf.nn.depthwise_conv2d(weighted, kernel, [1] * 4, "SAME")
+    smooth = weighted[0, ..., :3] / weighted[0, ..., 3:]
+    return tf.where(chance < strength, smooth, image), label
+
+
+def noise(image, label, key, strength):
+    """Gaussian noise whose deviation is drawn from 0 to `strength`."""
+    deviation = strength * uniform([], key)
+    values = tf.random.stateless_normal(tf.shape(image), fold(key, 1), alg="philox")
+    return tf.clip_by_value(image + deviation * values, 0, 255), label
+
+
+def erase(image, label, key, strength):
+    """With probability `strength`, uniform noise in a rectangle of 2 to 20 % of the area, whose
+    sides are in a ratio of 3:10 to 10:3 (Zhong et al., "Random Erasing", AAAI 2020, section 3.1).
+    The labels stay: the network has to tell from what is around."""
+    u = uniform([5], key)
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    ratio = tf.exp(math.log(10 / 3) * (2 * u[2] - 1))
+    area = tf.reduce_prod(size) * (0.02 + 0.18 * u[1])
+    sides = tf.minimum(tf.sqrt(area * tf.stack([ratio, 1 / ratio])), size)
+    inside = rectangle(tf.shape(image)[:2], u[3:5] * (size - sides), sides)
+    values = 255 * uniform(tf.shape(image), fold(key, 1))
+    return tf.where((inside & (u[0] < strength))[..., None], values, image), label
+
+
+def rectangle(shape, start, sides):
+    """bool [height, width]: the pixels whose (row, column) is from `start` to before `start` +
+    `sides`, floats [2]."""
+    rows, columns = (tf.range(shape[axis], dtype=tf.float32) for axis in (0, 1))
+    stop = start + sides
+    rows = (rows >= start[0]) & (rows < stop[0])
+    columns = (columns >= start[1]) & (columns < stop[1])
+    return rows[:, None] & columns[None]
