@@ -193,7 +193,7 @@ CALLS = {
     "resumed from a damaged checkpoint": (
         "train.py",
         [*AGAIN, "--run_dir={damaged}"],
-        "can't read the checkpoint",
+        "has no whole checkpoint",
     ),
     "no run directory": ("evaluate.py", [*EVALUATE, "--run_dir={new}"], "there is no run"),
     "run without weights": ("evaluate.py", [*EVALUATE, "--run_dir={unfinished}"], "yet"),

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 
@@ -12,6 +13,8 @@ from tfseg.errors import TfsegError
 # Read once: asking means setting it, which isn't safe once threads write files.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
+# Not even a search for *.png finds what a killed process leaves.
+_PART = ".part"
 
 
 @contextlib.contextmanager
@@ -62,11 +65,18 @@ def atomic_write(path, mode="wb"):
         TfsegError: the folder or the file can't be written (permissions, disk full).
     """
     encoding = None if "b" in mode else "utf-8"
-    # Not even a search for *.png finds what a killed process leaves.
-    with replacing(path, ".part") as temporary, open(temporary, mode, encoding=encoding) as file:
+    with replacing(path, _PART) as temporary, open(temporary, mode, encoding=encoding) as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def remove_parts(folder):
+    """Removes what killed writers have left in a folder that no other process writes to."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if re.fullmatch(rf"\.[a-z0-9_]{{8}}\{_PART}", name):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
 
 
 @contextlib.contextmanager

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from tfseg import models, visualize, zoo
+from tfseg import models, runs, visualize, zoo
 from tfseg.data.files import opened, reading, rgb_array
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation.inference import Inference, Protocol
-from tfseg.weights import MODEL_CARD, find_spec, load_weights
+from tfseg.weights import find_spec, load_weights
 
 _LONGEST_PATH = 4096
 
@@ -44,7 +44,7 @@ def load(source, spec=None, precision="float32"):
         spec = find_spec(path)
         if spec is None:
             folder = path if os.path.isdir(path) else os.path.dirname(path)
-            card = os.path.join(folder, MODEL_CARD)
+            card = os.path.join(folder, runs.MODEL_CARD)
             raise TfsegError(f"there is no {card}: without it, {path} can't be understood")
     with models.precision(precision):
         model = spec.build()

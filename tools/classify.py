@@ -20,7 +20,7 @@ import common
 from absl import flags, logging
 from PIL import Image
 
-from tfseg import localization, visualize, zoo
+from tfseg import localization, runs, visualize, zoo
 from tfseg.data.classification import read_class_folders
 from tfseg.data.entries import read_lines
 from tfseg.data.files import read_rgb
@@ -33,7 +33,7 @@ from tfseg.outputs import OutputFolder
 from tfseg.training import Classification, ClassifyConfig, train
 from tfseg.training.classify import ClassValidator
 from tfseg.training.values import height_width
-from tfseg.weights import BEST_WEIGHTS, load_weights
+from tfseg.weights import load_weights
 
 FLAGS = flags.FLAGS
 
@@ -99,8 +99,8 @@ def load():
     else:
         common.require("run_dir")
         use_sizes_of_run()
-        spec = ModelSpec.load(os.path.join(FLAGS.run_dir, "model.json"), "classifier")
-        source = os.path.join(FLAGS.run_dir, BEST_WEIGHTS)
+        spec = ModelSpec.load(os.path.join(FLAGS.run_dir, runs.MODEL_CARD), "classifier")
+        source = os.path.join(FLAGS.run_dir, runs.BEST_WEIGHTS)
     model = spec.build()
     chosen = load_weights(model, source).preprocessing
     if FLAGS.weights and chosen:
@@ -110,7 +110,7 @@ def load():
 
 def use_sizes_of_run():
     """Where --crop_size and --resize aren't given, they are those of the run in --run_dir."""
-    path = os.path.join(FLAGS.run_dir, "config.flags")
+    path = os.path.join(FLAGS.run_dir, runs.CONFIG)
     if not os.path.isfile(path):
         return
     for line in FLAGS.read_flags_from_files([f"--flagfile={path}"]):

@@ -21,6 +21,7 @@ import trained_model
 from absl import flags, logging
 from tqdm import tqdm
 
+from tfseg import runs
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Evaluator, html_report, report
@@ -29,7 +30,6 @@ from tfseg.evaluation.panels import PanelWriter
 from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
 from tfseg.training.strategy import create_strategy, is_chief
-from tfseg.weights import BEST_WEIGHTS
 
 FLAGS = flags.FLAGS
 
@@ -86,7 +86,7 @@ def main():
         )
     classes = info.classes or spec.classes
     _compare_names(spec.classes, info.classes)
-    output_dir = FLAGS.output_dir or os.path.join(FLAGS.run_dir, "eval", FLAGS.split)
+    output_dir = FLAGS.output_dir or runs.evaluation_dir(FLAGS.run_dir, FLAGS.split)
     draw = contextlib.nullcontext()
     if FLAGS.visualize:
         draw = PanelWriter(image_list, os.path.join(output_dir, "panels"), predictor.palette)
@@ -119,7 +119,7 @@ def main():
         "images": len(image_list),
         "model": spec.name,
         "model_options": spec.options,
-        "weights": _absolute(FLAGS.weights or os.path.join(FLAGS.run_dir, BEST_WEIGHTS)),
+        "weights": _absolute(FLAGS.weights or os.path.join(FLAGS.run_dir, runs.BEST_WEIGHTS)),
     }
     # The ADE20K code's means run over all classes.
     absent = FLAGS.absent_classes or ("zero" if FLAGS.protocol == "ade20k" else "skip")

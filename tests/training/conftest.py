@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfseg import runs
 from tfseg.data import read_split, write_sample_dataset
 from tfseg.training import TrainConfig
-from tfseg.training.logs import TIMING, read_log
+from tfseg.training.logs import TIMING
 
 ROOT = pathlib.Path(__file__).parents[2]
 # The first four stages of DRN-D-22: 0.3 million weights, output stride 8.
@@ -57,10 +58,10 @@ def make_config(data_dir, tmp_path):
 
 
 def _run_of(config):
-    rows = read_log(os.path.join(config.run_dir, "log.csv"))
+    rows = runs.read_log(os.path.join(config.run_dir, runs.LOG))
     rows = [{k: v for k, v in row.items() if k not in TIMING} for row in rows]
-    path = tf.train.latest_checkpoint(os.path.join(config.run_dir, "checkpoints"))
-    reader = tf.train.load_checkpoint(path)
+    step = runs.checkpoint_steps(config.run_dir)[0]
+    reader = tf.train.load_checkpoint(runs.checkpoint_path(config.run_dir, step))
     names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
     return rows, {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 

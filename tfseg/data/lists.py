@@ -70,16 +70,21 @@ class ImageList:
 
     def first(self, count):
         """The list of the first `count` files."""
+        return self._pick(range(min(count, len(self))))
+
+    def spread(self, count):
+        """The list of `count` files that lie evenly over it, or of all where there are fewer."""
+        count = min(count, len(self))
+        return self._pick([(2 * part + 1) * len(self) // (2 * count) for part in range(count)])
+
+    def _pick(self, indices):
+        columns = ("images", "labels", "names", "sizes", "offsets")
+        values = {name: getattr(self, name) for name in columns}
         part = dataclasses.replace(
-            self,
-            images=self.images[:count],
-            labels=self.labels and self.labels[:count],
-            names=self.names[:count],
-            sizes=self.sizes and self.sizes[:count],
-            offsets=self.offsets and self.offsets[:count],
+            self, **{name: row and [row[i] for i in indices] for name, row in values.items()}
         )
         # Results are called the same as those of the whole list.
-        vars(part)["stems"] = self.stems[:count]
+        vars(part)["stems"] = [self.stems[i] for i in indices]
         return part
 
 

@@ -7,9 +7,9 @@ import os
 
 from PIL import Image, ImageDraw, ImageFont
 
+from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
-from tfseg.training.logs import read_log
 
 # Distinguishable on white and on black, also by colour-blind people (after Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
@@ -87,10 +87,10 @@ def training_series(run_dirs):
     """
     logs = {}
     for run_dir in run_dirs:
-        path = os.path.join(run_dir, "log.csv")
+        path = os.path.join(run_dir, runs.LOG)
         if not os.path.isfile(path):
             raise TfsegError(f"there is no {path}: {run_dir} isn't the run of a training")
-        logs[os.path.basename(os.path.normpath(run_dir))] = read_log(path)
+        logs[os.path.basename(os.path.normpath(run_dir))] = runs.read_log(path)
     if len(logs) < len(run_dirs):
         raise TfsegError("runs that are plotted together need folders of different names")
     charts = []

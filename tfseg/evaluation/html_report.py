@@ -5,6 +5,7 @@ import os
 
 from PIL import Image
 
+from tfseg import runs
 from tfseg.evaluation.charts import SvgCanvas, draw, training_series
 from tfseg.evaluation.report import SUMMARY, entry_title, plain
 from tfseg.files import atomic_write
@@ -138,7 +139,7 @@ def _share(value):
 
 
 def _curves(run_dir):
-    if run_dir is None or not os.path.isfile(os.path.join(run_dir, "log.csv")):
+    if run_dir is None or not os.path.isfile(os.path.join(run_dir, runs.LOG)):
         return ""
     charts = training_series([run_dir])
     return _section("Training", draw(charts, SvgCanvas).markup()) if charts else ""

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tfseg.digests import sealed, unsealed
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.models.preprocessing import Preprocessing
@@ -63,10 +64,10 @@ class ModelSpec:
         return create(self.name, self.num_classes, **{**self.options, **options})
 
     def save(self, path):
-        """Writes the recipe as JSON, atomically."""
+        """Writes the recipe as JSON with a digest, atomically."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["preprocessing"] = self.preprocessing.to_dict()
-        write_json(path, {"format": FORMAT, **values})
+        write_json(path, sealed({"format": FORMAT, **values}))
 
     @classmethod
     def load(cls, path, kind="segmenter"):
@@ -76,12 +77,14 @@ class ModelSpec:
             kind: what the model has to be.
 
         Raises:
-            TfsegError: the file is missing, isn't JSON, does not describe a model or one of another
-                kind, or was written by a newer tfseg; the message names it.
+            TfsegError: the file is missing, isn't JSON, has another digest than it states, does
+                not describe a model or one of another kind, or was written by a newer tfseg; the
+                message names it.
         """
         values = read_json(path)
         if not isinstance(values, dict) or "name" not in values or "num_classes" not in values:
             raise TfsegError(f"{path} does not describe a model: it has no name or num_classes")
+        values = unsealed(values, path)
         if values.pop("format", FORMAT) != FORMAT:
             raise TfsegError(f"{path} was written by a newer tfseg; update to read it")
         surplus = set(values) - {field.name for field in dataclasses.fields(cls)}

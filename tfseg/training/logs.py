@@ -5,9 +5,12 @@ import io
 import os
 
 import tensorflow as tf
+from absl import logging
+from google.protobuf.message import DecodeError
 
+from tfseg import runs
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write, read_text
+from tfseg.files import atomic_write, replacing
 
 # Columns that say how fast it went; all others are the same whenever a run is repeated.
 TIMING = ("images_per_second", "data_wait")
@@ -24,27 +27,34 @@ class RunLog:
         run_dir: the run's folder.
         groups: the `Group`s.
         scores: the columns of a validation.
-        step: updates that the restored checkpoint has seen; later rows are removed, so that the
-            log of a killed and resumed run reads like an undisturbed one's.
+        step: updates that the restored checkpoint has seen; later rows and points are removed, so
+            that the log of a killed and resumed run reads like an undisturbed one's.
+        logged: step of the last row before that.
 
     Raises:
-        TfsegError: the files can't be written.
+        TfsegError: the files can't be read or written.
     """
 
-    def __init__(self, run_dir, groups, scores, step=0):
-        self.path = os.path.join(run_dir, "log.csv")
+    def __init__(self, run_dir, groups, scores, step=0, logged=0):
+        self.path = os.path.join(run_dir, runs.LOG)
+        rows = [row for row in runs.read_log(self.path) if row["step"] <= step]
+        if logged and (not rows or rows[-1]["step"] < logged):
+            logging.warning("%s has lost its rows up to step %d", self.path, logged)
         self.columns = [
             *("step", "epoch", "loss", "loss_average"),
             *(f"learning_rate/{group.name}" for group in groups),
             *("gradient_norm", *scores),
-            *TIMING,
         ]
-        rows = [row for row in read_log(self.path) if row["step"] <= step]
+        # Settings of earlier steps may have had others.
+        earlier = (rows[0] if rows else {}).keys() - {*self.columns, *TIMING}
+        self.columns += [*sorted(earlier), *TIMING]
         with atomic_write(self.path, "w") as file:
             writer = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows({key: _text(value) for key, value in row.items()} for row in rows)
-        self.board = tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard"))
+        folder = os.path.join(run_dir, runs.BOARD)
+        _cut_board(folder, step)
+        self.board = tf.summary.create_file_writer(folder)
 
     def row(self, values):
         """Appends one row and its scalars.
@@ -69,9 +79,9 @@ class RunLog:
                 if value is not None and name != "step":
                     tf.summary.scalar(name, value)
 
-    def text(self, name, text):
+    def text(self, name, text, step):
         """Puts a text, indented as code, on TensorBoard."""
-        with self.board.as_default(step=0):
+        with self.board.as_default(step=step):
             tf.summary.text(name, "\n".join("    " + line for line in text.splitlines()))
 
     def image(self, name, image, step):
@@ -79,26 +89,37 @@ class RunLog:
         with self.board.as_default(step=step):
             tf.summary.image(name, image[None])
 
+    def flush(self):
+        """Brings all to the disk, so that a checkpoint has nothing before it that isn't there."""
+        self.board.flush()
+
     def close(self):
         """Closes TensorBoard's file."""
         self.board.close()
 
 
-def read_log(path):
-    """The rows of a log.csv as dicts of numbers (None for empty cells); [] if there is none.
+def _cut_board(folder, step):
+    """Removes what TensorBoard's files hold of later steps, which will come again."""
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
+        if "tfevents" not in name or all(event <= step for event, _ in _events(path)):
+            continue
+        with replacing(path, ".part") as temporary, tf.io.TFRecordWriter(temporary) as file:
+            for event, record in _events(path):
+                if event <= step:
+                    file.write(record)
 
-    A last line that a kill cut short is left out.
+
+def _events(path):
+    """Yields the step and the bytes of each event in one of TensorBoard's files.
+
+    It ends where a killed writer's file is cut short, or damaged: no reader gets further.
     """
-    if not os.path.exists(path):
-        return []
-    whole = read_text(path).rpartition("\n")[0]
-    rows = []
-    for row in csv.DictReader(io.StringIO(whole)):
-        try:
-            rows.append({key: float(value) if value else None for key, value in row.items()})
-        except (TypeError, ValueError) as error:
-            raise TfsegError(f"{path} is damaged at row {len(rows) + 2}: {row}") from error
-    return rows
+    try:
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            yield tf.compat.v1.Event.FromString(record).step, record
+    except (tf.errors.OpError, DecodeError):
+        return
 
 
 def _text(value):

@@ -5,14 +5,17 @@ import os
 
 from absl import logging
 
-from tfseg.models import PREPROCESSINGS
-from tfseg.training.checkpoints import Checkpoints, RunState, read_state
+from tfseg import runs
+from tfseg.errors import TfsegError
+from tfseg.models import PREPROCESSINGS, ModelSpec
+from tfseg.training.checkpoints import Checkpoints, find_checkpoint
 from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import create_optimizer
 from tfseg.training.setup import (
     build_model,
     check_resume,
+    continued_record,
     fixed_settings,
     prepare_run_dir,
     with_preprocessing,
@@ -21,7 +24,7 @@ from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
 from tfseg.training.task import Segmentation
 from tfseg.training.weight_average import WeightAverage
-from tfseg.weights import BEST_WEIGHTS, load_weights, save_weights
+from tfseg.weights import check_weights, load_weights, save_weights
 
 
 class Session:
@@ -40,11 +43,12 @@ class Session:
         average: `WeightAverage` or None.
         loss_scale: `LossScale` or None.
         values: `RunState.values`.
+        finished: whether there is nothing left to do.
 
     Raises:
         TfsegError: the model can't be built, the run can't be continued with these settings, its
-            checkpoint is damaged, or the run directory can't be written. Up to the last of these,
-            the run directory is as it was.
+            checkpoints are damaged, or the run directory can't be written. Up to the last of
+            these, the run directory is as it was; that of a finished run stays so.
     """
 
     def __init__(self, config, plan, strategy, task=None):
@@ -52,7 +56,8 @@ class Session:
         self.config, self.plan, self.strategy = config, plan, strategy
         self.chief = is_chief(strategy)
         settings = fixed_settings(config, plan, strategy.num_replicas_in_sync)
-        saved = read_state(config.run_dir)
+        found = find_checkpoint(config.run_dir)
+        saved = found.values if found else None
         if saved:
             check_resume(config.run_dir, saved, settings)
         with strategy.scope():
@@ -61,22 +66,47 @@ class Session:
         self.loss = task.loss(self.model, config, plan)
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)
-        state = RunState(step=0, best=None, losses=[], row=None)
         worker = None if self.chief else strategy.cluster_resolver.task_id
-        self.checkpoints = Checkpoints(
-            config.run_dir, objects, state, config.keep_checkpoints, worker
-        )
+        self.checkpoints = Checkpoints(config.run_dir, objects, config.keep_checkpoints, worker)
         # Nothing is written before the run is known to go on.
         if saved:
-            self.checkpoints.restore()
-        if self.chief:
-            prepare_run_dir(config, plan)
+            self.checkpoints.restore(found)
         self.values = {
-            **state.values,
+            **(saved or {"step": 0, "best": None, "losses": [], "row": None, "logged": 0}),
             "settings": settings,
             "preprocessing": plan.spec.preprocessing.to_dict(),
+            "record": continued_record(config, saved),
         }
-        self.checkpoints.clean()
+        self.finished = self.values["step"] >= plan.total_steps and not self.values["row"]
+        if self.chief:
+            for line in found.damaged if found else ():
+                logging.warning("%s: not continued from it", line)
+        self._check_results()
+        if self.chief and not self.finished:
+            prepare_run_dir(config, plan, self.values["record"])
+            self.checkpoints.clean()
+
+    def _check_results(self):
+        """Looks whether the files that the checkpoint speaks of are still whole.
+
+        Raises:
+            TfsegError: one isn't, and nothing will be trained that replaces it.
+        """
+        folder = self.config.run_dir
+        try:
+            if self.finished or self.values["best"]:
+                check_weights(os.path.join(folder, runs.BEST_WEIGHTS))
+            if self.finished:
+                ModelSpec.load(os.path.join(folder, runs.MODEL_CARD), self.plan.spec.kind)
+        except TfsegError as error:
+            if self.finished:
+                raise TfsegError(
+                    f"{folder} is finished, but {error}; a longer training writes it again, and "
+                    f"{runs.checkpoint_path(folder, self.values['step'])} has the last weights"
+                ) from error
+            if self.chief:
+                logging.warning("%s: the next validation's weights are kept instead", error)
+            self.values["best"] = None
 
     def _create_variables(self):
         config = self.config
@@ -140,7 +170,7 @@ class Session:
             TfsegError: they can't be written; an earlier file is still whole.
         """
         if self.chief:
-            path = os.path.join(self.config.run_dir, BEST_WEIGHTS)
+            path = os.path.join(self.config.run_dir, runs.BEST_WEIGHTS)
             save_weights(self.model, path, self.plan.spec.preprocessing)
 
     def save(self):

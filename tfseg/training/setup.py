@@ -6,6 +6,7 @@ import os
 import keras
 from absl import logging
 
+from tfseg import runs
 from tfseg.data import (
     Augmentation,
     DataInfo,
@@ -191,21 +192,32 @@ def _shown(value):
     return value
 
 
-def prepare_run_dir(config, plan):
-    """Makes the run directory and writes config.flags and model.json.
+def prepare_run_dir(config, plan, record):
+    """Writes config.flags and model.json.
 
     Raises:
-        TfsegError: it can't be written.
+        TfsegError: they can't be written.
     """
-    if os.path.exists(config.run_dir) and not os.path.isdir(config.run_dir):
-        raise TfsegError(f"--run_dir={config.run_dir} is a file, not a folder")
-    try:
-        os.makedirs(config.run_dir, exist_ok=True)
-    except OSError as error:
-        raise TfsegError(f"can't make --run_dir={config.run_dir}: {error.strerror}") from error
-    with atomic_write(os.path.join(config.run_dir, "config.flags"), "w") as file:
-        file.write(config.to_flags())
-    plan.spec.save(os.path.join(config.run_dir, "model.json"))
+    with atomic_write(os.path.join(config.run_dir, runs.CONFIG), "w") as file:
+        file.write(runs.config_text(record))
+    plan.spec.save(os.path.join(config.run_dir, runs.MODEL_CARD))
+
+
+def continued_record(config, saved):
+    """The settings that a run has had and goes on with: see `RunState`.
+
+    Args:
+        saved: the `RunState.values` that it goes on from, or None.
+    """
+    flags = config.to_flags()
+    if not saved:
+        return [[0, flags]]
+    # Version 0.1 kept no record.
+    record = saved.get("record") or [[0, runs.read_config(config.run_dir) or flags]]
+    if record[-1][1] == flags:
+        return record
+    # Settings under which no kept step was trained are none of the run's.
+    return [entry for entry in record if entry[0] < saved["step"]] + [[saved["step"], flags]]
 
 
 def build_model(config, plan):

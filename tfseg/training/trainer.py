@@ -1,6 +1,7 @@
 """The training loop."""
 
 import collections
+import contextlib
 import dataclasses
 import math
 import signal
@@ -8,6 +9,7 @@ import time
 
 import tensorflow as tf
 
+from tfseg import runs
 from tfseg.data import pipeline_errors
 from tfseg.errors import TfsegError
 from tfseg.training.console import Console
@@ -17,7 +19,7 @@ from tfseg.training.schedules import Schedule
 from tfseg.training.session import Session
 from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
-from tfseg.training.strategy import create_strategy
+from tfseg.training.strategy import create_strategy, is_chief
 from tfseg.training.task import Segmentation
 from tfseg.training.values import interval
 
@@ -61,8 +63,12 @@ def train(config, progress_bar=False, task=None):
     try:
         check_replicas(config, strategy)
         task = task or Segmentation()
-        session = Session(config, task.plan(config), strategy, task)
-        return Trainer(session, several).run(progress_bar)
+        plan = task.plan(config)
+        # Several workers of a run are one: the chief speaks for all.
+        alone = runs.locked(config.run_dir) if is_chief(strategy) else contextlib.nullcontext()
+        with alone:
+            session = Session(config, plan, strategy, task)
+            return Trainer(session, several).run(progress_bar)
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not several:
             raise
@@ -104,20 +110,18 @@ class Trainer:
         first, chief = self.session.values["step"], self.session.chief
         self.console = Console(self.plan.total_steps, first, progress_bar, quiet=not chief)
         self.log = None
-        if chief:
-            # A row that waits for its validation is written when that is done.
-            known = first - bool(self.session.values["row"])
-            self.log = RunLog(
-                self.config.run_dir, self.session.groups, self.task.columns(self.plan), known
-            )
-            self.log.text("flags", self.config.to_flags())
         try:
+            if self.session.finished:
+                self._announce(first)
+                return TrainResult(first, self.session.values["best"])
+            if chief:
+                self._open_log(first)
             with StopSignals() as self.signals:
                 self._announce(first)
                 if self.session.values["row"]:
                     self._finish_row(self.session.values["row"], {"log", "validate"})
                     if not self.stop:
-                        self.session.save()
+                        self._save()
                 if first < self.plan.total_steps and not self.stop:
                     self._loop(first)
                 return self._result()
@@ -125,6 +129,21 @@ class Trainer:
             self.console.close()
             if self.log:
                 self.log.close()
+
+    def _open_log(self, first):
+        values = self.session.values
+        # A row that waits for its validation is written when that is done.
+        known, logged = first - bool(values["row"]), values.get("logged", 0)
+        columns = self.task.columns(self.plan)
+        self.log = RunLog(self.config.run_dir, self.session.groups, columns, known, logged)
+        since, flags = values["record"][-1]
+        if since == first:
+            self.log.text("flags", flags, first + 1)
+
+    def _save(self):
+        if self.log:
+            self.log.flush()
+        self.session.save()
 
     def _announce(self, first):
         plan, replicas = self.plan, self.session.strategy.num_replicas_in_sync
@@ -215,7 +234,7 @@ class Trainer:
         self.session.values.update(step=step, losses=list(self.losses))
         self._finish_row(self._row(step), due)
         if "checkpoint" in due or self._stopping():
-            self.session.save()
+            self._save()
         self._start_timing(step)
 
     def _finish_row(self, row, due):
@@ -228,8 +247,10 @@ class Trainer:
             except _Interrupted:
                 self.stop, values["row"] = True, row
                 return
-        if self.log and due & {"log", "validate"}:
-            self.log.row(row)
+        if due & {"log", "validate"}:
+            values["logged"] = row["step"]
+            if self.log:
+                self.log.row(row)
         if "log" in due:
             self.console.row(row)
 

@@ -28,8 +28,9 @@ class Validator:
         images = tf.TensorSpec([None, None, None, 3], tf.uint8)
         self._predict = tf.function(inference.labels, input_signature=[images])
         # Made once: what each pipeline traces stays in memory until Python collects its cycles.
-        first = plan.val.first(PANELS)
-        self._shown = eval_dataset(first, num_classes=spec.num_classes, **self._labels)
+        # Neighbours in a list are often frames of one video.
+        shown = plan.val.spread(PANELS)
+        self._shown = eval_dataset(shown, num_classes=spec.num_classes, **self._labels)
 
     def scores(self, progress=None):
         """{"val_mean_iou", "val_pixel_accuracy", "val_iou/<class>"}: 0..1 or None.

@@ -1,5 +1,7 @@
 """What settings are written as, and what they stand for."""
 
+import math
+
 from tfseg.errors import TfsegError
 
 
@@ -35,9 +37,12 @@ def numbers(name, value, kind):
     if isinstance(value, str):
         parts = [part for part in value.split(",") if part.strip()]
     try:
-        return tuple(kind(part) for part in parts)
+        found = tuple(kind(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise TfsegError(f"--{name} must be numbers, not '{text(value)}'") from error
+    if kind is float and not all(map(math.isfinite, found)):
+        raise TfsegError(f"--{name} must be finite numbers, not '{text(value)}'")
+    return found
 
 
 def height_width(name, value):

@@ -3,14 +3,12 @@
 from tfseg.weights.assign import Report, assign
 from tfseg.weights.load import load_weights
 from tfseg.weights.original import save_original, to_original
-from tfseg.weights.own import BEST_WEIGHTS, CHECKPOINTS, MODEL_CARD, find_spec, save_weights
+from tfseg.weights.own import check_weights, find_spec, save_weights
 
 __all__ = [
-    "BEST_WEIGHTS",
-    "CHECKPOINTS",
-    "MODEL_CARD",
     "Report",
     "assign",
+    "check_weights",
     "find_spec",
     "load_weights",
     "save_original",

@@ -7,6 +7,8 @@ import os
 
 import h5py
 
+from tfseg import runs
+from tfseg.digests import check_seal, seal
 from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
@@ -15,9 +17,6 @@ from tfseg.weights import readers
 from tfseg.weights.assign import assign
 from tfseg.weights.readers import hdf5
 
-BEST_WEIGHTS = "best.weights.h5"
-MODEL_CARD = "model.json"
-CHECKPOINTS = "checkpoints"
 # What a .keras file calls our models: whether they are classifiers.
 _KERAS_CLASSES = {"tfseg>Segmenter": False, "tfseg>Classifier": True}
 
@@ -25,8 +24,8 @@ _KERAS_CLASSES = {"tfseg>Segmenter": False, "tfseg>Classifier": True}
 def save_weights(model, path, preprocessing=None):
     """Writes a model's weights as a Keras .weights.h5 file that also says which model they fit.
 
-    The file appears under its name only when it is complete, and is made in memory: HDF5 would
-    print tracebacks of its own over a full disk.
+    The file appears under its name only when it is complete, ends in a digest of itself, and is
+    made in memory: HDF5 would print tracebacks of its own over a full disk.
 
     Args:
         model: a `Segmenter` or `Classifier`.
@@ -53,6 +52,22 @@ def save_weights(model, path, preprocessing=None):
         file.attrs[hdf5.RECIPE] = json.dumps(recipe)
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())
+        file.write(seal(buffer.getbuffer()))
+
+
+def check_weights(path):
+    """Looks whether a .weights.h5 is there and whole.
+
+    Raises:
+        TfsegError: it isn't; the message names it.
+    """
+    if not os.path.isfile(path):
+        raise TfsegError(f"there is no file {path}")
+    check_seal(path)
+    try:
+        h5py.File(path, "r").close()
+    except OSError as error:
+        raise TfsegError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 class _Buffer(io.BytesIO):
@@ -75,9 +90,9 @@ def find_spec(path):
         TfsegError: a model.json is damaged or describes no segmenter.
     """
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    run = _run_of(path)
+    run = runs.run_of_checkpoint(path)
     for place in (folder, run) if run else (folder,):
-        card = os.path.join(place, MODEL_CARD)
+        card = os.path.join(place, runs.MODEL_CARD)
         if os.path.isfile(card):
             return ModelSpec.load(card)
     if not (str(path).endswith(".weights.h5") and os.path.isfile(path)):
@@ -90,18 +105,10 @@ def find_spec(path):
     return ModelSpec(recipe.name, recipe.num_classes, recipe.options, recipe.preprocessing)
 
 
-def _run_of(path):
-    """The run directory that a checkpoint lies in, or None."""
-    path = os.path.abspath(path)
-    folder = os.path.dirname(path)
-    inside = os.path.basename(folder) == CHECKPOINTS and os.path.isfile(f"{path}.index")
-    return os.path.dirname(folder) if inside else None
-
-
 def is_own(path):
     """Whether `path` is a run directory, a checkpoint in one, a .weights.h5 or a .keras file."""
     named = str(path).endswith((".weights.h5", ".keras"))
-    return named or os.path.isdir(path) or _run_of(path) is not None
+    return named or os.path.isdir(path) or runs.run_of_checkpoint(path) is not None
 
 
 def load_own(model, path, new_head=False):
@@ -120,7 +127,8 @@ def load_own(model, path, new_head=False):
         TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
     card = None
-    if _run_of(path):
+    if runs.run_of_checkpoint(path):
+        _check_digests(path)
         report = assign(model, readers.read(path), new_head, path)
         spec = find_spec(path)
         return dataclasses.replace(report, preprocessing=spec and spec.preprocessing)
@@ -157,6 +165,7 @@ def _read(path):
     """
     if not os.path.isfile(path):
         raise TfsegError(f"there is no file {path}")
+    check_seal(path)
     weights, stated = hdf5.read(path)
     if stated is None:
         return weights, _Recipe()
@@ -194,13 +203,20 @@ def _in_our_names(weights, model):
     return weights.renamed(lambda name: names.get(name, name))
 
 
+def _check_digests(path):
+    try:
+        runs.read_digests(path)
+    except OSError as error:
+        raise TfsegError(f"can't read {error.filename}: {error.strerror}") from error
+
+
 def _in_run(folder):
     """The paths of a run directory's best weights and of its model.json."""
-    card, weights = os.path.join(folder, MODEL_CARD), os.path.join(folder, BEST_WEIGHTS)
+    card, weights = os.path.join(folder, runs.MODEL_CARD), os.path.join(folder, runs.BEST_WEIGHTS)
     if not os.path.isfile(card):
-        raise TfsegError(f"{folder} is not a run directory: it has no {MODEL_CARD}")
+        raise TfsegError(f"{folder} is not a run directory: it has no {runs.MODEL_CARD}")
     if not os.path.isfile(weights):
         raise TfsegError(
-            f"{folder} has no {BEST_WEIGHTS} yet: it is written at the first validation"
+            f"{folder} has no {runs.BEST_WEIGHTS} yet: it is written at the first validation"
         )
     return weights, card

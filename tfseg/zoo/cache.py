@@ -9,11 +9,12 @@ import zipfile
 
 from absl import logging
 
+from tfseg import runs
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing
 from tfseg.models import ModelSpec, Preprocessing, create_classifier
-from tfseg.weights import BEST_WEIGHTS, MODEL_CARD, load_weights, save_weights
+from tfseg.weights import load_weights, save_weights
 from tfseg.zoo.download import download, verify
 from tfseg.zoo.releases import RELEASES
 
@@ -45,7 +46,7 @@ def prepare(name, progress=None):
     if name not in RELEASES:
         raise unknown("release", name, RELEASES)
     release, folder = RELEASES[name], os.path.join(home(), name)
-    weights = os.path.join(folder, BEST_WEIGHTS)
+    weights = os.path.join(folder, runs.BEST_WEIGHTS)
     if os.path.isfile(weights):
         return weights
     with _lock(folder):
@@ -147,5 +148,5 @@ def _convert(release, paths, folder):
         model = spec.build()
     logging.info("%s", load_weights(model, paths))
     if not release.classifier:
-        spec.save(os.path.join(folder, MODEL_CARD))
-    save_weights(model, os.path.join(folder, BEST_WEIGHTS), preprocessing)
+        spec.save(os.path.join(folder, runs.MODEL_CARD))
+    save_weights(model, os.path.join(folder, runs.BEST_WEIGHTS), preprocessing)
