@@ -230,3 +230,29 @@ def test_a_crf_is_not_dropped_silently(predictor, tmp_path, monkeypatch):
     with pytest.raises(TfsegError, match="without crf"):
         tfseg.export(predictor, tmp_path / "1")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scale", [1, 100, 10_000])
+def test_large_logits_round_more(make_predictor, scale):
+    predictor = make_predictor()
+    head = predictor.model.decoder.classifier
+    head.kernel.assign(head.kernel * scale)
+    generator = np.random.default_rng(0)
+
+    def off_by(share):
+        def probabilities(images):
+            logits = predictor.logits(images[0])
+            noise = generator.uniform(-share, share, logits.shape) * np.abs(logits).max()
+            rounded = tf.constant((logits + noise)[None], tf.float32)
+            upsampled = predictor.model.upsample(rounded, images.shape[1:3])
+            return tf.nn.softmax(upsampled).numpy()
+
+        return probabilities
+
+    def run(share):
+        probabilities = off_by(share)
+        check_module.check(predictor, probabilities, lambda x: probabilities(x).argmax(-1))
+
+    run(2e-6)
+    with pytest.raises(TfsegError, match="differs from the model"):
+        run(1e-2)

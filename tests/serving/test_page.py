@@ -112,6 +112,22 @@ def test_other_files_of_the_server_stay_closed(url, tmp_path):
         assert ("8x8" in answer) == (path not in paths)
 
 
+def test_other_sites_are_refused(url):
+    own = url.rstrip("/")
+    for headers, status in (
+        ({}, 200),
+        ({"Origin": own}, 200),
+        ({"Origin": "http://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": own.replace("http://", "http://a@")}, 403),
+        ({"Origin": "http://elsewhere.example", "Host": "elsewhere.example"}, 403),
+        ({"Host": "elsewhere.example"}, 403),
+    ):
+        assert httpx.get(url, headers=headers).status_code == status, headers
+        answer = httpx.post(f"{url}gradio_api/call/look", headers=headers, json={"data": []})
+        assert (answer.status_code == 403) == (status == 403), headers
+
+
 def test_crf(client, predictors, picture, tmp_path, monkeypatch):
     image = picture(40, 60)
     Image.fromarray(image).save(tmp_path / "a.png")

@@ -151,9 +151,11 @@ def test_login_page(server, tmp_path):
     _fails(server, tmp_path / "file.pth", "is a web page")
 
 
-def test_no_server(server, tmp_path):
-    server.url = "http://127.0.0.1:1/file.pth"
-    _fails(server, tmp_path / "file.pth", "refused.*TFSEG_MIRROR")
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid"])
+def test_no_server(server, tmp_path, monkeypatch, host):
+    monkeypatch.setattr(module.time, "sleep", None)  # Nothing is waited for.
+    server.url = f"http://{host}/file.pth"
+    _fails(server, tmp_path / "file.pth", r"can't download .*TFSEG_MIRROR")
     server.url = "nonsense"
     _fails(server, tmp_path / "file.pth", "nonsense")
 

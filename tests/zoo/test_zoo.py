@@ -5,6 +5,7 @@ import functools
 import hashlib
 import http.server
 import re
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -183,3 +184,26 @@ def test_unknown_names(tmp_path, monkeypatch):
         with pytest.raises(tfseg.TfsegError, match=r"there is no .*mean drn_d_22_imagenet"):
             load("drn_d_22_imagnet")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("archive", [None, "zip"])
+def test_the_first_download_s_digest_is_compared_with(
+    publish, segmenter, site, tmp_path, caplog, archive
+):
+    publish("tiny", segmenter, archive, sha256=None)
+    with caplog.at_level("INFO", "absl"):
+        zoo.prepare("tiny")
+    (served,) = (site / "tiny").iterdir()
+    digest = hashlib.sha256(served.read_bytes()).hexdigest()
+    assert digest in caplog.text
+    home = tmp_path / "home"
+    shutil.rmtree(home / "tiny")
+    zoo.prepare("tiny")
+    shutil.rmtree(home / "tiny")
+    publish_again = served.read_bytes()
+    served.write_bytes(publish_again + b" ")
+    with pytest.raises(tfseg.TfsegError, match=rf"first download: .* instead of {digest}"):
+        zoo.prepare("tiny")
+    assert not (home / "tiny" / "best.weights.h5").exists()
+    served.write_bytes(publish_again)
+    zoo.prepare("tiny")

@@ -11,13 +11,14 @@ def check_rates(atrous_rates):
     """The rates as a tuple.
 
     Raises:
-        TfsegError: not a list of positive whole numbers.
+        TfsegError: not a list of positive whole numbers, or too many or too large ones.
     """
     rates = tuple(atrous_rates) if isinstance(atrous_rates, (list, tuple)) else ()
     whole = all(isinstance(rate, int) and not isinstance(rate, bool) for rate in rates)
-    if not rates or not whole or min(rates) < 1:
+    if not whole or not 1 <= len(rates) <= 32 or not 1 <= min(rates) <= max(rates) <= 1024:
         raise TfsegError(
-            f"atrous_rates must be positive whole numbers such as 6,12,18,24, not {atrous_rates}"
+            "atrous_rates must be up to 32 positive whole numbers such as 6,12,18,24, "
+            f"1024 at most, not {str(atrous_rates)[:100]}"
         )
     return rates
 

@@ -170,6 +170,10 @@ def are_whole_numbers(values, least):
     )
 
 
+# A file may state a model, and shall not state one that fills the memory: ResNet-152 has 50.
+_MOST_BLOCKS = 200
+
+
 def check_blocks(variant, blocks, published):
     """`blocks` as a list, or the published numbers where it is None.
 
@@ -183,6 +187,8 @@ def check_blocks(variant, blocks, published):
             f"blocks of {variant} must be {len(published)} numbers of blocks like "
             f"{','.join(map(str, published))}, not {blocks}"
         )
-    if not sum(blocks):
-        raise TfsegError(f"blocks of {variant} must not all be zero")
+    if not 0 < sum(blocks) <= _MOST_BLOCKS:
+        raise TfsegError(
+            f"blocks of {variant} must be between 1 and {_MOST_BLOCKS} in all, not {sum(blocks)}"
+        )
     return list(blocks)

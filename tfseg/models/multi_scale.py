@@ -24,10 +24,11 @@ def check_scales(scales):
     numbers = [
         x for x in values if isinstance(x, (int, float)) and not isinstance(x, bool) and x > 0
     ]
-    if len(numbers) != len(values) or len(set(values)) != len(values) or 1 not in values:
+    different = len(numbers) == len(values) and len(set(values)) == len(values)
+    if not different or 1 not in values or len(values) > 16 or max(values) > 8:
         raise TfsegError(
-            f"multi_scale must be different positive scales, one of them 1, such as 1,0.75,0.5, "
-            f"not {scales}"
+            "multi_scale must be up to 16 different positive scales, one of them 1 and none above "
+            f"8, such as 1,0.75,0.5, not {str(scales)[:100]}"
         )
     return values
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import time
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -66,10 +67,50 @@ def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabyt
             theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=_STYLE,
             head=f"<script>{_SCRIPT.read_text(encoding='utf-8')}</script>",
+            app_kwargs={"middleware": [(OwnOrigin, (), {"host": host})]},
         )
     except OSError as error:
         raise TfsegError(f"can't listen on {host}, port {port}: {error}") from error
     return page, url
+
+
+class OwnOrigin:
+    """Answers requests that other sites' pages make, in a visitor's browser, with 403.
+
+    A browser states in `Origin` whose page asks. Where only this machine can reach the page, the
+    name that it was reached by has to be this machine's, too: any site can let its own name point
+    here.
+
+    Args:
+        app: the ASGI application behind it.
+        host: the address that is listened on.
+    """
+
+    _LOCAL = ("127.0.0.1", "localhost", "::1")
+
+    def __init__(self, app, host):
+        self._app, self._local = app, host in self._LOCAL
+
+    async def __call__(self, scope, receive, send):
+        """An ASGI call."""
+        if scope["type"] in ("http", "websocket") and not self._allowed(dict(scope["headers"])):
+            if scope["type"] == "http":
+                headers = [(b"content-type", b"text/plain")]
+                await send({"type": "http.response.start", "status": 403, "headers": headers})
+                await send({"type": "http.response.body", "body": b"from another site's page"})
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        await self._app(scope, receive, send)
+
+    def _allowed(self, headers):
+        host, origin = headers.get(b"host", b"").decode("latin1"), headers.get(b"origin")
+        try:
+            if self._local and urlsplit(f"//{host}").hostname not in self._LOCAL:
+                return False
+            return origin is None or urlsplit(origin.decode("latin1")).netloc == host
+        except ValueError:
+            return False
 
 
 def _build(gradio, predictors, max_side):

@@ -12,10 +12,10 @@ from absl import logging
 from tfseg import runs
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError, unknown
-from tfseg.files import replacing
+from tfseg.files import read_json, replacing, write_json
 from tfseg.models import ModelSpec, Preprocessing, create_classifier
 from tfseg.weights import load_weights, save_weights
-from tfseg.zoo.download import download, verify
+from tfseg.zoo.download import download, sha256_of, verify
 from tfseg.zoo.releases import RELEASES
 
 try:
@@ -81,6 +81,7 @@ def _get(name, release, file, folder, progress):
     if os.path.isfile(path):
         if not file.member:
             verify(path, file.sha256, file.size)
+            _compare_with_first(name, path)
         return path
     # Of an archive, the digest and size are the archive's.
     target = os.path.join(folder, file.url.rpartition("/")[2]) if file.member else path
@@ -92,10 +93,41 @@ def _get(name, release, file, folder, progress):
             file.size,
             progress and (lambda done, total: progress(os.path.basename(target), done, total)),
         )
+    try:
+        _compare_with_first(name, target)
+    except TfsegError:
+        os.unlink(target)
+        raise
     if file.member:
         _extract(target, file.member, path)
         os.unlink(target)
     return path
+
+
+def _compare_with_first(name, path):
+    """Compares a release's file with the first of its name that was used here.
+
+    Of many files no digest was published, or the first eight digits alone. The whole one of the
+    first download is kept outside of the release's folder, which people remove to download again.
+
+    Raises:
+        TfsegError: it has another content now.
+    """
+    record = os.path.join(home(), "digests", f"{name}.json")
+    known = read_json(record) if os.path.isfile(record) else {}
+    if not isinstance(known, dict):
+        raise TfsegError(f"{record} does not hold digests: remove it to start anew")
+    file, digest = os.path.basename(path), sha256_of(path)
+    if file not in known:
+        write_json(record, {**known, file: digest})
+        logging.info(
+            "%s of %s: sha256 %s, compared with from now on (%s)", file, name, digest, record
+        )
+    elif known[file] != digest:
+        raise TfsegError(
+            f"{path} is not the file of the first download: its sha256 is {digest} instead of "
+            f"{known[file]}; if that is meant, remove {record}"
+        )
 
 
 def _url(name, release, file, path):

@@ -1,9 +1,11 @@
 """Downloads that survive dropped connections and never leave a wrong file under its name."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +22,10 @@ _TIMEOUT = 60.0  # seconds without a byte
 
 class _Dropped(Exception):
     """The connection broke, or the server asks to come back later."""
+
+
+class _Unreachable(Exception):
+    """There was no connection at all: no network, no such host, or nobody who listens."""
 
 
 def download(url, path, sha256=None, size=None, progress=None):
@@ -67,7 +73,7 @@ def verify(path, sha256=None, size=None, origin=None):
     if size is not None and found != size:
         raise TfsegError(f"{path} {origin}has {found} bytes instead of {size}: it was not kept")
     if sha256:
-        digest = _digest(path)
+        digest = sha256_of(path)
         if not digest.startswith(sha256):
             raise TfsegError(
                 f"{path} {origin}is not the published file: its sha256 starts with "
@@ -75,7 +81,8 @@ def verify(path, sha256=None, size=None, origin=None):
             )
 
 
-def _digest(path):
+def sha256_of(path):
+    """The hexadecimal digest of a file's content."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
@@ -85,7 +92,7 @@ def _digest(path):
 
 def _complete(url, part, progress, resumable):
     """Fills `part`, attempt after attempt."""
-    transfer, last = _Transfer(url, part, progress), None
+    transfer, last, reached = _Transfer(url, part, progress), None, False
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE * 2 ** (attempt - 1))
@@ -93,13 +100,23 @@ def _complete(url, part, progress, resumable):
         try:
             return transfer.attempt()
         except _Dropped as error:
+            last, reached = error, True
+        except _Unreachable as error:
             last = error
+            if not reached:  # Waiting helps where something answered before, not without a network.
+                break
     kept = "what came is kept: run the same again to continue"
     if not resumable:
         kept = "run the same again"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
     raise TfsegError(f"can't download {url}: {last}; {kept}, or set TFSEG_MIRROR")
+
+
+def _is_unreachable(reason):
+    numbers = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+    unknown_host = isinstance(reason, socket.gaierror)
+    return unknown_host or (isinstance(reason, OSError) and reason.errno in numbers)
 
 
 class _Transfer:
@@ -127,7 +144,8 @@ class _Transfer:
             self._refused(error)
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
-            raise _Dropped(str(getattr(reason, "strerror", None) or reason)) from error
+            kind = _Unreachable if _is_unreachable(reason) else _Dropped
+            raise kind(str(getattr(reason, "strerror", None) or reason)) from error
         except ValueError as error:
             raise TfsegError(f"can't download {self.url}: {error}") from error
 
