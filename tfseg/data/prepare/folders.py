@@ -13,7 +13,9 @@ from tfseg.data.prepare.convert import (
     convert_label,
     in_parallel,
 )
-from tfseg.data.prepare.sources import LAYOUTS, SOURCES, folder_pair
+from tfseg.data.prepare.earlier import remove_lists, stale_splits, with_training_statistics
+from tfseg.data.prepare.pairs import folder_pair
+from tfseg.data.prepare.sources import LAYOUTS, SOURCES
 from tfseg.data.weights import class_weights
 from tfseg.errors import TfsegError, unknown
 from tfseg.outputs import OutputFolder, ending, stems
@@ -83,8 +85,8 @@ def prepare_folder(
     data_dir,
     dataset=None,
     *,
-    images="images",
-    labels="labels",
+    images=None,
+    labels=None,
     val_share=0.0,
     size=None,
     in_place=False,
@@ -93,7 +95,7 @@ def prepare_folder(
     """Writes any folder of images and label maps, matched by name, below `data_dir`.
 
     Args:
-        source: a folder with the subfolders `images` and `labels`.
+        source: a folder with the subfolders `images` and `labels`, or as `folder_pair` says.
         dataset: a `Dataset` that says what its labels are; None: they are class indices.
         val_share: the share of the images that become the validation split, 0..1.
         data_dir, size, in_place, progress, and what is returned: see `prepare_dataset`.
@@ -121,8 +123,14 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     found = dict.fromkeys(files for _, files in rows)
     found = dict(zip(found, stems([name for name, *_ in found]), strict=True))
     pairs = [Pair(split, found[files], ending(files[1]), *files[1:]) for split, files in rows]
+    images = {split: [] for split in splits}
+    for pair in pairs:
+        images[pair.split].append(f"images/{pair.stem}.png")
+    stale = stale_splits(data_dir, images)
     folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
-    return store_pairs(pairs, len(pairs), dataset, folder, size, progress)
+    done = store_pairs(pairs, len(pairs), dataset, folder, size, progress)
+    remove_lists(data_dir, stale)
+    return done
 
 
 def store_pairs(pairs, total, dataset, folder, size=None, progress=None):
@@ -145,7 +153,7 @@ def store_pairs(pairs, total, dataset, folder, size=None, progress=None):
     for split, rows in lists.items():
         images, labels = zip(*rows, strict=True)
         write_split(data_dir, split, images, None if labels[0] is None else labels)
-    info = _facts(dataset, statistics)
+    info = with_training_statistics(_facts(dataset, statistics), data_dir, lists)
     info.save(data_dir)
     return {split: len(rows) for split, rows in lists.items()}, info
 
@@ -171,9 +179,12 @@ def _store_in_place(splits, dataset, data_dir, size, progress):
     statistics = {}
     for split, values, counts in in_parallel(measure, jobs, progress, len(jobs)):
         statistics.setdefault(split, Statistics()).add(values, counts)
+    stale = stale_splits(data_dir, {split: chosen.images for split, chosen in splits.items()})
     for split, chosen in splits.items():
         write_split(data_dir, split, chosen.images, chosen.labels)
+    remove_lists(data_dir, stale)
     info = dataclasses.replace(_facts(dataset, statistics), label_map=dataset.label_map)
+    info = with_training_statistics(info, data_dir, splits)
     info.save(data_dir)
     return {split: len(chosen) for split, chosen in splits.items()}, info
 

@@ -8,6 +8,7 @@ import os
 
 from tfseg.data.entries import read_lines
 from tfseg.data.lists import ImageList, is_list, read_split
+from tfseg.data.prepare.pairs import require_text
 from tfseg.errors import TfsegError
 
 
@@ -164,78 +165,6 @@ LAYOUTS = {
     "cocostuff164k": "images/train2017 or val2017",
     "ade20k": "images/training or validation, or training.odgt or validation.odgt",
 }
-
-
-def folder_pair(source, images="images", labels="labels", val_share=0.0):
-    """Two folders whose files match by name: images/a/b.jpg and labels/a/b.png.
-
-    Subfolders count as part of the name. The files of `val_share`, evenly spread over the sorted
-    names, become "val".
-
-    Raises:
-        TfsegError: a folder is missing or empty, an image has no label map or two, or two images
-            have one name.
-    """
-    found = {}
-    for kind, folder, endings in (
-        ("image", images, (".png", ".jpg", ".jpeg")),
-        ("label map", labels, (".png",)),
-    ):
-        root = os.path.join(source, folder)
-        if not os.path.isdir(root):
-            raise TfsegError(f"there is no folder {root}: it should hold the {kind}s")
-        paths = {}
-        for name in _walk(root, endings):
-            stem = os.path.splitext(name)[0]
-            if stem in paths:
-                raise TfsegError(f"{root} has two {kind}s of one name: {paths[stem]} and {name}")
-            paths[stem] = name
-        found[kind] = (root, paths)
-    (image_root, image_names), (label_root, label_names) = found.values()
-    missing = sorted(set(image_names) - set(label_names))
-    if missing or not image_names:
-        example = f": {len(missing)} images have none, such as {missing[0]}" if missing else ""
-        raise TfsegError(f"{label_root} must have a label map .png for every image{example}")
-    stems = sorted(image_names)
-    count = round(val_share * len(stems))
-    chosen = {(2 * k + 1) * len(stems) // (2 * count) for k in range(count)}
-    splits = {"train": [], "val": []}
-    for number, stem in enumerate(stems):
-        splits["val" if number in chosen else "train"].append(stem)
-    return {
-        split: ImageList(
-            source,
-            [os.path.join(image_root, image_names[stem]) for stem in chosen],
-            [os.path.join(label_root, label_names[stem]) for stem in chosen],
-            [image_names[stem] for stem in chosen],
-        )
-        for split, chosen in splits.items()
-        if chosen
-    }
-
-
-def _walk(root, endings):
-    """The names of all files below `root` that end so, relative to it."""
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
-            if name.lower().endswith(endings) and not name.startswith("."):
-                path = os.path.relpath(os.path.join(folder, name), root)
-                yield require_text(path.replace(os.sep, "/"), root)
-
-
-def require_text(name, folder):
-    """`name`, if it can stand in a UTF-8 list.
-
-    Raises:
-        TfsegError: the file's name isn't UTF-8.
-    """
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        shown = os.fsencode(name)
-        raise TfsegError(f"{folder} has a file whose name is not UTF-8: {shown}") from error
-    return name
 
 
 def _stems(folder, ending):

@@ -1,0 +1,63 @@
+"""What earlier calls left in a data folder, so that a further one loses none of it."""
+
+import dataclasses
+import os
+
+from tfseg.data.info import FILE_NAME, DataInfo
+from tfseg.data.lists import is_list, read_split, remove
+from tfseg.errors import TfsegError
+
+_SPLITS = ("train", "val", "test", "coarse")
+
+
+def stale_splits(data_dir, images):
+    """The splits of a data folder whose images all move to those that are about to be written.
+
+    Args:
+        data_dir: the data folder, which need not be there.
+        images: {split: paths, absolute or relative to `data_dir`, of the images that it will list}.
+
+    Raises:
+        TfsegError: a list that would be replaced has images that no new one has.
+    """
+    new = {split: {_stem(data_dir, path) for path in paths} for split, paths in images.items()}
+    everything, stale = set().union(*new.values()), []
+    for split in dict.fromkeys((*_SPLITS, *images)):
+        if not is_list(data_dir, split):
+            continue
+        listed = read_split(data_dir, split, labels=False).images
+        lost = sorted({_stem(data_dir, path) for path in listed} - everything)
+        if lost and split in new:
+            raise TfsegError(
+                f"{data_dir} lists {len(listed)} images of the split {split} already, of which "
+                f"{len(lost)} would be lost, such as {lost[0]}: name another data_dir, or remove "
+                f"{split}_images.txt first"
+            )
+        if split not in new and not lost:
+            stale.append(split)
+    return stale
+
+
+def remove_lists(data_dir, splits):
+    """Removes the lists of splits.
+
+    Raises:
+        TfsegError: one can't be removed.
+    """
+    for split in splits:
+        for kind in ("images", "labels", "shards"):
+            remove(os.path.join(data_dir, f"{split}_{kind}.txt"))
+
+
+def with_training_statistics(info, data_dir, splits):
+    """`info` with the numbers of the training images where those were measured earlier."""
+    known = os.path.exists(os.path.join(data_dir, FILE_NAME)) and is_list(data_dir, "train")
+    if "train" in splits or not known:
+        return info
+    earlier = DataInfo.load(data_dir)
+    kept = {name: getattr(earlier, name) for name in ("mean", "std", "class_weights")}
+    return dataclasses.replace(info, **kept)
+
+
+def _stem(data_dir, path):
+    return os.path.splitext(os.path.join(os.path.abspath(data_dir), path))[0]
