@@ -17,6 +17,7 @@ import os
 import sys
 
 import common
+import next_step
 from absl import flags, logging
 from PIL import Image
 
@@ -70,7 +71,7 @@ def start_training():
     result = train(config, sys.stderr.isatty(), Classification())
     if result.stopped_by:
         return 128 + result.stopped_by
-    logging.info("next: python tools/classify.py test --run_dir=%s --data_dir=…", config.run_dir)
+    logging.info("next: %s", next_step.after_classify(config.run_dir, config.data_dir))
     return 0
 
 

@@ -18,16 +18,18 @@ folders for classify.py. The others read the files of the original in --source. 
 are, and all can be run again.
 """
 
-import os
 import re
 import textwrap
 
 import common
+import next_step
 from absl import flags
 from tqdm import tqdm
 
 from tfseg import data
+from tfseg.data import lists, shards
 from tfseg.data.catalog import DATASETS, Dataset, read_classes
+from tfseg.data.files import read_label
 from tfseg.errors import TfsegError
 
 FLAGS = flags.FLAGS
@@ -149,20 +151,29 @@ def print_summary(counts, info, shards):
     print(f"{FLAGS.data_dir}: {images}" + (f"; {shards} shards" if shards else ""))
     print("mean    " + "  ".join(f"{value:.4f}" for value in info.mean))
     print("std     " + "  ".join(f"{value:.4f}" for value in info.std))
-    command = f"python tools/check_data.py --data_dir={FLAGS.data_dir}"
+    num_classes = None
     if info.classes:
         names = ", ".join(info.classes)
         print(f"classes {len(info.classes)}: {textwrap.shorten(names, 400, placeholder=' …')}")
     else:
         print('classes not named: add "classes" to info.json, or give --num_classes from now on')
-        command += " --num_classes=<how many>"
+        num_classes = count_classes(info.ignore_label)
     if info.class_weights:
         print(f"class weights for --class_weights: {', '.join(info.class_weights)}")
-    if not os.path.exists(os.path.join(FLAGS.data_dir, f"{next(iter(counts))}_images.txt")):
-        command = f"python tools/classify.py train --data_dir={FLAGS.data_dir}"
-    elif not {"train", "val"} <= set(counts):
-        command += f" --splits={','.join(counts)}"
-    print(f"next:   {command}")
+    if command := next_step.after_prepare(FLAGS.data_dir, num_classes):
+        print(f"next:   {command}")
+
+
+def count_classes(ignore_label):
+    """How many classes the label maps show, where nothing else says it; None without any."""
+    largest = -1
+    for split in ("train", "val"):
+        if lists.is_list(FLAGS.data_dir, split) and lists.is_labelled(FLAGS.data_dir, split):
+            image_list = data.read_split(FLAGS.data_dir, split)
+            for index in range(len(image_list)):
+                values = read_label(*shards.entry(image_list, index, 1))
+                largest = max(largest, values[values != ignore_label].max(initial=0))
+    return int(largest) + 1 or None
 
 
 if __name__ == "__main__":

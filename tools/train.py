@@ -8,6 +8,7 @@ it. SIGTERM and Ctrl-C save a checkpoint and end with exit code 143 or 130.
 
 import sys
 
+import next_step
 from absl import logging
 from common import define_config, fetch, read_config, run
 
@@ -20,9 +21,8 @@ def main():
     result = train(config, progress_bar=sys.stderr.isatty())
     if result.stopped_by:
         return 128 + result.stopped_by
-    logging.info(
-        "next: python tools/evaluate.py --run_dir=%s --data_dir=%s", config.run_dir, config.data_dir
-    )
+    split = config.val_split or config.train_split
+    logging.info("next: %s", next_step.after_train(config.run_dir, config.data_dir, split))
     return 0
 
 
