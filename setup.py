@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parent
 
 
 def version():
-    """`tfseg.__version__`, without importing TensorFlow along with it."""
-    text = (ROOT / "tfseg" / "__init__.py").read_text(encoding="utf-8")
+    """`tfseg.__version__`."""
+    text = (ROOT / "tfseg" / "version.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
 
 

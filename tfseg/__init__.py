@@ -4,6 +4,7 @@ import importlib
 import typing
 
 from tfseg.startup import QuietTensorFlow, RegisterWithKeras
+from tfseg.version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
     from tfseg.encoders import create_encoder
@@ -12,8 +13,6 @@ if typing.TYPE_CHECKING:
     from tfseg.predictor import load
     from tfseg.serving import export
     from tfseg.weights import load_weights
-
-__version__ = "0.1.0"
 
 __all__ = [
     "TfsegError",

@@ -7,7 +7,8 @@ from PIL import Image
 
 from tfseg.data.info import DataInfo
 from tfseg.data.lists import write_split
-from tfseg.data.prepare import image_statistics, save_png
+from tfseg.data.prepare.convert import save_png
+from tfseg.data.prepare.folders import image_statistics
 from tfseg.data.scene import CLASSES, IGNORE, draw_scene
 
 

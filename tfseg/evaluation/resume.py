@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 
-import tfseg
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
+from tfseg.version import __version__
 
 FILE_NAME = "settings.json"
 
@@ -90,7 +90,7 @@ def settings_of(predictor, ids=None):
         digest.update(value.data)
     spec = predictor.spec
     return {
-        "tfseg": tfseg.__version__,
+        "tfseg": __version__,
         "weights": digest.hexdigest(),
         "model": [spec.name, spec.options],
         "preprocessing": spec.preprocessing.to_dict(),

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from tfseg.layers import Conv2D
+from tfseg.models.parts import classifier_parts
 from tfseg.models.precisions import precision, precision_of
 
 
@@ -53,7 +54,7 @@ class Classifier(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        from tfseg.models.factory import create_classifier
-
         with precision(config["precision"]):
-            return create_classifier(config["model"], config["num_classes"], **config["options"])
+            return cls(
+                **classifier_parts(config["model"], config["num_classes"], config["options"])
+            )

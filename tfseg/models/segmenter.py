@@ -6,6 +6,7 @@ from keras import ops
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
+from tfseg.models.parts import segmenter_parts
 from tfseg.models.precisions import precision, precision_of
 
 UPSAMPLINGS = ("bilinear", "zero_border")
@@ -105,7 +106,6 @@ class Segmenter(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        from tfseg.models.factory import create_model
-
         with precision(config["precision"]):
-            return create_model(config["model"], config["num_classes"], **config["options"])
+            parts = segmenter_parts(config["model"], config["num_classes"], config["options"])
+            return cls(**parts)
