@@ -11,7 +11,7 @@ from tfseg import models, runs, visualize, zoo
 from tfseg.data.files import opened, reading, rgb_array
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation.inference import Inference, Protocol
-from tfseg.weights import find_spec, load_weights
+from tfseg.weights import find_spec, load_weights, release_spec
 
 _LONGEST_PATH = 4096
 
@@ -39,9 +39,8 @@ def load(source, spec=None, precision="float32"):
     """
     if spec is None:
         path = os.path.expanduser(os.fspath(source))
-        if not os.path.exists(path) and not os.path.exists(f"{path}.index"):
-            source = path = _prepare(path)
-        spec = find_spec(path)
+        there = os.path.exists(path) or os.path.exists(f"{path}.index")
+        spec = find_spec(path) if there else _released(path)
         if spec is None:
             folder = path if os.path.isdir(path) else os.path.dirname(path)
             card = os.path.join(folder, runs.MODEL_CARD)
@@ -52,8 +51,8 @@ def load(source, spec=None, precision="float32"):
     return Predictor(spec, model)
 
 
-def _prepare(name):
-    """The path of a segmenter from the zoo."""
+def _released(name):
+    """The `ModelSpec` of a segmenter from the zoo."""
     if name not in zoo.RELEASES:
         raise TfsegError(
             f"there is no run directory or weights file {name}; "
@@ -64,7 +63,7 @@ def _prepare(name):
             f"{name} is an image classifier: start a training from it with --init_weights={name} "
             "--new_head"
         )
-    return zoo.prepare(name)
+    return release_spec(name)
 
 
 def read_image(source, max_side=None):

@@ -199,7 +199,7 @@ def fetch(source):
             bar.total = total
             bar.update(done - bar.n)
 
-        zoo.prepare(source, show)
+        zoo.fetch(source, show)
 
 
 def require(*names):

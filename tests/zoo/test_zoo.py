@@ -1,4 +1,4 @@
-"""The table of releases, and what `prepare` makes of one."""
+"""The table of releases, and getting one."""
 
 import dataclasses
 import functools
@@ -16,9 +16,8 @@ import pytest
 import tfseg
 from tfseg import zoo
 from tfseg.encoders import ENCODERS
-from tfseg.models import PREPROCESSINGS, ModelSpec
+from tfseg.models import PREPROCESSINGS
 from tfseg.weights import save_original
-from tfseg.zoo import cache
 from tfseg.zoo.release import File, Release
 from tfseg.zoo.releases import RELEASES
 
@@ -109,7 +108,7 @@ def segmenter():
 
 
 @pytest.mark.parametrize("archive", [None, "zip", "tar.gz"])
-def test_download_convert_predict_and_do_without_the_net(
+def test_download_predict_and_do_without_the_net(
     publish, segmenter, tmp_path, monkeypatch, archive
 ):
     publish("tiny", segmenter, archive)
@@ -120,15 +119,13 @@ def test_download_convert_predict_and_do_without_the_net(
     assert seg.spec.classes[0] == "Sky" and len(seg.palette) == 11
     assert seg.predict(np.zeros((16, 16, 3), np.uint8)).shape == (16, 16)
     files = {path.name for path in (tmp_path / "home" / "tiny").iterdir()}
-    assert files == {".lock", "best.weights.h5", "model.json"}
+    assert files == {".lock", "model.safetensors"}
 
     monkeypatch.setenv("TFSEG_MIRROR", "http://127.0.0.1:1")
-    monkeypatch.setattr(cache, "_convert", None)
     other = tfseg.create_model("drn_d_22", 11, **TINY)
     report = tfseg.load_weights(other, "tiny")
     assert report.preprocessing == PREPROCESSINGS["caffe"]
     np.testing.assert_array_equal(other.variables[0].numpy(), expected)
-    assert ModelSpec.load(tmp_path / "home" / "tiny" / "model.json").num_classes == 11
 
 
 def test_classifiers_start_segmenters(publish):
@@ -149,8 +146,7 @@ def test_wrong_files_leave_nothing(publish, segmenter, tmp_path, monkeypatch):
     monkeypatch.setitem(RELEASES, "other", dataclasses.replace(RELEASES["other"], num_classes=5))
     with pytest.raises(tfseg.TfsegError, match="it has 4 classes, the model 5"):
         tfseg.load("other")
-    for name in ("tiny", "other"):
-        assert [path.name for path in (tmp_path / "home" / name).iterdir()] == [".lock"]
+    assert [path.name for path in (tmp_path / "home" / "tiny").iterdir()] == [".lock"]
 
 
 def test_damaged_archive(publish, segmenter, site, tmp_path):
@@ -178,7 +174,7 @@ def test_files_that_a_person_has_to_fetch(publish, segmenter, site, tmp_path, mo
 def test_unknown_names(tmp_path, monkeypatch):
     monkeypatch.setenv("TFSEG_HOME", str(tmp_path))
     with pytest.raises(tfseg.TfsegError, match="did you mean drn_d_22_imagenet"):
-        zoo.prepare("drn_d_22_imagnet")
+        zoo.fetch("drn_d_22_imagnet")
     model = tfseg.create_model("drn_d_22", 11, **TINY)
     for load in (tfseg.load, lambda name: tfseg.load_weights(model, name)):
         with pytest.raises(tfseg.TfsegError, match=r"there is no .*mean drn_d_22_imagenet"):
@@ -192,18 +188,18 @@ def test_the_first_download_s_digest_is_compared_with(
 ):
     publish("tiny", segmenter, archive, sha256=None)
     with caplog.at_level("INFO", "absl"):
-        zoo.prepare("tiny")
+        zoo.fetch("tiny")
     (served,) = (site / "tiny").iterdir()
     digest = hashlib.sha256(served.read_bytes()).hexdigest()
     assert digest in caplog.text
     home = tmp_path / "home"
     shutil.rmtree(home / "tiny")
-    zoo.prepare("tiny")
+    zoo.fetch("tiny")
     shutil.rmtree(home / "tiny")
     publish_again = served.read_bytes()
     served.write_bytes(publish_again + b" ")
     with pytest.raises(tfseg.TfsegError, match=rf"first download: .* instead of {digest}"):
-        zoo.prepare("tiny")
-    assert not (home / "tiny" / "best.weights.h5").exists()
+        zoo.fetch("tiny")
+    assert [path.name for path in (home / "tiny").iterdir()] == [".lock"]
     served.write_bytes(publish_again)
-    zoo.prepare("tiny")
+    zoo.fetch("tiny")

@@ -4,6 +4,7 @@ from tfseg.weights.assign import Report, assign
 from tfseg.weights.load import load_weights
 from tfseg.weights.original import save_original, to_original
 from tfseg.weights.own import check_weights, find_spec, save_weights
+from tfseg.weights.released import release_spec
 
 __all__ = [
     "Report",
@@ -11,6 +12,7 @@ __all__ = [
     "check_weights",
     "find_spec",
     "load_weights",
+    "release_spec",
     "save_original",
     "save_weights",
     "to_original",

@@ -1,13 +1,16 @@
 """`load_weights`: one entry for every kind of source."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
 
+from tfseg import zoo
 from tfseg.errors import TfsegError, unknown
 from tfseg.weights import readers
 from tfseg.weights.assign import assign
 from tfseg.weights.own import is_own, load_own
+from tfseg.weights.released import release_preprocessing
 from tfseg.weights.sources import Joined
 
 
@@ -57,15 +60,14 @@ def _split(source):
 
 
 def _load_one(model, source, new_head):
-    from tfseg import zoo
-
     if isinstance(source, Mapping):
         return assign(model, source, new_head)
     path = os.path.expanduser(os.fspath(source))
     if not os.path.exists(path):
         if path in zoo.RELEASES:
-            path = zoo.prepare(path)
-        elif re.fullmatch(r"\w+", path) and not os.path.exists(f"{path}.index"):
+            report = load_weights(model, zoo.fetch(path), new_head)
+            return dataclasses.replace(report, preprocessing=release_preprocessing(path))
+        if re.fullmatch(r"\w+", path) and not os.path.exists(f"{path}.index"):
             raise TfsegError(f"there is no file {path}; {unknown('release', path, zoo.RELEASES)}")
     if is_own(path):
         return load_own(model, path, new_head)

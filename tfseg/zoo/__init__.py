@@ -3,14 +3,14 @@
     seg = tfseg.load("ade20k_resnet50dilated_ppm_deepsup")
     tfseg.load_weights(model, "drn_d_22_imagenet", new_head=True)
 
-A release is downloaded once, checked, converted to a .weights.h5 file, and read from there
-afterwards. Two environment variables say where:
+A release is downloaded once, and checked whenever it is used; `tfseg.weights` reads its files. Two
+environment variables say where they are:
     TFSEG_HOME    the folder that keeps them; default ~/.cache/tfseg
     TFSEG_MIRROR  URL of a copy: files are read from TFSEG_MIRROR/<release>/<file name>
 """
 
-from tfseg.zoo.cache import home, prepare
+from tfseg.zoo.cache import fetch, home
 from tfseg.zoo.release import File, Release
 from tfseg.zoo.releases import RELEASES
 
-__all__ = ["RELEASES", "File", "Release", "home", "prepare"]
+__all__ = ["RELEASES", "File", "Release", "fetch", "home"]

@@ -1,4 +1,4 @@
-"""From a release's name to a file of ours: get the files, check them, convert them once."""
+"""From a release's name to its files: downloaded once, and checked whenever they are used."""
 
 import contextlib
 import os
@@ -9,12 +9,8 @@ import zipfile
 
 from absl import logging
 
-from tfseg import runs
-from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import read_json, replacing, write_json
-from tfseg.models import ModelSpec, Preprocessing, create_classifier
-from tfseg.weights import load_weights, save_weights
 from tfseg.zoo.download import download, sha256_of, verify
 from tfseg.zoo.releases import RELEASES
 
@@ -25,19 +21,19 @@ except ImportError:  # Windows: two processes may then download the same file tw
 
 
 def home():
-    """The folder that keeps downloads and converted weights: $TFSEG_HOME or ~/.cache/tfseg."""
+    """The folder that keeps downloads: $TFSEG_HOME or ~/.cache/tfseg."""
     return os.path.expanduser(os.environ.get("TFSEG_HOME") or "~/.cache/tfseg")
 
 
-def prepare(name, progress=None):
-    """Makes sure that a release is there in our format; without network once it is.
+def fetch(name, progress=None):
+    """Makes sure that the files of a release are there; without network once they are.
 
     Args:
         name: a key of `RELEASES`.
         progress: function (file name, bytes so far, bytes in all or None), called as they come.
 
     Returns:
-        The path of its .weights.h5 file. A segmenter's has its model.json beside it.
+        The files' paths.
 
     Raises:
         TfsegError: no such release; or its files can't be downloaded, aren't the published ones,
@@ -46,20 +42,8 @@ def prepare(name, progress=None):
     if name not in RELEASES:
         raise unknown("release", name, RELEASES)
     release, folder = RELEASES[name], os.path.join(home(), name)
-    weights = os.path.join(folder, runs.BEST_WEIGHTS)
-    if os.path.isfile(weights):
-        return weights
     with _lock(folder):
-        if not os.path.isfile(weights):
-            paths = [_get(name, release, file, folder, progress) for file in release.files]
-            try:
-                _convert(release, paths, folder)
-            finally:
-                # Not needed any more, or not what they should be. What can't be had again stays.
-                for file, path in zip(release.files, paths, strict=True):
-                    if file.url:
-                        os.unlink(path)
-    return weights
+        return [_get(name, release, file, folder, progress) for file in release.files]
 
 
 @contextlib.contextmanager
@@ -158,27 +142,3 @@ def _extract(archive, member, path):
     except (KeyError, EOFError, AttributeError, zipfile.BadZipFile, tarfile.TarError) as error:
         os.unlink(archive)
         raise TfsegError(f"{archive} is no archive with {member} in it: it was removed") from error
-
-
-def _convert(release, paths, folder):
-    """Writes model.json and the weights, which come last: they are what says "ready"."""
-    logging.info("converting %s", ", ".join(os.path.basename(path) for path in paths))
-    preprocessing = release.preprocessing or Preprocessing()
-    if release.classifier:
-        model = create_classifier(release.model, release.num_classes, **release.options)
-    else:
-        dataset = DATASETS.get(release.dataset)
-        named = dataset is not None and len(dataset.classes) == release.num_classes
-        spec = ModelSpec(
-            release.model,
-            release.num_classes,
-            release.options,
-            preprocessing,
-            classes=list(dataset.classes) if named else None,
-            palette=[list(colour) for colour in dataset.palette] if named else None,
-        )
-        model = spec.build()
-    logging.info("%s", load_weights(model, paths))
-    if not release.classifier:
-        spec.save(os.path.join(folder, runs.MODEL_CARD))
-    save_weights(model, os.path.join(folder, runs.BEST_WEIGHTS), preprocessing)
