@@ -50,6 +50,7 @@ from tfseg.training.values import interval
         ({"transforms": "blurr"}, "unknown transform 'blurr'; did you mean blur"),
         ({"transforms": "cutmix", "short_sides": 32, "crop_size": ()}, "cutmix is for crops"),
         ({"class_crops": 0.5, "short_sides": 32, "crop_size": ()}, "exclude each other"),
+        ({"patience": 2, "val_split": ""}, "patience needs validations"),
         ({"label_smoothing": 1.0}, "--label_smoothing must be less than 1"),
         ({"model": ""}, "--model is missing"),
         ({"seed": -1}, "--seed must be in 0"),

@@ -58,6 +58,27 @@ def test_best_weights_are_those_of_the_best_validation(make_config, monkeypatch)
     assert result.best["step"] == 4 and result.best["val_mean_iou"] == 0.4
 
 
+def test_a_run_ends_when_its_patience_does(make_config, monkeypatch, run_of):
+    """At the same step after an interruption, and not again when it is called again."""
+    scores = {1: 0.3, 2: 0.2, 3: 0.5, 4: 0.5, 5: 0.4}
+    monkeypatch.setattr(Validator, "panels", lambda self: [])
+    original = trainer.Trainer._validate
+
+    def validate(self, step):
+        found = {"val_mean_iou": scores[step], "val_pixel_accuracy": 0.5}
+        self.validator.scores = lambda progress: found
+        return original(self, step)
+
+    monkeypatch.setattr(trainer.Trainer, "_validate", validate)
+    settings = {"steps": 9, "validate_every": "1", "checkpoint_every": "0"}
+    config = make_config(patience=2, **settings)
+    result = train(make_config(**{**settings, "steps": 4}))
+    result = train(config)
+    assert result.step == 5 and result.stopped_by == 0 and result.best["step"] == 3
+    assert train(config) == result
+    assert [row["step"] for row in run_of(config)[0]] == [1, 2, 3, 4, 5]
+
+
 ADAMW = {
     "optimizer": "adamw",
     "lr_schedule": "one_cycle",

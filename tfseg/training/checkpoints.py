@@ -23,6 +23,7 @@ class RunState(tf.train.experimental.PythonState):
 
     Attributes:
         values: {"step": updates done, "best": the best validation's step and scores or None,
+            "stale": validations since then,
             "losses": those of the last updates, "settings": `fixed_settings()`, "row": the row
             of log.csv that waits for a validation which a signal has cut short, or None,
             "logged": step of the last row of log.csv, "preprocessing": of the images,

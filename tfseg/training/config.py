@@ -142,6 +142,9 @@ class TrainConfig:
     validate_every: str = option(
         "epoch", "Validation: epoch, a number of updates, or 0 for the end only."
     )
+    patience: int = option(
+        0, "Validations in a row without a better score after which the run ends; 0 for never."
+    )
     checkpoint_every: str = option(
         "epoch", "Checkpoints: epoch, a number of updates, or 0 for the end only."
     )
@@ -212,6 +215,8 @@ class TrainConfig:
         self._check_loss()
         self._check_optimizer()
         self._check_transforms()
+        if self.patience and (not self.val_split or self.validate_every == "0"):
+            raise TfsegError("patience needs validations: val_split and validate_every")
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
@@ -303,7 +308,7 @@ class TrainConfig:
             **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
             **dict.fromkeys(("max_long_side", "padding_constant"), (1, math.inf)),
             **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
-            "lr_warmup_steps": (0, math.inf),
+            **dict.fromkeys(("lr_warmup_steps", "patience"), (0, math.inf)),
             **dict.fromkeys(("lr_final", "lr_peak"), (0, 1)),
             **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
             **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),

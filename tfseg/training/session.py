@@ -72,12 +72,14 @@ class Session:
         if saved:
             self.checkpoints.restore(found)
         self.values = {
+            "stale": 0,
             **(saved or {"step": 0, "best": None, "losses": [], "row": None, "logged": 0}),
             "settings": settings,
             "preprocessing": plan.spec.preprocessing.to_dict(),
             "record": continued_record(config, saved),
         }
-        self.finished = self.values["step"] >= plan.total_steps and not self.values["row"]
+        ended = self.values["step"] >= plan.total_steps or self.out_of_patience
+        self.finished = ended and not self.values["row"]
         if self.chief:
             for line in found.damaged if found else ():
                 logging.warning("%s: not continued from it", line)
@@ -85,6 +87,11 @@ class Session:
         if self.chief and not self.finished:
             prepare_run_dir(config, plan, self.values["record"])
             self.checkpoints.clean()
+
+    @property
+    def out_of_patience(self):
+        """Whether the last validations were no better; all workers see the same scores."""
+        return 0 < self.config.patience <= self.values["stale"]
 
     def _check_results(self):
         """Looks whether the files that the checkpoint speaks of are still whole.

@@ -122,7 +122,8 @@ class Trainer:
                     self._finish_row(self.session.values["row"], {"log", "validate"})
                     if not self.stop:
                         self._save()
-                if first < self.plan.total_steps and not self.stop:
+                patient = not self.session.out_of_patience
+                if first < self.plan.total_steps and patient and not self.stop:
                     self._loop(first)
                 return self._result()
         finally:
@@ -155,7 +156,7 @@ class Trainer:
             f"classes; {len(plan.train)} images{val}; {plan.total_steps} steps of "
             f"{self.config.effective_batch}{devices}"
         )
-        if first >= plan.total_steps:
+        if first >= plan.total_steps or self.session.out_of_patience:
             self.console.line(f"{self.config.run_dir} is finished: it is at step {first}")
         elif first:
             self.console.line(f"continuing {self.config.run_dir} after step {first}")
@@ -186,6 +187,11 @@ class Trainer:
                 # The first update is traced and compiled, which would spoil the speed.
                 self._start_timing(step)
             if self.stop:
+                break
+            if self.session.out_of_patience:
+                self.console.line(
+                    f"ends at step {step}: no better score in {config.patience} validations"
+                )
                 break
 
     def _stopping(self):
@@ -233,7 +239,7 @@ class Trainer:
         """Validation, log and checkpoint after an update, in the order that a resume relies on."""
         self.session.values.update(step=step, losses=list(self.losses))
         self._finish_row(self._row(step), due)
-        if "checkpoint" in due or self._stopping():
+        if "checkpoint" in due or self._stopping() or self.session.out_of_patience:
             self._save()
         self._start_timing(step)
 
@@ -280,7 +286,9 @@ class Trainer:
             scores = self.validator.scores(self._progress)
             best = self.session.values["best"]
             name = self.task.score
+            self.session.values["stale"] += 1
             if best is None or (scores[name] or 0.0) > (best[name] or 0.0):
+                self.session.values["stale"] = 0
                 self.session.save_best()
                 self.session.values["best"] = best = {"step": step, **scores}
             if self.log:
