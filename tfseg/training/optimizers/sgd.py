@@ -25,10 +25,16 @@ class SGD(Optimizer):
 
     def update(self, variable, slots, shared, gradient, rate, decay, finite):
         (velocity,) = slots
-        if decay:
-            gradient += decay * variable
-        velocity_now = self.momentum * velocity + gradient
-        step = rate * velocity_now
-        # A selection, as a product with zero would keep NaN.
-        velocity.assign(tf.where(finite, velocity_now, velocity))
-        variable.assign_sub(tf.where(finite, step, tf.zeros_like(step)))
+
+        def apply():
+            # One pass over weight, velocity and gradient, where products and assignments of their
+            # own take several, each as long as reading the memory does.
+            tf.raw_ops.ResourceApplyMomentum(
+                var=variable.handle,
+                accum=velocity.handle,
+                lr=rate,
+                grad=gradient + decay * variable if decay else gradient,
+                momentum=tf.constant(self.momentum, variable.dtype),
+            )
+
+        tf.cond(finite, apply, lambda: None)
