@@ -37,6 +37,18 @@ for package in (tfseg.decoders, tfseg.encoders, tfseg.models):
 assert all(callable(row.load()) for row in (*ENCODERS.values(), *DECODERS.values()))
 """
 
+TRAINING_TABLES = """
+import sys
+from tfseg.data import TRANSFORMS
+from tfseg.training import LOSSES, OPTIMIZERS, SCHEDULES
+assert not {"keras", "numpy", "tensorflow"} & set(sys.modules)
+import tfseg.data, tfseg.training, tfseg.training.losses, tfseg.training.optimizers
+for package in (tfseg.data, tfseg.training, tfseg.training.losses, tfseg.training.optimizers):
+    assert all(hasattr(package, name) for name in package.__all__), package
+for table in (LOSSES, OPTIMIZERS, SCHEDULES, TRANSFORMS):
+    assert all(callable(row.load()) for row in table.values())
+"""
+
 
 def run(script, **environment):
     inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
@@ -56,8 +68,9 @@ def test_names_and_modules_come_at_first_use(environment):
     assert not result.stderr  # TensorFlow and its C++ libraries would say ten lines
 
 
-def test_tables_of_models_read_without_keras():
-    result = run(TABLES)
+@pytest.mark.parametrize("script", [TABLES, TRAINING_TABLES], ids=["models", "training"])
+def test_tables_read_without_keras(script):
+    result = run(script)
     assert result.returncode == 0, result.stderr
 
 
