@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.augment import load_transforms
+from tfseg.data.augment.table import load_transforms
 from tfseg.data.order import fold
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfseg.data.labels import resize_labels
 from tfseg.errors import TfsegError
 from tfseg.models.sizes import OutputSizes
-from tfseg.training.losses import create_terms
+from tfseg.training.losses.table import create_terms
 from tfseg.training.losses.terms import Targets
 
 

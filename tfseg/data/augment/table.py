@@ -1,0 +1,110 @@
+"""The table of transforms: what training does to a sample after it has been cut from its image."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+from tfseg.errors import TfsegError
+from tfseg.tables import Row, Table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformRow(Row):
+    """A transform: `code` is a graph function (image, label, key, strength) -> (image, label).
+
+    Images are float32 RGB [h, w, 3] in 0..255. Labels are int32 [h, w], in classification a class.
+    All randomness is a function of the key, int64 [2], which belongs to seed, epoch, file and
+    transform; so it doesn't matter which others there are, nor on what device a sample is made.
+
+    Attributes:
+        strength: the number that users give after the name, unless they leave it out.
+        limit: the largest; all are above 0.
+        keeps_geometry: whether every pixel stays where it is and shows what its label says. Others
+            are for crops alone: they need samples of one shape.
+        needs_partner: whether `code` also takes `partner`, a function () -> (image, label) that
+            makes another sample of the epoch. Images then have a fourth channel: what share of a
+            pixel lies within the photograph.
+        classifies: whether it is for classification too.
+    """
+
+    strength: float
+    limit: float = 1.0
+    keeps_geometry: bool = True
+    needs_partner: bool = False
+    classifies: bool = True
+
+
+_PHOTOMETRIC = "tfseg.data.augment.photometric"
+
+TRANSFORMS = Table(
+    "transform",
+    [
+        TransformRow(
+            name="color_jitter",
+            code=f"{_PHOTOMETRIC}:color_jitter",
+            help="brightness, contrast and saturation times factors in 1 -/+ this",
+            strength=0.4,
+            classifies=False,  # Classifiers have a setting of this name.
+        ),
+        TransformRow(
+            name="grey",
+            code=f"{_PHOTOMETRIC}:grey",
+            help="this share of the images without colour",
+            strength=0.1,
+        ),
+        TransformRow(
+            name="blur",
+            code=f"{_PHOTOMETRIC}:blur",
+            help="this share of the images smoothed, by sigmas up to 2 pixels",
+            strength=0.5,
+        ),
+        TransformRow(
+            name="noise",
+            code=f"{_PHOTOMETRIC}:noise",
+            help="Gaussian, of deviations up to this, in units of 0..255",
+            strength=10.0,
+            limit=255.0,
+        ),
+        TransformRow(
+            name="erase",
+            code=f"{_PHOTOMETRIC}:erase",
+            help="noise in place of a rectangle in this share of the images",
+            strength=0.25,
+        ),
+        TransformRow(
+            name="cutmix",
+            code="tfseg.data.augment.mixing:cutmix",
+            help="a rectangle of another sample in this share of the crops",
+            strength=0.5,
+            keeps_geometry=False,
+            needs_partner=True,
+            classifies=False,
+        ),
+    ],
+)
+
+
+def parse_transforms(text: str) -> tuple[tuple[TransformRow, float], ...]:
+    """((row, strength), …) of "color_jitter:0.4,blur"; nothing of an empty text.
+
+    Raises:
+        TfsegError: an unknown name, one that comes twice, or a strength out of its range.
+    """
+    found = []
+    for row, strength in TRANSFORMS.parse(text) if text.strip() else ():
+        strength = row.strength if strength is None else strength
+        if not 0 < strength <= row.limit:
+            raise TfsegError(
+                f"transforms: the number of {row.name} must be above 0 and at most {row.limit:g}, "
+                f"not {strength:g}"
+            )
+        found.append((row, strength))
+    return tuple(found)
+
+
+def load_transforms(text: str) -> list[tuple[TransformRow, Callable]]:
+    """[(row, function without its strength)] of what `parse_transforms` takes."""
+    return [
+        (row, functools.partial(row.load(), strength=strength))
+        for row, strength in parse_transforms(text)
+    ]
