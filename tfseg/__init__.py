@@ -9,8 +9,8 @@ from tfseg.version import __version__ as __version__
 if typing.TYPE_CHECKING:
     from tfseg.encoders import create_encoder
     from tfseg.errors import TfsegError
+    from tfseg.inference.predictor import load
     from tfseg.models import create_classifier, create_model, list_models
-    from tfseg.predictor import load
     from tfseg.serving import export
     from tfseg.weights import load_weights
 
@@ -31,7 +31,7 @@ _HOMES = {
     "create_model": "models",
     "export": "serving",
     "list_models": "models",
-    "load": "predictor",
+    "load": "inference",
     "load_weights": "weights",
 }
 

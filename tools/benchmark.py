@@ -18,9 +18,9 @@ from absl import flags
 from tfseg import benchmark, machine
 from tfseg.benchmark import dilated
 from tfseg.data import Augmentation, DataInfo, read_split
-from tfseg.evaluation import report
 from tfseg.files import write_json
 from tfseg.models import PRECISIONS, ModelSpec, Preprocessing, precision
+from tfseg.reports import summary
 from tfseg.training.values import height_width, numbers
 
 FLAGS = flags.FLAGS
@@ -119,7 +119,7 @@ def time_evaluation():
     values = benchmark.measure_evaluation(predictor, image_list, info, FLAGS.repeats)
     facts = predictor.inference.protocol
     print(f"{spec.name}, {spec.num_classes} classes, {len(image_list)} images of {FLAGS.data_dir}")
-    print(report.plain(facts))
+    print(summary.plain(facts))
     print(
         f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
         f"{values['network_share']:.1%} of the time in the network"

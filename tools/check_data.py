@@ -15,7 +15,8 @@ import common
 from absl import flags
 from tqdm import tqdm
 
-from tfseg.data import check_dataset, write_contact_sheet
+from tfseg.data import check_dataset
+from tfseg.reports.contact_sheet import write_contact_sheet
 
 FLAGS = flags.FLAGS
 

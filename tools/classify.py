@@ -21,18 +21,19 @@ import next_step
 from absl import flags, logging
 from PIL import Image
 
-from tfseg import localization, runs, visualize, zoo
-from tfseg.data.classification import read_class_folders
+from tfseg import runs, visualize, zoo
+from tfseg.data.catalog.imagenet import imagenet_classes
 from tfseg.data.entries import read_lines
-from tfseg.data.files import read_rgb
-from tfseg.data.imagenet import imagenet_classes
+from tfseg.data.image_files import read_rgb
+from tfseg.data.pipelines.classification import read_class_folders
 from tfseg.errors import TfsegError
-from tfseg.evaluation.files import find_images
+from tfseg.evaluation import localization
 from tfseg.files import atomic_write
+from tfseg.inference.predict_files import find_images
 from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.outputs import OutputFolder
 from tfseg.training import Classification, ClassifyConfig, train
-from tfseg.training.classify import ClassValidator
+from tfseg.training.classification import ClassValidator
 from tfseg.training.values import height_width
 from tfseg.weights import load_weights
 

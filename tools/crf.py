@@ -20,13 +20,14 @@ import protocol
 from absl import flags
 from tqdm import tqdm
 
-from tfseg.crf import CRF, grid
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
-from tfseg.evaluation import report, scores
+from tfseg.evaluation import scores
 from tfseg.evaluation.refined import compare_crfs, count_classes, refine_logits
 from tfseg.evaluation.truth import Truth
 from tfseg.files import write_json
+from tfseg.inference.crf import CRF, grid
+from tfseg.reports import summary
 
 FLAGS = flags.FLAGS
 
@@ -59,10 +60,10 @@ def main():
         "split": FLAGS.split,
         "images": len(image_list),
     }
-    values = report.metrics(matrix, info.classes, facts)
+    values = summary.metrics(matrix, info.classes, facts)
     path = os.path.join(FLAGS.output_dir, "metrics.json")
-    report.write(path, values)
-    print(report.table(values))
+    summary.write(path, values)
+    print(summary.table(values))
     there = f"; {len(image_list) - count} were there already" if count < len(image_list) else ""
     print(f"\nrefined {count} images in {seconds():.1f} s{there}")
     print(f"written to {path} and {labels_dir}")
@@ -78,7 +79,7 @@ def _search(choices, truth):
     ]
     found.sort(key=lambda pair: -pair[0])
     for score, parameters in found:
-        print(f"mean IoU {score:.4f}  {report.plain(parameters)}")
+        print(f"mean IoU {score:.4f}  {summary.plain(parameters)}")
     path = os.path.join(FLAGS.output_dir, "grid.json")
     results = [{"mean_iou": score, **parameters} for score, parameters in found]
     write_json(path, {"split": FLAGS.split, "images": len(truth.image_list), "results": results})

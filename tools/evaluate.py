@@ -24,11 +24,12 @@ from tqdm import tqdm
 from tfseg import runs
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Evaluator, html_report, report
-from tfseg.evaluation.gallery import Gallery
-from tfseg.evaluation.panels import PanelWriter
+from tfseg.evaluation import Evaluator
 from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
+from tfseg.reports import html, summary
+from tfseg.reports.gallery import Gallery
+from tfseg.reports.panels import PanelWriter
 from tfseg.training.strategy import create_strategy, is_chief
 
 FLAGS = flags.FLAGS
@@ -98,8 +99,8 @@ def main():
             gallery(predicted)
             if panels:
                 panels(predicted)
-                shares = report.class_shares(predicted.labels, classes)
-                text = report.shares_text(image_list.image_titles[predicted.index], shares)
+                shares = summary.class_shares(predicted.labels, classes)
+                text = summary.shares_text(image_list.image_titles[predicted.index], shares)
                 tqdm.write(text, file=sys.stdout)
 
         start = time.perf_counter()
@@ -123,12 +124,12 @@ def main():
     }
     # The ADE20K code's means run over all classes.
     absent = FLAGS.absent_classes or ("zero" if FLAGS.protocol == "ade20k" else "skip")
-    values = report.metrics(matrix, classes, facts, absent)
+    values = summary.metrics(matrix, classes, facts, absent)
     path = os.path.join(output_dir, "metrics.json")
-    report.write(path, values)
+    summary.write(path, values)
     page = os.path.join(output_dir, "report.html")
-    html_report.write(page, values, gallery.panels(), predictor.palette, FLAGS.run_dir)
-    print(report.table(values))
+    html.write(page, values, gallery.panels(), predictor.palette, FLAGS.run_dir)
+    print(summary.table(values))
     speed = f"{len(image_list)} images in {seconds:.1f} s, {len(image_list) / seconds:.2f} images/s"
     print(f"\n{speed}\nwritten to {path} and {page}")
 

@@ -9,7 +9,7 @@ import common
 from absl import flags
 
 from tfseg.errors import TfsegError
-from tfseg.evaluation.charts import plot_training
+from tfseg.reports.charts import plot_training
 
 FLAGS = flags.FLAGS
 

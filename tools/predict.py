@@ -27,11 +27,11 @@ from tqdm import tqdm
 from tfseg.data.catalog import DATASETS
 from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
-from tfseg.evaluation.files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predict_files
-from tfseg.evaluation.report import class_shares, shares_text
-from tfseg.evaluation.resume import settings_of
 from tfseg.files import write_json
+from tfseg.inference.predict_files import DEFAULT_OUTPUTS, OUTPUTS, find_images, predict_files
+from tfseg.inference.resume import settings_of
 from tfseg.outputs import OutputFolder, require_apart
+from tfseg.reports.summary import class_shares, shares_text
 from tfseg.serving.video import predict_camera, predict_video, split_videos
 
 FLAGS = flags.FLAGS

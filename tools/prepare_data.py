@@ -29,7 +29,7 @@ from tqdm import tqdm
 from tfseg import data
 from tfseg.data import lists, shards
 from tfseg.data.catalog import DATASETS, Dataset, read_classes
-from tfseg.data.files import read_label
+from tfseg.data.image_files import read_label
 from tfseg.errors import TfsegError
 
 FLAGS = flags.FLAGS

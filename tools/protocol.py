@@ -6,10 +6,10 @@ import common
 from absl import flags
 from PIL import Image
 
-from tfseg.crf import CRF, require_crf
 from tfseg.errors import TfsegError, unknown
-from tfseg.evaluation import PROTOCOLS
-from tfseg.evaluation.protocol import AVERAGES
+from tfseg.inference import PROTOCOLS
+from tfseg.inference.crf import CRF, require_crf
+from tfseg.inference.protocol import AVERAGES
 
 FLAGS = flags.FLAGS
 

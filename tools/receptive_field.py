@@ -19,12 +19,12 @@ from PIL import Image
 from tfseg import create_encoder, create_model
 from tfseg.encoders import ENCODERS
 from tfseg.errors import TfsegError
-from tfseg.evaluation.files import find_images
 from tfseg.evaluation.receptive_field import dilation_periods, picture, receptive_field
 from tfseg.files import atomic_write, write_json
+from tfseg.inference.predict_files import find_images
+from tfseg.inference.predictor import load, read_image
 from tfseg.layers.dilated import FILTERS
 from tfseg.models import Preprocessing
-from tfseg.predictor import load, read_image
 
 FLAGS = flags.FLAGS
 

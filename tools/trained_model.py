@@ -8,8 +8,8 @@ from absl import flags
 from tfseg import zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
+from tfseg.inference.predictor import Predictor, load
 from tfseg.models import PRECISIONS, PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
-from tfseg.predictor import Predictor, load
 from tfseg.weights import find_spec, load_weights
 
 FLAGS = flags.FLAGS
@@ -44,8 +44,8 @@ def load_predictor(protocol=None, crf=None, folded=True):
     """The `Predictor` that the flags name.
 
     Args:
-        protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
-        crf: a `tfseg.crf.CRF`, or None.
+        protocol: a `tfseg.inference.Protocol`; default the images as they are.
+        crf: a `tfseg.inference.crf.CRF`, or None.
         folded: merges batch norms into convolutions, which is faster.
 
     Weights of --model are taken to mean the classes that info.json in --data_dir states, and to

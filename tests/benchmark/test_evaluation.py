@@ -9,9 +9,9 @@ from PIL import Image
 
 from tfseg.benchmark import evaluation
 from tfseg.data import DataInfo, read_split
-from tfseg.evaluation import Protocol
+from tfseg.inference import Protocol
+from tfseg.inference.predictor import Predictor
 from tfseg.models import ModelSpec
-from tfseg.predictor import Predictor
 
 
 def test_network_sees_what_the_evaluation_shows_it(tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ import tfseg
 from tfseg import benchmark
 from tfseg.data import Augmentation, DataInfo, read_split
 from tfseg.errors import TfsegError
+from tfseg.inference.predictor import Predictor
 from tfseg.models import ModelSpec
-from tfseg.predictor import Predictor
 
 SPEC = ModelSpec("drn_d_22", 2, {"blocks": [1, 1, 0, 0, 0, 0, 0, 0]})
 SIZE = (16, 24)

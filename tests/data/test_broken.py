@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.data import DataInfo, check_dataset, write_contact_sheet
+from tfseg.data import DataInfo, check_dataset
+from tfseg.reports.contact_sheet import write_contact_sheet
 
 COLOURS = [(128, 64, 128), (70, 70, 70), (70, 130, 180), (220, 20, 60)]
 

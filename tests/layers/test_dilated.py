@@ -12,7 +12,7 @@ from tfseg.encoders.blocks import BasicBlock, Bottleneck
 from tfseg.layers import Conv2D, ConvBN, DilatedConv2D, Smoothing
 from tfseg.layers.dilated import FILTERS
 from tfseg.layers.filters import apply_filter, box, gaussian
-from tfseg.weights.tensorflow1 import layouts
+from tfseg.weights.layouts.tensorflow1 import layouts
 
 # Every type, with every option that changes what it computes.
 KINDS = [{"dilated_type": name} for name in FILTERS]

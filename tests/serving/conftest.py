@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.inference.predictor import Predictor
 from tfseg.models import ModelSpec, Preprocessing
-from tfseg.predictor import Predictor
 
 
 def spread(model):

@@ -9,14 +9,14 @@ import tensorflow as tf
 from PIL import Image
 
 import tfseg
-from tfseg.crf import CRF
 from tfseg.data import DataInfo
 from tfseg.data.lists import ImageList
 from tfseg.errors import TfsegError
-from tfseg.evaluation import Protocol
+from tfseg.inference import Protocol
+from tfseg.inference.crf import CRF
+from tfseg.inference.predictor import Predictor
 from tfseg.models import precision
-from tfseg.predictor import Predictor
-from tfseg.serving import check as check_module
+from tfseg.serving import verify as check_module
 from tfseg.serving.card import read_card, weights_digest
 from tfseg.weights import save_weights
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.crf import CRF
-from tfseg.evaluation.report import class_shares
+from tfseg.inference.crf import CRF
+from tfseg.reports.summary import class_shares
 from tfseg.serving import page as page_module
 
 gradio = pytest.importorskip("gradio")

@@ -9,7 +9,7 @@ from PIL import Image
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.serving import export_tflite
-from tfseg.serving.check import drawn_image
+from tfseg.serving.verify import drawn_image
 
 SIZE = (48, 64)
 

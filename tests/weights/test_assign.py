@@ -8,7 +8,7 @@ import pytest
 
 import tfseg
 from tfseg.weights import save_weights
-from tfseg.weights.layouts import Layout
+from tfseg.weights.layouts.layout import Layout
 
 TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 1]}
 
@@ -220,7 +220,7 @@ def test_original_names_are_unique(architecture):
         (tfseg.create_model(f"drn_{architecture}", 3), "segmenter"),
         (tfseg.create_classifier(f"drn_{architecture}", 3), "classifier"),
     ):
-        from tfseg.weights.families import layouts
+        from tfseg.weights.layouts.pytorch import layouts
 
         layout = next(one for one in layouts(model) if one.name == f"DRN {kind}")
         names = [layout.original(variable.path) for variable in model.variables]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfseg
-from tfseg.evaluation import Inference
+from tfseg.inference import Inference
 
 
 def _nchw(maps):

@@ -13,11 +13,11 @@ import time
 import tensorflow as tf
 
 from tfseg import models
-from tfseg.data.natural import read_sizes
+from tfseg.data.pipelines.natural import read_sizes
 from tfseg.evaluation import Evaluator
-from tfseg.evaluation.gallery import Gallery
-from tfseg.evaluation.panels import PanelWriter
-from tfseg.predictor import Predictor
+from tfseg.inference.predictor import Predictor
+from tfseg.reports.gallery import Gallery
+from tfseg.reports.panels import PanelWriter
 
 
 def create_predictor(spec, protocol=None, precision="float32"):
@@ -25,7 +25,7 @@ def create_predictor(spec, protocol=None, precision="float32"):
 
     Args:
         spec: the `ModelSpec`.
-        protocol: a `tfseg.evaluation.Protocol`; default the images as they are.
+        protocol: a `tfseg.inference.Protocol`; default the images as they are.
         precision: the network's arithmetic, one of `tfseg.models.PRECISIONS`.
 
     Raises:

@@ -16,8 +16,8 @@ from tfseg.benchmark.speed import (
     measure_waiting,
 )
 from tfseg.data import pipeline_errors, train_dataset
-from tfseg.evaluation import Inference
-from tfseg.predictor import Predictor
+from tfseg.inference import Inference
+from tfseg.inference.predictor import Predictor
 from tfseg.serving import read_card
 
 

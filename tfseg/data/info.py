@@ -36,7 +36,7 @@ class DataInfo:
         label_map: {value in the label files: class index or ignore_label}, or None for label
             files that hold class indices. A value that it does not list is an error, except
             `ignore_label`, which then means itself.
-        class_weights: {rule: one weight per class}, as `tfseg.data.weights.class_weights` makes
+        class_weights: {rule: one weight per class}, as `data.prepare.class_weights` makes
             them from the training labels, or None.
 
     Raises:

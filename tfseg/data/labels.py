@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.images import require
+from tfseg.data.decoding import require
 from tfseg.errors import TfsegError
 
 

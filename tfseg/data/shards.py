@@ -11,7 +11,7 @@ import struct
 import tensorflow as tf
 from PIL import Image
 
-from tfseg.data.files import opened, reading
+from tfseg.data.image_files import opened, reading
 from tfseg.data.lists import is_labelled, read_file, read_split, remove, shard_index
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, replacing

@@ -4,15 +4,15 @@ import os
 
 import numpy as np
 
-from tfseg.crf import (
+from tfseg.data.image_files import read_label
+from tfseg.inference.crf import (
     count_classes_of,
     refine_file,
     run_jobs,
     save_logits,
     upsampled_probabilities,
 )
-from tfseg.data.files import read_label
-from tfseg.evaluation.resume import Outputs
+from tfseg.inference.resume import Outputs
 from tfseg.outputs import OutputFolder
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfseg.data import label_table
-from tfseg.data.files import read_label, read_rgb
+from tfseg.data.image_files import read_label, read_rgb
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix

@@ -5,11 +5,11 @@ import tensorflow as tf
 
 from tfseg.data import label_table, pipeline_errors
 from tfseg.data.labels import resize_labels
-from tfseg.data.loading import labelled_loader
+from tfseg.data.pipelines.loading import labelled_loader
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix, scores
+from tfseg.inference.predictor import Predictor
 from tfseg.models.precisions import precision_of
-from tfseg.predictor import Predictor
 
 # What an export may cost, in mean IoU.
 LARGEST_LOSS = 0.02

@@ -6,7 +6,7 @@ A file of a kilobyte can declare an image of gigabytes. The header says so, and 
 import tensorflow as tf
 
 from tfseg.data import png
-from tfseg.data.images import JPEG_SIGNATURE, decode_image
+from tfseg.data.decoding import JPEG_SIGNATURE, decode_image
 
 # As far as a PNG's width and height.
 _HEADER = png.HEIGHT + 4

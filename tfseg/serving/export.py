@@ -7,9 +7,9 @@ import tensorflow as tf
 from tfseg.errors import TfsegError
 from tfseg.files import replacing_folder, write_json
 from tfseg.serving.card import CARD, model_card
-from tfseg.serving.check import check
 from tfseg.serving.compare import compare
 from tfseg.serving.signatures import Signatures, exportable
+from tfseg.serving.verify import check
 
 
 def export(source, path, *, image_size=None, max_side=4096, data=None):

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tfseg import visualize
-from tfseg.crf import CRF, require_crf
 from tfseg.errors import TfsegError
-from tfseg.evaluation.report import class_shares
-from tfseg.predictor import Predictor, read_image
+from tfseg.inference.crf import CRF, require_crf
+from tfseg.inference.predictor import Predictor, read_image
+from tfseg.reports.summary import class_shares
 
 _NONE = "none"
 # A dense CRF holds several copies of every pixel's class probabilities: 0.25 GB each at most.

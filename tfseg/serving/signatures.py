@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from tfseg.errors import TfsegError
-from tfseg.evaluation.inference import Inference
+from tfseg.inference.inference import Inference
+from tfseg.inference.predictor import Predictor, load
 from tfseg.models import fold
-from tfseg.predictor import Predictor, load
 from tfseg.serving.decoding import check_size, decode
 
 CHANNELS = 3

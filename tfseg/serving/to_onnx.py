@@ -9,10 +9,10 @@ import tensorflow as tf
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
 from tfseg.serving.card import model_card
-from tfseg.serving.check import check
 from tfseg.serving.compare import compare
 from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.verify import check
 
 # The first with everything that tfseg's models need.
 OPSET = 17

@@ -5,15 +5,15 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.files import read_rgb
+from tfseg.data.image_files import read_rgb
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
 from tfseg.serving.card import model_card
-from tfseg.serving.check import drawn_image
 from tfseg.serving.compare import compare, resized
 from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.verify import drawn_image
 
 QUANTIZATIONS = ("float16", "int8")
 # More images hardly move the ranges that calibration measures.

@@ -5,7 +5,7 @@ from tfseg.lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "classify": ["Classification", "ClassifyConfig"],
+        "classification": ["Classification", "ClassifyConfig"],
         "config": ["TrainConfig"],
         "losses": ["LOSSES", "SegmentationLoss"],
         "optimizers": ["OPTIMIZERS", "SGD", "AdamW"],

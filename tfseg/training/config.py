@@ -6,7 +6,7 @@ import numbers
 import os
 
 from tfseg.data.augment import TRANSFORMS, parse_transforms
-from tfseg.data.weights import RULES
+from tfseg.data.prepare.class_weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
 from tfseg.models.spec import plain_options

@@ -12,6 +12,7 @@ from tfseg.training.checkpoints import Checkpoints, find_checkpoint
 from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import create_optimizer
+from tfseg.training.segmentation import Segmentation
 from tfseg.training.setup import (
     build_model,
     check_resume,
@@ -22,7 +23,6 @@ from tfseg.training.setup import (
 )
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
-from tfseg.training.task import Segmentation
 from tfseg.training.weight_average import WeightAverage
 from tfseg.weights import check_weights, load_weights, save_weights
 

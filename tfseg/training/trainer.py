@@ -16,11 +16,11 @@ from tfseg.training.console import Console
 from tfseg.training.logs import RunLog
 from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
+from tfseg.training.segmentation import Segmentation
 from tfseg.training.session import Session
 from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
 from tfseg.training.strategy import create_strategy, is_chief
-from tfseg.training.task import Segmentation
 from tfseg.training.values import interval
 
 LOSS_WINDOW = 20

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from tfseg import visualize
 from tfseg.data import eval_dataset, pipeline_errors
-from tfseg.evaluation import Evaluator, Inference, scores
+from tfseg.evaluation import Evaluator, scores
+from tfseg.inference import Inference
 
 PANELS = 3
 

@@ -4,9 +4,9 @@ import functools
 import re
 
 from tfseg.encoders import ENCODERS, drn
-from tfseg.weights.families import family
 from tfseg.weights.foreign import library_of
-from tfseg.weights.layouts import is_filter, is_head
+from tfseg.weights.layouts.layout import is_filter, is_head
+from tfseg.weights.layouts.pytorch import family
 
 # What a file holds that only models with an option have: (expression over the names of entries
 # without a place, what they are, the option).

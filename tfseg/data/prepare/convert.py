@@ -7,8 +7,8 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
-from tfseg.data import files
-from tfseg.data.files import read_rgb, reading, rgb_array
+from tfseg.data import image_files
+from tfseg.data.image_files import read_rgb, reading, rgb_array
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
@@ -79,7 +79,7 @@ def read_label(source, dataset, name=None):
         elif dataset.color_map is not None:
             source = read_rgb(source)
         else:
-            source = files.read_label(source)
+            source = image_files.read_label(source)
     if dataset.color_map is not None:
         return _from_colours(source, name, dataset)
     if dataset.classes is None and dataset.label_map is None:
@@ -160,7 +160,7 @@ def open_image(source):
         TfsegError: it can't be decoded.
     """
     name = "of the data set" if isinstance(source, bytes) else source
-    with reading(name), files.opened(source) as file, Image.open(file) as image:
+    with reading(name), image_files.opened(source) as file, Image.open(file) as image:
         image.load()
         yield image
 

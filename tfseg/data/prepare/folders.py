@@ -8,6 +8,7 @@ import numpy as np
 from tfseg.data.catalog import DATASETS, Dataset
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import read_split, remove, shard_index, write_split
+from tfseg.data.prepare.class_weights import class_weights
 from tfseg.data.prepare.convert import (
     convert_image,
     convert_label,
@@ -16,7 +17,6 @@ from tfseg.data.prepare.convert import (
 from tfseg.data.prepare.earlier import remove_lists, stale_splits, with_training_statistics
 from tfseg.data.prepare.pairs import folder_pair
 from tfseg.data.prepare.sources import LAYOUTS, SOURCES
-from tfseg.data.weights import class_weights
 from tfseg.errors import TfsegError, unknown
 from tfseg.outputs import OutputFolder, ending, stems
 
@@ -277,7 +277,7 @@ class Statistics:
         return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance)))
 
     def class_weights(self, num_classes):
-        """What `tfseg.data.weights.class_weights` says; None without labels or classes."""
+        """What `data.prepare.class_weights` says; None without labels or classes."""
         counts = np.array(self.labels)[:, :num_classes] if self.labels and num_classes else None
         return class_weights(counts) if counts is not None and counts.any() else None
 

@@ -1,0 +1,187 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfseg.data import Augmentation
+from tfseg.data.pipelines.transforms import random_matrix, warp
+from tfseg.errors import TfsegError
+
+EVERYTHING = Augmentation((64, 80), scale_range=(0.5, 2.0), rotate=30, mirror=True)
+
+
+def apply(image, label, augmentation, key):
+    """Augmented image and label, where padding is zero and normalising changes nothing."""
+    label = tf.constant(label)
+    matrix = random_matrix(tf.shape(label), augmentation, tf.constant([0, key], tf.int64))
+    size = augmentation.crop_size
+    return warp(tf.constant(image), label, matrix, size, lambda x: x, 255)
+
+
+def matrices(size, augmentation, count):
+    make = tf.function(lambda key: random_matrix(size, augmentation, tf.stack([1, key])))
+    return np.array([make(tf.constant(key)).numpy() for key in range(count)])
+
+
+@pytest.fixture
+def pair():
+    """Blocks of 12x12 pixels whose colour tells their label: 20 * label + 10."""
+    label = np.random.default_rng(0).integers(0, 5, (8, 10), np.uint8)
+    label = label.repeat(12, 0).repeat(12, 1)
+    return np.stack([20 * label + 10] * 3, -1), label
+
+
+def test_crops_are_exact(pair):
+    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
+    label = np.arange(99, dtype=np.uint8).reshape(9, 11)
+    offsets = set()
+    for key in range(40):
+        got_image, got_label = apply(image, label, Augmentation((6, 7), mirror=False), key)
+        top, left = divmod(int(got_label[0, 0]), 11)
+        offsets.add((top, left))
+        np.testing.assert_array_equal(got_label, label[top : top + 6, left : left + 7])
+        np.testing.assert_array_equal(got_image, image[top : top + 6, left : left + 7])
+    assert {top for top, _ in offsets} == set(range(4))
+    assert {left for _, left in offsets} == set(range(5))
+
+
+def test_mirror_is_exact():
+    image = np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8)
+    label = np.arange(108, dtype=np.uint8).reshape(9, 12)
+    seen = []
+    for key in range(20):
+        got_image, got_label = apply(image, label, Augmentation((9, 12)), key)
+        mirrored = int(got_label[0, 0]) != 0
+        step = -1 if mirrored else 1
+        np.testing.assert_array_equal(got_label, label[:, ::step])
+        np.testing.assert_array_equal(got_image, image[:, ::step])
+        seen.append(mirrored)
+    assert 4 <= sum(seen) <= 16
+
+
+def test_double_size_keeps_pixel_centres():
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    label = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    got_image, got_label = apply(image, label, Augmentation((12, 16), (2, 2), mirror=False), 0)
+    np.testing.assert_array_equal(got_label, label.repeat(2, 0).repeat(2, 1))
+    expected = tf.image.resize(image, (12, 16), "bilinear")
+    np.testing.assert_allclose(got_image[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-4)
+
+
+def test_half_size_keeps_pixel_centres():
+    label = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    image = np.stack([label] * 3, -1)
+    got_image, _ = apply(image, label, Augmentation((3, 4), (0.5, 0.5), mirror=False), 0)
+    expected = label.reshape(3, 2, 4, 2).mean((1, 3))
+    np.testing.assert_allclose(got_image[..., 0], expected, atol=1e-4)
+
+
+def test_small_images_lie_whole_within_the_crop():
+    label = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    image = np.stack([label + 1] * 3, -1)
+    corners = set()
+    for key in range(60):
+        got_image, got_label = apply(image, label, Augmentation((5, 6), mirror=False), key)
+        inside = got_label.numpy() != 255
+        assert inside.sum() == 12
+        np.testing.assert_array_equal(got_label.numpy()[inside], label.ravel())
+        np.testing.assert_array_equal(got_image.numpy()[..., 0], np.where(inside, got_label + 1, 0))
+        corners.add(tuple(np.argwhere(inside)[0]))
+    assert corners == {(top, left) for top in range(3) for left in range(3)}
+
+
+@pytest.mark.parametrize("key", range(12))
+def test_image_and_label_stay_together(pair, key):
+    image, label = apply(*pair, EVERYTHING, key)
+    image, label = image.numpy()[..., 0], label.numpy()
+    # Where all labels around a pixel agree, no other colour can have entered it.
+    windows = np.lib.stride_tricks.sliding_window_view(label, (5, 5))
+    flat = windows.min((2, 3)) == windows.max((2, 3))
+    centre_label, centre_image = label[2:-2, 2:-2], image[2:-2, 2:-2]
+    expected = np.where(centre_label == 255, 0.0, 20.0 * centre_label + 10)
+    np.testing.assert_allclose(centre_image[flat], expected[flat], atol=1e-3)
+    assert flat.mean() > 0.1
+
+
+def test_labels_are_never_interpolated():
+    label = np.random.default_rng(0).choice(np.array([0, 200, 255], np.uint8), (60, 70))
+    image = np.zeros((60, 70, 3), np.uint8)
+    for key in range(10):
+        _, got = apply(image, label, EVERYTHING, key)
+        assert set(np.unique(got)) <= {0, 200, 255}
+
+
+def test_other_ignore_label(pair):
+    augmentation = Augmentation(160, rotate=20)
+    matrix = random_matrix(tf.shape(pair[1]), augmentation, [0, 0])
+    _, label = warp(*map(tf.constant, pair), matrix, (160, 160), lambda x: x, 77)
+    assert set(np.unique(label)) == {0, 1, 2, 3, 4, 77}
+
+
+def test_rotation_is_about_the_centre_by_all_angles():
+    size = (40, 60)
+    found = matrices(size, Augmentation(size, rotate=30, mirror=False), 300)
+    centre = np.array([29.5, 19.5, 1])
+    np.testing.assert_allclose(found @ centre, np.tile(centre[:2], (300, 1)), atol=1e-9)
+    angles = np.degrees(np.arctan2(found[:, 1, 0], found[:, 0, 0]))
+    assert -30 <= angles.min() < -27 and 27 < angles.max() <= 30
+    assert abs(angles.mean()) < 3
+    squares = found[:, :, :2] @ found[:, :, :2].transpose(0, 2, 1)
+    np.testing.assert_allclose(squares, np.tile(np.eye(2), (300, 1, 1)), atol=1e-9)
+
+
+def test_scales_fill_their_range():
+    found = matrices((100, 200), Augmentation(50, scale_range=(0.5, 2.0), mirror=False), 300)
+    scales = 1 / found[:, 0, 0]
+    assert 0.5 <= scales.min() < 0.52 and 1.95 < scales.max() <= 2
+    assert abs(scales.mean() - 1.25) < 0.08
+    # Every crop lies within the scaled image.
+    for axis, size in ((0, 200), (1, 100)):
+        first, last = found[:, axis, 2], found[:, axis, axis] * 49 + found[:, axis, 2]
+        assert (first > -0.5).all() and (last < size - 0.5)[scales > 0.51].all()
+
+
+def test_eager_graph_and_map_agree(pair):
+    def sample(key):
+        matrix = random_matrix(tf.shape(pair[1]), EVERYTHING, tf.stack([0, key]))
+        return warp(*map(tf.constant, pair), matrix, EVERYTHING.crop_size, lambda x: x / 255, 255)
+
+    mapped = tf.data.Dataset.range(5).map(sample, num_parallel_calls=3)
+    for key, in_map in enumerate(mapped):
+        key = tf.constant(key, tf.int64)
+        for eager, graph, other in zip(sample(key), tf.function(sample)(key), in_map, strict=True):
+            np.testing.assert_allclose(eager, graph, atol=1e-6)
+            np.testing.assert_allclose(eager, other, atol=1e-6)
+
+
+def test_crop_wholly_beside_the_image():
+    # A far corner, turned away: nothing of the image is left, and nothing fails.
+    label = np.zeros((4, 400), np.uint8)
+    image = np.full((4, 400, 3), 9, np.uint8)
+    empty = 0
+    for key in range(30):
+        got_image, got_label = apply(image, label, Augmentation(3, rotate=180), key)
+        assert ((got_label.numpy() == 255) | (got_image.numpy()[..., 0] > 0)).all()
+        empty += (got_label.numpy() == 255).all()
+    assert empty
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"crop_size": 0}, "crop_size"),
+        ({"crop_size": (10, 20, 30)}, "crop_size"),
+        ({"crop_size": (10, 2.5)}, "crop_size"),
+        ({"crop_size": 8, "scale_range": (2, 1)}, "scale_range"),
+        ({"crop_size": 8, "scale_range": (0, 1)}, "scale_range"),
+        ({"crop_size": 8, "scale_range": (1,)}, "scale_range"),
+        ({"crop_size": 8, "rotate": -1}, "rotate"),
+        ({"crop_size": 8, "rotate": 181}, "rotate"),
+    ],
+)
+def test_impossible_augmentations(options, message):
+    with pytest.raises(TfsegError, match=message):
+        Augmentation(**options)
+
+
+def test_one_number_is_a_square():
+    assert Augmentation(7).crop_size == (7, 7)

@@ -1,0 +1,285 @@
+"""What goes wrong in a user's hands: each ends in one clear line, and earlier checkpoints stay."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfseg.data import write_sample_dataset
+
+TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+
+# Imports what the tools need once and forks for each call, as the imports take most of the time.
+# Takes JSON [[tool, arguments, largest file in bytes or 0], ...] on stdin and prints JSON
+# [{"code", "error", "changed"}, ...]: exit code, stderr, and whether the run directory's
+# checkpoints or best weights have changed.
+DRIVER = """
+import hashlib, json, os, pathlib, resource, runpy, sys, tempfile
+tools, run = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+sys.path.insert(0, str(tools))
+import tensorflow, tfseg.training, tfseg.inference.predict_files
+
+def digest():
+    files = [run / "best.weights.h5", *sorted((run / "checkpoints").glob("*"))]
+    return [(str(f), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files if f.exists()]
+
+def call(tool, arguments, limit):
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    sys.argv = [str(tools / tool), *arguments]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+results = []
+for tool, arguments, limit in json.load(sys.stdin):
+    before = digest()
+    with tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as output:
+        child = os.fork()
+        if not child:
+            os.dup2(output.fileno(), 1)
+            os.dup2(error.fileno(), 2)
+            code = 70
+            try:
+                call(tool, arguments, limit)
+            except SystemExit as end:
+                code = end.code or 0
+            except BaseException:
+                import traceback
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        error.seek(0)
+        text = error.read().decode()
+    results.append({"code": code, "error": text, "changed": digest() != before})
+print(json.dumps(results))
+"""
+
+NETWORK = ["--model=drn_d_22", "--model_option=blocks=1,1,1,1,0,0,0,0"]
+TRAIN = [*NETWORK, "--crop_size=32", "--batch_size=2", "--strategy=one_device"]
+NEW = ["--run_dir={new}", *TRAIN, "--steps=1"]
+AGAIN = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=2"]
+EVALUATE = ["--data_dir={good}", "--output_dir={new}"]
+
+
+def edit_label(change):
+    def spoil(folder):
+        path = folder / "labels/train/0000.png"
+        change(np.array(Image.open(path)), path)
+
+    return spoil
+
+
+def cut(path, share=0.5):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+
+def truncated_jpeg(folder):
+    path = folder / "images/train/0000.png"
+    Image.open(path).save(path, "JPEG")
+    cut(path)
+
+
+def out_of_range(label, path):
+    label[3, :5] = 77
+    Image.fromarray(label).save(path)
+
+
+def write_info(folder, **values):
+    path = folder / "info.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+# {what is wrong: (how to spoil the data folder, words of the message)}, for train.py
+DATA = {
+    "missing list": (lambda f: (f / "train_images.txt").unlink(), "no list of the split 'train'"),
+    "missing label list": (lambda f: (f / "val_labels.txt").unlink(), "val_labels.txt is missing"),
+    "unequal lists": (lambda f: cut(f / "train_labels.txt"), "lists 4 images, but"),
+    "empty list": (lambda f: (f / "val_images.txt").write_text("\n"), "val_images.txt is empty"),
+    "list in another encoding": (
+        lambda f: (f / "train_images.txt").write_bytes(b"stra\xdfe.png\n"),
+        "train_images.txt, line 1: text that is not UTF-8",
+    ),
+    "missing image": (
+        lambda f: (f / "images/train/0000.png").unlink(),
+        "images/train/0000.png does not exist",
+    ),
+    "truncated PNG": (lambda f: cut(f / "images/train/0000.png"), "0000.png can't be read"),
+    "truncated JPEG": (truncated_jpeg, "images/train/0000.png can't be read"),
+    "empty image": (
+        lambda f: cut(f / "images/val/0000.png", 0),
+        "0000.png is empty: the file has 0 bytes",
+    ),
+    "size mismatch": (
+        edit_label(lambda label, path: Image.fromarray(label[:30]).save(path)),
+        "is 64x48, but its label map",
+    ),
+    "label out of range": (edit_label(out_of_range), "has the value 77 in 5 pixels; allowed are"),
+    "RGB label map": (
+        edit_label(lambda label, path: Image.fromarray(np.dstack([label] * 3)).save(path)),
+        "has 8-bit RGB pixels",
+    ),
+    "16-bit label map": (
+        edit_label(lambda label, path: Image.fromarray(label.astype(np.uint16)).save(path)),
+        "has 16-bit grey pixels",
+    ),
+    "no info.json": (lambda f: (f / "info.json").unlink(), "info.json is missing"),
+    "info.json is no JSON": (lambda f: cut(f / "info.json"), "info.json is not valid JSON"),
+    "means in 0..255": (lambda f: write_info(f, mean=[90, 90, 90]), "info.json: mean must be"),
+    "label_map beyond the classes": (
+        lambda f: write_info(f, label_map={"0": 9}),
+        "the label_map of info.json takes 0 to 9",
+    ),
+}
+
+# {what is wrong: (tool, arguments, words of the message)}
+CALLS = {
+    "unknown split": ("train.py", ["--data_dir={good}", *NEW, "--val_split=exam"], "'exam'"),
+    "no data folder": ("train.py", ["--data_dir={new}", *NEW], "no data folder"),
+    "crop below the stride": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--crop_size=7"],
+        "--crop_size=7,7 is smaller than the output stride",
+    ),
+    "unknown model": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--model=drn_d_2"],
+        "unknown model 'drn_d_2'; did you mean drn_d_",
+    ),
+    "unknown option": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--model_option=output_strid=8"],
+        "did you mean output_stride",
+    ),
+    "learning rate nan": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--learning_rate=nan"],
+        "--learning_rate must be above 0, not nan",
+    ),
+    "learning rate below 0": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--learning_rate=-1"],
+        "--learning_rate must be above 0, not -1.0",
+    ),
+    "no length": ("train.py", ["--data_dir={good}", *NEW, "--steps=0"], "--steps or --epochs"),
+    "text for a number": ("train.py", ["--data_dir={good}", *NEW, "--steps=x"], "--steps=x"),
+    "unknown flag": ("train.py", ["--data_dir={good}", *NEW, "--step=9"], "flag 'step'"),
+    "no flag file": ("train.py", ["--flagfile={new}"], "Unable to open flagfile"),
+    "argument without a flag": ("train.py", ["good", *NEW], "unexpected argument 'good'"),
+    "run directory below a file": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--run_dir={good}/info.json/run"],
+        "can't make --run_dir=",
+    ),
+    "initial weights of no kind": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--init_weights={good}/info.json"],
+        "info.json",
+    ),
+    "resumed with another model": ("train.py", [*AGAIN, "--model=drn_c_26"], "with model drn_d_22"),
+    "resumed with another seed": ("train.py", [*AGAIN, "--seed=1"], "with seed 0, not 1"),
+    "more classes than names": (
+        "train.py",
+        ["--data_dir={good}", *NEW, "--num_classes=8"],
+        "info.json: classes has 7 entries for a model of 8 classes",
+    ),
+    "resumed from a damaged checkpoint": (
+        "train.py",
+        [*AGAIN, "--run_dir={damaged}"],
+        "has no whole checkpoint",
+    ),
+    "no run directory": ("evaluate.py", [*EVALUATE, "--run_dir={new}"], "there is no run"),
+    "run without weights": ("evaluate.py", [*EVALUATE, "--run_dir={unfinished}"], "yet"),
+    "damaged weights": ("evaluate.py", [*EVALUATE, "--run_dir={damaged}"], "can't read the weight"),
+    "other class count": (
+        "evaluate.py",
+        ["--weights={run}/best.weights.h5", *NETWORK, "--num_classes=5", *EVALUATE],
+        "it has 7 classes, the model 5",
+    ),
+    "split that isn't there": ("evaluate.py", [*EVALUATE, "--run_dir={run}", "--split=x"], "'x'"),
+    "missing photo": ("predict.py", ["--run_dir={run}", "--output_dir={new}", "a.png"], "a.png"),
+    "damaged photo": (
+        "predict.py",
+        ["--run_dir={run}", "--output_dir={out}", "{damaged}/photo.jpg"],
+        "photo.jpg can't be read",
+    ),
+    "no source": (
+        "prepare_data.py",
+        ["--dataset=camvid", "--source={new}", "--data_dir={new}"],
+        "there is no source folder",
+    ),
+}
+
+# {while what is written: arguments}; the limit is larger than a run's text files.
+FULL_DISK = {"best weights": ["--checkpoint_every=0"], "checkpoint": ["--checkpoint_every=1"]}
+LIMIT = 200_000
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """{what is wrong: {"code", "error", "changed"}} of every call above."""
+    root = tmp_path_factory.mktemp("bad")
+    places = {name: root / name for name in ("good", "run", "new", "damaged", "unfinished", "out")}
+    write_sample_dataset(places["good"], train=4, val=2, size=(48, 64))
+    calls = {}
+    for name, (spoil, _) in DATA.items():
+        folder = root / name
+        shutil.copytree(places["good"], folder)
+        spoil(folder)
+        calls[name] = ("train.py", [f"--data_dir={folder}", *NEW], 0)
+    calls |= {name: (tool, arguments, 0) for name, (tool, arguments, _) in CALLS.items()}
+    more = {name: ("train.py", AGAIN + rest, LIMIT) for name, rest in FULL_DISK.items()}
+    calls |= {f"full disk, {name}": one for name, one in more.items()}
+    calls = {
+        name: (tool, [text.format(**places) for text in arguments], limit)
+        for name, (tool, arguments, limit) in calls.items()
+    }
+
+    def run(several):
+        environment = {**os.environ, "PYTHONPATH": str(TOOLS.parent)}
+        command = [sys.executable, "-c", DRIVER, str(TOOLS), str(places["run"])]
+        done = subprocess.run(
+            command, input=json.dumps(several), env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
+    (first,) = run([("train.py", [text.format(**places) for text in train], 0)])
+    assert first["code"] == 0 and first["changed"], first["error"]
+    shutil.copytree(places["run"], places["damaged"])
+    cut(places["damaged"] / "checkpoints" / "step-1.index")
+    cut(places["damaged"] / "best.weights.h5")
+    Image.new("RGB", (64, 64)).save(places["damaged"] / "photo.jpg")
+    cut(places["damaged"] / "photo.jpg")
+    places["unfinished"].mkdir()
+    shutil.copy(places["run"] / "model.json", places["unfinished"])
+    found = dict(zip(calls, run(list(calls.values())), strict=True))
+    assert not places["new"].exists()
+    return found
+
+
+WORDS = {
+    **{name: words for name, (_, words) in DATA.items()},
+    **{name: words for name, (_, _, words) in CALLS.items()},
+    **{f"full disk, {name}": "File too large" for name in FULL_DISK},
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_one_clear_line(results, name):
+    result = results[name]
+    assert result["code"] == 1, result["error"]
+    lines = result["error"].splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == 1 and lines[-1] == errors[0], result["error"]
+    assert WORDS[name] in errors[0]
+    assert "Traceback" not in result["error"] and "Exception ignored" not in result["error"]
+    assert not result["changed"]

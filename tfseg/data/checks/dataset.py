@@ -1,0 +1,346 @@
+"""Checks a data folder before time is spent on training with it."""
+
+import collections
+import dataclasses
+import functools
+import os
+from concurrent import futures
+
+import numpy as np
+
+from tfseg.data.checks.journal import Journal
+from tfseg.data.checks.pairs import inspect_pair
+from tfseg.data.info import DataInfo
+from tfseg.data.labels import describe_values, label_table
+from tfseg.data.lists import read_split
+from tfseg.errors import TfsegError
+from tfseg.visualize import class_names
+
+# How many pairs of a split the quick check decodes, and how many more label maps at most while
+# there are classes that none of them shows.
+_QUICK_SAMPLE, _QUICK_LABELS = 8, 512
+
+
+@dataclasses.dataclass
+class SplitCheck:
+    """What was found in one split.
+
+    Attributes:
+        pairs: how many images it lists.
+        sizes: {(width, height): number of images}.
+        pixels: int64 [num_classes], labelled pixels of each class in what was decoded.
+        ignored: pixels with the ignore label.
+        decoded: how many of the label maps were.
+        wrong: whether label maps have values that mean nothing; which classes are missing then is
+            beside the point.
+        empty: the titles of those without one pixel that counts.
+        warnings: one line each for label maps and classes without pixels.
+    """
+
+    pairs: int
+    sizes: collections.Counter
+    pixels: np.ndarray
+    ignored: int = 0
+    decoded: int = 0
+    wrong: bool = False
+    empty: list = dataclasses.field(default_factory=list)
+    warnings: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class CheckReport:
+    """The result of `check_dataset`.
+
+    Attributes:
+        errors: one line each for what is wrong; empty if nothing is.
+        warnings: one line each for what training can use, but is rarely meant.
+        splits: {split: `SplitCheck`} of those whose lists could be read.
+        classes: a name per class.
+        quick: whether only a sample of the files was decoded.
+    """
+
+    errors: list
+    warnings: list
+    splits: dict
+    classes: list
+    quick: bool
+
+    @property
+    def frequencies(self):
+        """{split: float64 [num_classes]}: each class's share of the pixels that count."""
+        return {
+            name: split.pixels / max(split.pixels.sum(), 1) for name, split in self.splits.items()
+        }
+
+    def table(self):
+        """The splits and their class frequencies as text."""
+        lines = [f"{'split':<12}{'images':>8}{'ignored':>10}  sizes (width x height)"]
+        for name, split in self.splits.items():
+            total = split.pixels.sum() + split.ignored
+            lines.append(
+                f"{name:<12}{split.pairs:>8}{split.ignored / max(total, 1):>10.2%}  "
+                f"{_describe_sizes(split.sizes)}"
+            )
+        heads = "".join(f"{name:>12}" for name in self.splits)
+        title = "share of labels" if not self.quick else "share (sample)"
+        width = max(map(len, (*self.classes, title)))
+        lines += ["", f"{'':>4} {title:<{width}}{heads}"]
+        frequencies = self.frequencies
+        for index, name in enumerate(self.classes):
+            shares = "".join(f"{frequencies[split][index]:>12.3%}" for split in self.splits)
+            lines.append(f"{index:>4} {name:<{width}}{shares}")
+        return "\n".join(lines)
+
+
+def check_dataset(
+    data_dir,
+    num_classes=None,
+    splits=("train", "val"),
+    quick=False,
+    journal=None,
+    progress=None,
+):
+    """Checks that every file exists, decodes, matches its partner in size and has valid labels.
+
+    Beyond these errors it warns of what is rarely meant: grey images, images with an EXIF
+    orientation (which is not followed), label maps with blended edges or with a palette in another
+    order, label maps and classes without pixels, and files that are listed more than once. Palettes
+    that disagree between files are errors, and so is a split without one pixel that counts.
+
+    Args:
+        data_dir: folder with lists and info.json.
+        num_classes: how many classes the labels may have; None or 0: as info.json names.
+        splits: the splits to check.
+        quick: of all files read only the headers (existence, kind, sizes), and decode a few pairs
+            of each split, evenly spread, and as many label maps as it takes to see each class.
+        journal: path of a file that keeps what was found; what it says of files that have not
+            changed is taken over, so that a check that was interrupted continues.
+        progress: called as progress(done, total) after each pair of a split.
+
+    Returns:
+        `CheckReport`; files that are wrong are among its `errors`.
+
+    Raises:
+        TfsegError: info.json is missing or wrong, does not say how many classes there are, or
+            `journal` can't be written.
+    """
+    info = DataInfo.load(data_dir)
+    num_classes = num_classes or len(info.classes or [])
+    if not num_classes:
+        raise TfsegError(
+            f'how many classes? {data_dir}/info.json has no class names: add them as "classes", '
+            "or give --num_classes"
+        )
+    names = class_names(info.classes, num_classes)
+    table = label_table(num_classes, info.label_map, info.ignore_label)
+    report = CheckReport(errors=[], warnings=[], splits={}, classes=names, quick=quick)
+    lists, painted = {}, {}
+    with Journal(journal) as journal:
+        for name in splits:
+            try:
+                lists[name] = read_split(data_dir, name)
+            except TfsegError as error:
+                report.errors.append(str(error))
+                continue
+            found = _inspect_all(lists[name], table, info, quick, journal, progress)
+            split = _judge(lists[name], found, table, info, report, painted)
+            report.splits[name] = split
+            _check_shown(name, split, info, report)
+            report.warnings += split.warnings
+    _check_palettes(painted, report)
+    _check_names(lists, report)
+    return report
+
+
+def _inspect_all(image_list, table, info, quick, journal, progress):
+    """Yields what `inspect_pair` says of each entry."""
+    known = {}
+
+    def inspect(index):
+        if index in known:
+            return known[index]
+        if quick:
+            return inspect_pair(image_list, index, whole=False, whole_label=False)
+        return journal.recall(image_list, index, lambda: inspect_pair(image_list, index))
+
+    # Decoders leave Python's lock, so threads use all cores.
+    with futures.ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
+        try:
+            if quick:
+                known |= _sample(image_list, table, info, pool)
+            for done, facts in enumerate(pool.map(inspect, range(len(image_list))), 1):
+                yield facts
+                if progress:
+                    progress(done, len(image_list))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _sample(image_list, table, info, pool):
+    """{index: facts} of a few pairs, and of more label maps until each class was seen.
+
+    A split in which nothing counts is gone through to its end: only then is that certain.
+    """
+    wanted = set(table[table >= 0].tolist()) - {info.ignore_label}
+    facts, shown, count = {}, set(), _QUICK_SAMPLE
+    while True:
+        chosen = set(np.linspace(0, len(image_list) - 1, count).astype(int).tolist()) - set(facts)
+        inspect = functools.partial(inspect_pair, image_list, whole=count == _QUICK_SAMPLE)
+        found = pool.map(inspect, sorted(chosen))
+        facts |= dict(zip(sorted(chosen), found, strict=True))
+        for index in chosen:
+            shown |= {int(table[int(value)]) for value in facts[index]["counts"]} & wanted
+        if shown == wanted or len(facts) == len(image_list):
+            return facts
+        if shown and len(facts) >= _QUICK_LABELS:
+            return facts
+        count *= 2
+
+
+def _judge(image_list, found, table, info, report, painted):
+    """The `SplitCheck` of a split; adds to the report's errors and warnings, and to `painted`."""
+    sizes, counts = collections.Counter(), np.zeros(256, np.int64)
+    split = SplitCheck(len(image_list), sizes, np.zeros(len(report.classes), np.int64))
+    for index, facts in enumerate(found):
+        report.errors += facts["errors"]
+        report.warnings += facts["warnings"]
+        title = image_list.label_titles[index]
+        edges = ": its edges are blended" if facts["blended"] else ""
+        for value, count in facts["counts"].items():
+            if table[int(value)] < 0:
+                split.wrong = True
+                report.errors.append(
+                    f"label map {title} has the value {value} in {count} pixels; "
+                    f"allowed are {describe_values(table, info.ignore_label)}{edges}"
+                )
+            counts[int(value)] += count
+        if facts["blended"]:
+            report.warnings.append(
+                f"label map {title} looks anti-aliased or interpolated: {facts['blended']:.0%} of "
+                "its edges pass through values in between; resize label maps to the nearest value"
+            )
+        report.warnings += _palette_warnings(title, facts["palette"], table, info)
+        for value, colour in facts["palette"].items():
+            if 0 <= table[int(value)] != info.ignore_label:
+                painted.setdefault(int(value), {}).setdefault(tuple(colour), title)
+        split.decoded += bool(facts["counts"])
+        if facts["counts"] and all(table[int(x)] == info.ignore_label for x in facts["counts"]):
+            split.empty.append(title)
+        if facts["size"] and not facts["errors"]:
+            sizes[tuple(facts["size"])] += 1
+    split.ignored = int(counts[table == info.ignore_label].sum())
+    for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
+        split.pixels[table[value]] += counts[value]
+    return split
+
+
+def _palette_warnings(title, palette, table, info):
+    """Whether a palette PNG paints its indices in the colours of other classes."""
+    known = {tuple(colour): index for index, colour in enumerate(info.palette or [])}
+    for value, colour in palette.items():
+        index = table[int(value)]
+        meant = known.get(tuple(colour), index)
+        if 0 <= index != info.ignore_label and meant != index and meant < len(info.classes or []):
+            return [
+                f"label map {title} paints the value {value} in the colour of {meant} "
+                f"({info.classes[meant]}): is its palette in another order than info.json's?"
+            ]
+    return []
+
+
+def _check_shown(name, split, info, report):
+    """Looks for label maps and classes without pixels; a split without any is an error."""
+    if not split.decoded or split.wrong:
+        return
+    seen = f"the {split.decoded} label maps" + (" looked at" if split.decoded < split.pairs else "")
+    hint = ""
+    if info.ignore_label == 255 and not info.label_map and len(split.pixels) == 2:
+        hint = ': if 255 is a class, say so by "label_map": {"0": 0, "255": 1} in info.json'
+    if not split.pixels.any():
+        if split.ignored:
+            report.errors.append(
+                f"the split {name} has no pixel that counts: all pixels of {seen} are "
+                f"ignored ({info.ignore_label}), so there is nothing to learn or to measure"
+            )
+        return
+    if split.empty:
+        split.warnings.append(
+            f"the split {name}: {len(split.empty)} of {seen} have no pixel that counts, "
+            f"such as {split.empty[0]}"
+        )
+    missing = set(np.flatnonzero(split.pixels == 0).tolist()) - {info.ignore_label}
+    absent = [f"{index} ({report.classes[index]})" for index in sorted(missing)]
+    if absent:
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        classes = "class" if len(absent) == 1 else "classes"
+        split.warnings.append(
+            f"the split {name}: none of {seen} has a pixel of the {classes} "
+            f"{', '.join(absent[:5])}{more}{hint if split.ignored else ''}"
+        )
+
+
+def _check_palettes(painted, report):
+    """An error where files paint one label value in different colours.
+
+    Args:
+        painted: {label value of a class: {colour: the first label map that paints it so}}.
+    """
+    for value, colours in painted.items():
+        if len(colours) > 1:
+            (one, first), (other, second) = list(colours.items())[:2]
+            report.errors.append(
+                f"the palettes disagree: {first} paints the value {value} in {one}, {second} in "
+                f"{other}, so one value means two classes; a table of colours "
+                "(prepare_data.py --color_map) turns such label maps into indices"
+            )
+            return
+
+
+def _check_names(lists, report):
+    """Looks for files that are listed twice, and for label maps beside other images' names."""
+    owners = {}
+    for split, image_list in lists.items():
+        labels = image_list.labels if image_list.offsets is None else []
+        for kind, names in (("image", image_list.names), ("label map", labels)):
+            for name in names:
+                # Predictions are laid out by name, without the extension.
+                key = (kind, os.path.splitext(name)[0])
+                if key in owners:
+                    first, other = owners[key]
+                    other = "" if other == name else f" as {other}"
+                    report.warnings.append(
+                        f"{kind} {name} of the split {split} has a duplicate: "
+                        f"it is listed in {first}{other}"
+                    )
+                owners.setdefault(key, (split, name))
+        if labels:
+            report.errors += _check_order(image_list)
+
+
+def _check_order(image_list):
+    """An error where names say that the two lists of a split are in different orders."""
+    stems = []
+    for paths in (image_list.images, image_list.labels):
+        names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+        shared = 0
+        for letters in zip(*(reversed(name) for name in names), strict=False):
+            if len(set(letters)) > 1:
+                break
+            shared += 1
+        stems.append([name[: len(name) - shared] for name in names])
+    images, labels = stems
+    if images == labels or len(set(labels)) < len(labels) or set(images) != set(labels):
+        return []
+    wrong = [index for index in range(len(images)) if images[index] != labels[index]]
+    first = wrong[0]
+    return [
+        f"the lists are in different orders in {len(wrong)} places: image "
+        f"{image_list.images[first]} stands beside label map {image_list.labels[first]}"
+    ]
+
+
+def _describe_sizes(sizes):
+    common = [f"{width}x{height}" for (width, height), _ in sizes.most_common(3)]
+    more = len(sizes) - len(common)
+    return ", ".join(common) + (f" and {more} more" if more else "")

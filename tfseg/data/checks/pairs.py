@@ -1,0 +1,143 @@
+"""What is in the two files of a pair, without a verdict on its classes."""
+
+import numpy as np
+from PIL import Image
+
+from tfseg.data import png
+from tfseg.data.image_files import opened, read_label_header, reading
+from tfseg.data.shards import read_pair
+from tfseg.errors import TfsegError
+
+_EXIF_ORIENTATION = 0x0112
+# Edges of index maps jump from class to class; only where a class is one pixel wide do they pass
+# through a value in between. Of interpolated edges at least half do.
+_BLENDED, _MIN_EDGES = 0.35, 50
+
+
+def inspect_pair(image_list, index, whole=True, whole_label=True):
+    """The facts of an entry of an `ImageList`, in plain values that JSON keeps.
+
+    Args:
+        image_list: `ImageList` with labels.
+        index: which entry.
+        whole, whole_label: decode the image, the label map; otherwise look at the header only.
+
+    Returns:
+        {"errors", "warnings": lists of lines, "kind": the image's format and Pillow mode, "size":
+        its [width, height], "turned": its EXIF orientation, "counts": {value of the label map:
+        pixels}, "palette": {value that occurs: [r, g, b]} of a palette PNG, "blended": share of the
+        label map's edges that look interpolated, where it is large, otherwise 0}
+    """
+    facts = {"errors": [], "warnings": [], "kind": None, "size": None, "turned": 1}
+    facts |= {"counts": {}, "palette": {}, "blended": 0}
+    titles = image_list.image_titles[index], image_list.label_titles[index]
+    packed = None
+    if image_list.offsets is not None:
+        try:
+            packed = read_pair(image_list, index)
+        except TfsegError as error:
+            return {**facts, "errors": [str(error)]}
+    sizes = []
+    for number, (name, look) in enumerate((("image", _image), ("label map", _label))):
+        path = (image_list.images, image_list.labels)[number][index]
+        try:
+            source = packed[number] if packed else path
+            with reading(titles[number], name), opened(source) as file:
+                decode = (whole, whole_label)[number]
+                sizes.append(look(file, f"{name} {titles[number]}", decode, facts))
+        except TfsegError as error:
+            facts["errors"].append(str(error))
+    if len(sizes) == 2 and sizes[0] != sizes[1]:
+        turned = f" (EXIF orientation {facts['turned']})" if facts["turned"] != 1 else ""
+        facts["errors"].append(
+            f"image {titles[0]} is {sizes[0][0]}x{sizes[0][1]}{turned}, "
+            f"but its label map {titles[1]} is {sizes[1][0]}x{sizes[1][1]}"
+        )
+    elif facts["turned"] != 1:
+        facts["warnings"].append(
+            f"image {titles[0]} has EXIF orientation {facts['turned']}, which is not followed: it "
+            "is read as it is stored, and its label map has to be stored like it"
+        )
+    facts["size"] = list(sizes[0]) if sizes and not facts["errors"] else None
+    return facts
+
+
+def image_size(path):
+    """The (width, height) of an image file, from its header.
+
+    Raises:
+        TfsegError: there is no such file, or it is not a PNG or JPEG file.
+    """
+    with reading(path), opened(path) as file:
+        return _image(file, f"image {path}", False, {"warnings": []})
+
+
+def _require_content(file, title):
+    if not file.read(1):
+        raise TfsegError(f"{title} is empty: the file has 0 bytes")
+    file.seek(0)
+
+
+def _image(file, title, whole, facts):
+    """The (width, height) of an image file."""
+    _require_content(file, title)
+    with Image.open(file) as image:
+        if image.format not in ("PNG", "JPEG"):
+            raise TfsegError(f"{title} is a {image.format} file; PNG or JPEG is needed")
+        facts["kind"] = f"{image.format} {image.mode}"
+        if whole:
+            image.load()
+            if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
+                facts["warnings"].append(f"{title} is grey ({image.mode}): it becomes RGB")
+        if image.format == "JPEG":
+            facts["turned"] = image.getexif().get(_EXIF_ORIENTATION, 1)
+        return image.size
+
+
+def _label(file, title, whole, facts):
+    """The (width, height) of a label file: 8-bit grey or palette PNG."""
+
+    def hint(colour_type):
+        if facts["kind"] in ("PNG P", "PNG L"):
+            return "; its image is an index PNG: are the two lists swapped?"
+        coloured = colour_type in (png.RGB, png.RGBA)
+        return "; prepare_data.py --color_map turns colours into indices" if coloured else ""
+
+    _require_content(file, title)
+    width, height, colour_type = read_label_header(file, title, hint)
+    if whole:
+        file.seek(0)
+        with Image.open(file) as image:
+            values = np.asarray(image)
+            palette = image.getpalette() or []
+        counts = np.bincount(values.ravel(), minlength=256)
+        facts["counts"] = {str(value): int(counts[value]) for value in np.flatnonzero(counts)}
+        if colour_type == png.PALETTE:
+            facts["palette"] = {
+                value: palette[3 * int(value) : 3 * int(value) + 3] for value in facts["counts"]
+            }
+        facts["blended"] = blended_edges(values)
+    return width, height
+
+
+def blended_edges(labels):
+    """The share of the edges that look interpolated, 0 where it is small.
+
+    It is the share, among the changes between neighbours of a row or column, of pixels whose value
+    lies strictly between those of its two neighbours.
+
+    Args:
+        labels: uint8 [H, W].
+
+    Returns:
+        A float, 0..1.
+    """
+    between = changes = 0
+    for values in (labels, labels.T):
+        first, middle, last = values[:, :-2], values[:, 1:-1], values[:, 2:]
+        rising = (first < middle) & (middle < last)
+        falling = (first > middle) & (middle > last)
+        between += np.count_nonzero(rising | falling)
+        changes += np.count_nonzero(values[:, 1:] != values[:, :-1])
+    share = between / changes if changes >= _MIN_EDGES else 0.0
+    return share if share > _BLENDED else 0.0

@@ -1,0 +1,1 @@
+"""Input pipelines: from lists of files to batches of tensors."""

@@ -1,0 +1,44 @@
+"""A data set that draws itself: small street scenes, for the demo and for first steps."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from tfseg.data.info import DataInfo
+from tfseg.data.lists import write_split
+from tfseg.data.prepare.convert import save_png
+from tfseg.data.prepare.folders import image_statistics
+from tfseg.data.prepare.scene import CLASSES, IGNORE, draw_scene
+
+
+def write_sample_dataset(data_dir, seed=0, train=96, val=24, size=(128, 192)):
+    """Writes the sample data set: images, label maps, lists and info.json.
+
+    Args:
+        data_dir: folder to write; what is there under the same names is replaced.
+        seed: integer that all scenes depend on.
+        train: number of training scenes.
+        val: number of validation scenes.
+        size: (height, width) of the scenes.
+
+    Returns:
+        {split: number of images} and the `DataInfo` that was written.
+
+    Raises:
+        TfsegError: the folder can't be written.
+    """
+    counts = {"train": train, "val": val}
+    for number, (split, count) in enumerate(counts.items()):
+        images = [f"images/{split}/{index:04d}.png" for index in range(count)]
+        labels = [f"labels/{split}/{index:04d}.png" for index in range(count)]
+        for index in range(count):
+            image, label = draw_scene(np.random.default_rng([seed, number, index]), size)
+            save_png(Image.fromarray(image), os.path.join(data_dir, images[index]))
+            save_png(Image.fromarray(label), os.path.join(data_dir, labels[index]))
+        write_split(data_dir, split, images, labels)
+        if split == "train":
+            mean, std = image_statistics([os.path.join(data_dir, name) for name in images])
+    info = DataInfo(mean, std, list(CLASSES), list(CLASSES.values()), IGNORE)
+    info.save(data_dir)
+    return counts, info

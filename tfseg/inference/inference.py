@@ -1,0 +1,233 @@
+"""The one way from images to label maps: evaluation, prediction and reports all go through it."""
+
+import tensorflow as tf
+
+from tfseg.data.pipelines.natural import RESIZINGS, resize_image
+from tfseg.errors import TfsegError
+from tfseg.inference.protocol import Protocol
+from tfseg.inference.tiles import TiledMap, Tiling
+from tfseg.inference.views import View, row_order, strip_height
+from tfseg.models.precisions import precision_of
+from tfseg.models.sizes import OutputSizes
+
+_ACTIVATIONS = {
+    "probabilities": tf.nn.softmax,
+    "log_probabilities": tf.nn.log_softmax,
+    "maximum": None,
+}
+
+
+class Inference:
+    """Runs a segmenter on images of any size.
+
+    The views of a `Protocol` go through the network one after the other. What comes after, from
+    the logits to the labels, is done in strips of rows. Its methods aren't compiled: a caller
+    wraps them in a tf.function, which under a distribution strategy stands outside of
+    `strategy.run`.
+
+    Args:
+        model: a `Segmenter`.
+        protocol: a `Protocol`; default the images as they are.
+        preprocessing: the model's `Preprocessing`, for uint8 RGB images; None for images that are
+            normalised already.
+        strips: False handles all rows at once, without a loop: for formats that have none.
+
+    Attributes:
+        model: the same.
+        protocol: the choices that change a score, as plain values for metrics.json.
+
+    Raises:
+        TfsegError: a maximum over scales for a model that takes one itself, tiles too small for
+            the model, or tiles without strips.
+    """
+
+    def __init__(self, model, protocol=None, preprocessing=None, strips=True):
+        self.model = model
+        self._strips = strips
+        self._protocol = protocol or Protocol()
+        self._preprocessing = preprocessing
+        self.protocol = {**self._protocol.to_dict(), "precision": precision_of(model)}
+        options = model.name_and_options[1]
+        if options.get("multi_scale") and self._protocol.average == "maximum":
+            raise TfsegError(
+                "this model takes the maximum over scales itself (option multi_scale): evaluate "
+                "it at a single scale"
+            )
+        size = self._protocol.tile_size
+        if size and not strips:
+            raise TfsegError("tile_size needs a format that has loops, such as a SavedModel")
+        self._tiling = Tiling(model, size) if size else None
+        self._map_sizes = OutputSizes(model)
+
+    def require_logits(self):
+        """Checks that the protocol's scores are those of `logits`.
+
+        Raises:
+            TfsegError: it has several views or tiles.
+        """
+        if self._protocol.name != "single_scale" or self._tiling:
+            raise TfsegError(
+                "logits can be kept of single-scale evaluation alone, without mirroring and tiles"
+            )
+
+    def labels(self, images):
+        """The most probable class of every pixel.
+
+        Args:
+            images: [N, H, W, 3]: uint8 RGB with `preprocessing`, else normalised float32.
+
+        Returns:
+            uint8 [N, H, W].
+        """
+        single = len(self._protocol.views) == 1
+        # Neither softmax nor a resizing of one view alone would move the maximum.
+        activation = None if single else _ACTIVATIONS[self._protocol.average]
+
+        def label(scores):
+            return tf.cast(tf.argmax(scores, -1, tf.int32), tf.uint8)
+
+        return self._in_strips(images, activation, label, tf.uint8)
+
+    def probabilities(self, images):
+        """Every pixel's class probabilities: float32 [N, H, W, C] for `images` as in `labels`."""
+        average, count = self._protocol.average, len(self._protocol.views)
+
+        def finish(scores):
+            if average == "probabilities":
+                return scores / count
+            return tf.nn.softmax(scores / count if average == "log_probabilities" else scores)
+
+        return self._in_strips(images, _ACTIVATIONS[average], finish, tf.float32)
+
+    def logits(self, images):
+        """The logits of the whole image as it is, at the network's resolution: [N, h, w, C]."""
+        return self.model(self._normalize(images), training=False)["logits"]
+
+    def _normalize(self, images):
+        if self._preprocessing is None:
+            return images
+        return self._preprocessing.normalize(tf.cast(images, tf.float32))
+
+    def _in_strips(self, images, activation, finish, dtype):
+        """[N, H, W, ...]: `finish` of the views' joined scores, strip by strip."""
+        shape = tf.shape(images)
+        batch, height, width = shape[0], shape[1], shape[2]
+        sources, states = self._views(images, activation)
+        join = tf.maximum if self._protocol.average == "maximum" else tf.add
+
+        def rows(start, stop, states):
+            scores, following = None, []
+            for (view, tiled), state in zip(sources, states, strict=True):
+                if tiled:
+                    state = tiled.advance(state, *view.needs(start, stop))
+                one = view.strip(state[0], state[1], start, stop)
+                scores = one if scores is None else join(scores, one)
+                following.append(state)
+            return finish(scores), following
+
+        if not self._strips:
+            return rows(tf.constant(0), height, states)[0]
+        step = strip_height(width, self.model.num_classes, batch)
+        tail = [] if dtype == tf.uint8 else [self.model.num_classes]
+
+        def strip(number, parts, states):
+            start = number * step
+            values, following = rows(start, tf.minimum(start + step, height), states)
+            # TensorArrays are joined along the first axis.
+            values = tf.reshape(values, [-1, width, *tail])
+            return number + 1, parts.write(number, values), following
+
+        count = (height + step - 1) // step
+        parts = tf.TensorArray(dtype, count, infer_shape=False, clear_after_read=True)
+        invariants = [
+            tiled.shapes if tiled else tuple(x.shape for x in state)
+            for (_, tiled), state in zip(sources, states, strict=True)
+        ]
+        scalar = tf.TensorShape([])
+        _, parts, _ = tf.while_loop(
+            lambda number, *_: number < count,
+            strip,
+            (tf.constant(0), parts, states),
+            (scalar, scalar, invariants),
+            parallel_iterations=1,
+        )
+        results = tf.gather(parts.concat(), row_order(batch, height, step))
+        return tf.reshape(results, [batch, height, width, *tail])
+
+    def _views(self, images, activation):
+        """([(`View`, `TiledMap` or None)], [state]): each view's logits, whole or to be made."""
+        size = tf.shape(images)[1:3]
+        image_size = (size[0], size[1])
+        sizes = self._protocol.sizes(size)
+        sources, states = [], []
+        for index, mirrored in self._protocol.views:
+            same = self._protocol.keeps_size(index)
+            view_size = image_size if same else (sizes[index][0], sizes[index][1])
+            if self._tiling is None:
+                # One after the other: all at once would take the memory of all.
+                with tf.control_dependencies([states[-1][0]] if states else []):
+                    logits = self._network(images, None if same else view_size, mirrored)
+                tiled, state = None, (logits, tf.constant(0))
+                map_size = tf.shape(logits)[1:3]
+            else:
+                map_size = self._map_sizes(view_size)["logits"]
+                tiled = self._tiled(images, view_size, map_size, same, mirrored)
+                state = tiled.start()
+            map_size = (map_size[0], map_size[1])
+            view = View(self.model, image_size, view_size, map_size, same, mirrored, activation)
+            sources.append((view, tiled))
+            states.append(state)
+        return sources, states
+
+    def _network(self, images, size, mirrored):
+        if mirrored:
+            images = images[:, :, ::-1]
+        images = self._normalize(images)
+        if size is not None:
+            images = resize_image(images, size, self._protocol.image_resizing)
+        return self.model(images, training=False)["logits"]
+
+    def _tiled(self, images, view_size, map_size, same, mirrored):
+        shape = tf.shape(images)
+
+        def network(top, bottom, left, right):
+            if mirrored:
+                left, right = view_size[1] - right, view_size[1] - left
+            window = (top, bottom, left, right)
+            piece = (
+                tf.cast(images[:, top:bottom, left:right], tf.float32)
+                if same
+                else _resized_piece(images, view_size, window, self._protocol.image_resizing)
+            )
+            return self._network(piece, None, mirrored)
+
+        classes = self.model.num_classes
+        return TiledMap(self._tiling, network, view_size, map_size, shape[0], classes)
+
+
+def _resized_piece(images, size, window, method):
+    """What `window` (top, bottom, left, right) shows of `images` resized to `size`, float32.
+
+    It reads no more of the images than the filter reaches.
+    """
+    kernel, radius = RESIZINGS[method]
+    scales, shifts, spans = [], [], []
+    for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
+        length = tf.shape(images)[axis]
+        scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
+        reach = tf.cast(tf.math.ceil(radius * tf.maximum(1 / scale, 1.0)), tf.int32) + 1
+        ends = tf.cast(tf.stack([start, stop]), tf.float32) / scale
+        first = tf.maximum(tf.cast(ends[0], tf.int32) - reach, 0)
+        last = tf.minimum(tf.cast(ends[1], tf.int32) + reach + 1, length)
+        scales.append(scale)
+        shifts.append(scale * tf.cast(first, tf.float32) - tf.cast(start, tf.float32))
+        spans.append((first, last))
+    (above, below), (left, right) = spans
+    return tf.raw_ops.ScaleAndTranslate(
+        images=images[:, above:below, left:right],
+        size=tf.stack([window[1] - window[0], window[3] - window[2]]),
+        scale=tf.stack(scales),
+        translation=tf.stack(shifts),
+        kernel_type=kernel,
+        antialias=True,
+    )

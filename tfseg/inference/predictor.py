@@ -1,0 +1,215 @@
+"""A ready predictor: a trained model with its preprocessing, class names and palette."""
+
+import itertools
+import os
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from tfseg import models, runs, visualize, zoo
+from tfseg.data.image_files import opened, reading, rgb_array
+from tfseg.errors import TfsegError, unknown
+from tfseg.inference.inference import Inference, Protocol
+from tfseg.weights import find_spec, load_weights, release_spec
+
+_LONGEST_PATH = 4096
+
+
+def load(source, spec=None, precision="float32"):
+    """Loads a trained model, ready to predict.
+
+        seg = tfseg.load("runs/camvid")
+        labels = seg.predict("street.jpg")
+
+    Args:
+        source: a run directory, a segmenter's name in `tfseg.zoo`, such as "drn_d_22_cityscapes",
+            or whatever else `load_weights` takes.
+        spec: the `ModelSpec` that the weights belong to; default the model.json in the run
+            directory, or beside the weights file, or what a .weights.h5 says itself.
+        precision: the network's arithmetic: "float32", or "bfloat16" or "float16" where the
+            processor has it, which is faster and rounds.
+
+    Returns:
+        A `Predictor`.
+
+    Raises:
+        TfsegError: nothing there, no weights yet, nothing that says which model they belong to, or
+            weights of another model.
+    """
+    if spec is None:
+        path = os.path.expanduser(os.fspath(source))
+        there = os.path.exists(path) or os.path.exists(f"{path}.index")
+        spec = find_spec(path) if there else _released(path)
+        if spec is None:
+            folder = path if os.path.isdir(path) else os.path.dirname(path)
+            card = os.path.join(folder, runs.MODEL_CARD)
+            raise TfsegError(f"there is no {card}: without it, {path} can't be understood")
+    with models.precision(precision):
+        model = spec.build()
+    load_weights(model, source)
+    return Predictor(spec, model)
+
+
+def _released(name):
+    """The `ModelSpec` of a segmenter from the zoo."""
+    if name not in zoo.RELEASES:
+        raise TfsegError(
+            f"there is no run directory or weights file {name}; "
+            f"{unknown('release', name, zoo.RELEASES)}"
+        )
+    if zoo.RELEASES[name].classifier:
+        raise TfsegError(
+            f"{name} is an image classifier: start a training from it with --init_weights={name} "
+            "--new_head"
+        )
+    return release_spec(name)
+
+
+def read_image(source, max_side=None):
+    """An image as people see it.
+
+    Photos are turned upright as their EXIF orientation says. Training and evaluation do not turn
+    images, because label maps lie on the pixels as stored.
+
+    Args:
+        source: a path, a file's bytes, a PIL image, or a uint8 RGB array [H, W, 3] (returned as
+            it is).
+        max_side: the largest height and width of a file, whose header is asked before the image
+            is decoded; None for Pillow's own limit.
+
+    Returns:
+        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8.
+
+    Raises:
+        TfsegError: the file is missing, isn't an image or is too large, or the array isn't uint8
+            [H, W, 3].
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
+            raise TfsegError(
+                "an image array must be uint8 [height, width, 3] in RGB order, "
+                f"not {source.dtype} {list(source.shape)}"
+            )
+        return source
+    if isinstance(source, Image.Image):
+        return rgb_array(ImageOps.exif_transpose(source))
+    path = "in memory" if isinstance(source, bytes) else os.fspath(source)
+    with reading(path), opened(source) as file, Image.open(file) as image:
+        if max_side and max(image.size) > max_side:
+            width, height = image.size
+            raise TfsegError(f"{path} is {width}x{height}, above {max_side} pixels a side")
+        return rgb_array(ImageOps.exif_transpose(image))
+
+
+class Predictor:
+    """Label maps of images of any size. Its methods may be called from several threads.
+
+    Args:
+        spec: the `ModelSpec`.
+        model: a `Segmenter` built from it, with trained weights.
+        protocol: a `tfseg.inference.Protocol`; default the images as they are.
+        crf: a `tfseg.inference.crf.CRF` that refines the label maps, or None.
+    """
+
+    def __init__(self, spec, model, protocol=None, crf=None):
+        self.spec = spec
+        self.model = model
+        self.protocol = protocol or Protocol()
+        self.crf = crf
+        self.palette = spec.palette or visualize.default_palette(spec.num_classes)
+        self.inference = Inference(model, self.protocol, spec.preprocessing)
+        # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        self._labels = tf.function(self.inference.labels, input_signature=[images])
+        self._logits = tf.function(self.inference.logits, input_signature=[images])
+        self._probabilities = tf.function(self.inference.probabilities, input_signature=[images])
+
+    def predict(self, image):
+        """The class of every pixel.
+
+        Args:
+            image: a path, a file's bytes or an open file, a PIL image, or a uint8 RGB array or
+                tensor [H, W, 3]; see `read_image`.
+
+        Returns:
+            uint8 [H, W], class indices.
+        """
+        if self.crf is None:
+            return self._run(self._labels, [_read(image)])[0]
+        image = _read(image)
+        return self.crf.labels(image, self.probabilities(image))
+
+    def predict_batch(self, images, batch_size=8):
+        """The label maps of several images: a list of uint8 [H, W] in their order.
+
+        Images that follow each other with the same size go through the network together, up to
+        `batch_size` at a time.
+
+        Args:
+            images: an iterable of images as in `predict`, read as they are needed.
+            batch_size: at least 1.
+        """
+        if batch_size < 1:
+            raise TfsegError(f"batch_size must be at least 1, not {batch_size}")
+        if self.crf is not None:
+            return [self.predict(image) for image in images]
+        labels = []
+        for _, alike in itertools.groupby(map(_read, images), np.shape):
+            while batch := list(itertools.islice(alike, batch_size)):
+                labels.extend(self._run(self._labels, batch))
+        return labels
+
+    def probabilities(self, image):
+        """Every pixel's class probabilities: float32 [H, W, C] of an image as in `predict`.
+
+        Those of the network, also where a CRF refines the label maps.
+        """
+        return self._run(self._probabilities, [_read(image)])[0]
+
+    def logits(self, image):
+        """The network's logits at its own resolution: float32 [h, w, C] of an image.
+
+        Raises:
+            TfsegError: the protocol has several views or tiles.
+        """
+        self.inference.require_logits()
+        return self._run(self._logits, [_read(image)])[0]
+
+    def overlay(self, image, alpha=0.5):
+        """The image with its predicted classes' colours over it: uint8 RGB [H, W, 3].
+
+        `alpha` is the opacity of the colours, 0..1.
+        """
+        image = _read(image)
+        return visualize.overlay(image, self.predict(image), self.palette, alpha)
+
+    def _run(self, function, images):
+        # One image, which may be huge, isn't copied to be stacked.
+        batch = np.stack(images) if len(images) > 1 else images[0][None]
+        try:
+            return function(tf.constant(batch)).numpy()
+        except tf.errors.ResourceExhaustedError as error:
+            height, width = images[0].shape[:2]
+            raise TfsegError(f"not enough memory for an image of {width}x{height}") from error
+
+
+def _read(image):
+    """`read_image` of whatever holds an image; no message shows what it holds."""
+    if isinstance(image, bytearray | memoryview):
+        image = bytes(image)
+    elif hasattr(image, "read"):
+        image = image.read()
+        if not isinstance(image, bytes):
+            raise TfsegError("an image's file must be opened in binary mode")
+    elif isinstance(image, str | os.PathLike):
+        if len(os.fspath(image)) > _LONGEST_PATH:
+            raise TfsegError("an image's path is too long: the content of a file goes in as bytes")
+    elif not isinstance(image, bytes | np.ndarray | Image.Image):
+        if not hasattr(image, "__array__"):
+            kind = type(image).__name__
+            raise TfsegError(
+                f"an image is a path, bytes, a file, a PIL image or an array, not a value of {kind}"
+            )
+        image = np.asarray(image)
+    return read_image(image)

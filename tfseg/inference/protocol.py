@@ -1,0 +1,128 @@
+"""Which views of an image the network sees, and how their scores become one: a score's protocol."""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+from tfseg.data.pipelines.natural import RESIZINGS, resized
+from tfseg.errors import TfsegError, unknown
+
+# average: what is computed of each view's logits, at the image's size, and how views are joined.
+AVERAGES = {
+    "probabilities": "mean of the probabilities",
+    "log_probabilities": "sum of the log-probabilities",
+    "maximum": "element-wise maximum of the logits",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """The sizes at which the network looks at an image, mirrored too or not, whole or in tiles.
+
+    Every view's class scores are brought to the image's own size and joined there, bilinearly.
+    Whatever the views, label maps have the image's own size.
+
+    Attributes:
+        scales: factors of the image's height and width; the results are rounded down.
+        short_sides: instead of `scales`, lengths of the short side in pixels, as in the ADE20K
+            code.
+        max_long_side: with `short_sides`, limit of the other side.
+        padding_constant: heights and widths are rounded up to multiples of it, and the image
+            resized to exactly that.
+        image_resizing: "bilinear" or "bicubic"; smoothed for reduction, as Pillow does it.
+        flip: whether the network also sees each size mirrored left and right.
+        average: how views are joined: "probabilities", "log_probabilities" or "maximum" (of the
+            logits).
+        tile_size: height and width in pixels of the pieces that the network sees one at a time,
+            so that their memory doesn't grow with the image; 0 for the whole image. Neighbours
+            overlap by a quarter, in which one fades into the other.
+
+    Raises:
+        TfsegError: a number that isn't positive, both `scales` and `short_sides`, or an unknown
+            `average` or `image_resizing`.
+    """
+
+    scales: tuple = (1.0,)
+    short_sides: tuple = ()
+    max_long_side: int = 1000
+    padding_constant: int = 1
+    image_resizing: str = "bilinear"
+    flip: bool = False
+    average: str = "probabilities"
+    tile_size: int = 0
+
+    def __post_init__(self):
+        for name in ("scales", "short_sides"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.short_sides and self.scales != (1.0,):
+            raise TfsegError("evaluation takes scales or short sides, not both")
+        numbers = (*self.scales, *self.short_sides, self.max_long_side, self.padding_constant)
+        if not self.scales or not all(0 < x < math.inf for x in numbers):
+            raise TfsegError(f"scales and sizes of an evaluation must be positive, not {numbers}")
+        if self.average not in AVERAGES:
+            raise unknown("average", self.average, AVERAGES)
+        if self.image_resizing not in RESIZINGS:
+            raise unknown("image_resizing", self.image_resizing, RESIZINGS)
+        if self.tile_size < 0:
+            raise TfsegError(f"tile_size must be positive, or 0 for none, not {self.tile_size}")
+
+    @property
+    def views(self):
+        """[(index of the size, whether mirrored)], in the order in which they are joined."""
+        count = len(self.short_sides or self.scales)
+        return [(i, mirrored) for i in range(count) for mirrored in (False, True)[: 1 + self.flip]]
+
+    def keeps_size(self, index):
+        """Whether size number `index` is the image's own, whatever that is."""
+        return not self.short_sides and self.scales[index] == 1 and self.padding_constant == 1
+
+    def sizes(self, size):
+        """What the network looks at: a list of int32 [2], for images of `size`, int32 [2]."""
+        if self.short_sides:
+            sizes = [resized(size, side, self.max_long_side) for side in self.short_sides]
+        else:
+            floats = tf.cast(size, tf.float64)
+            sizes = [tf.maximum(tf.cast(floats * scale, tf.int32), 1) for scale in self.scales]
+        step = self.padding_constant
+        # Not as -(-one // step): exported graphs may round negative quotients to zero.
+        return [(one + step - 1) // step * step for one in sizes]
+
+    @property
+    def name(self):
+        """The name in `PROTOCOLS`, or "custom"; tiles don't count."""
+        whole = dataclasses.replace(self, tile_size=0)
+        return next((name for name, one in PROTOCOLS.items() if one == whole), "custom")
+
+    def to_dict(self):
+        """Plain values for metrics.json."""
+        values = {"name": self.name, "resolution": "native", "flip": self.flip}
+        if self.short_sides:
+            values.update(short_sides=list(self.short_sides), max_long_side=self.max_long_side)
+        else:
+            values["scales"] = list(self.scales)
+        resizes = not all(self.keeps_size(index) for index, _ in self.views)
+        if resizes:
+            values["padding_constant"] = self.padding_constant
+            values["image_resizing"] = f"{self.image_resizing}, smoothed for reduction"
+        if resizes or len(self.views) > 1:
+            values["average"] = AVERAGES[self.average]
+        if self.tile_size:
+            values["tile_size"] = self.tile_size
+        return values
+
+
+_SIX = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+
+# As the papers and their code evaluate. Mean colours, class means and the CRF are other flags.
+PROTOCOLS = {
+    "single_scale": Protocol(),
+    # Yu et al. 2017, the multi-scale testing of the published code
+    "drn": Protocol(scales=_SIX, image_resizing="bicubic", average="log_probabilities"),
+    # Zhou et al. 2019, section 5, and its code
+    "ade20k": Protocol(short_sides=(300, 375, 450, 525, 600), padding_constant=8),
+    # Chen et al. 2018, section 4.1.2; for networks without `multi_scale`, which do so themselves
+    "deeplab_v2": Protocol(scales=(0.5, 0.75, 1.0), average="maximum"),
+    # Chen et al. 2017, "Rethinking Atrous Convolution", section 4.1
+    "deeplab_v3": Protocol(scales=_SIX, flip=True),
+}

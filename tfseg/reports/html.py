@@ -1,0 +1,171 @@
+"""report.html: an evaluation as one page that needs no other file."""
+
+import html
+import os
+
+from PIL import Image
+
+from tfseg import runs
+from tfseg.files import atomic_write
+from tfseg.reports.charts import SvgCanvas, draw, training_series
+from tfseg.reports.summary import SUMMARY, entry_title, plain
+from tfseg.visualize import data_uri
+
+_STYLE = """
+:root{color-scheme:light dark;--page:#fff;--ink:#1c2226;--soft:#5f6b73;--line:#dde3e7;
+--card:#f6f8f9;--bar:#0072b2;--cell:0,114,178}
+@media(prefers-color-scheme:dark){:root{--page:#14181b;--ink:#e6eaed;--soft:#9aa6ae;--line:#2c343a;
+--card:#1c2226;--bar:#56b4e9;--cell:86,180,233}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:1080px;padding:16px;background:var(--page);color:var(--ink);
+font:16px/1.45 system-ui,sans-serif}
+h1{font-size:1.5rem;margin:.4em 0}h2{font-size:1.15rem;margin:1.8em 0 .6em}
+p{color:var(--soft);margin:.3em 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 14px}
+.card b{display:block;font-size:1.5rem}.card span{color:var(--soft);font-size:.85rem}
+.bars{display:grid;grid-template-columns:minmax(70px,max-content) 1fr max-content;gap:5px 10px;
+align-items:center}
+.bars div{background:var(--card);border-radius:4px}
+.bars i{display:block;height:14px;background:var(--bar);border-radius:4px}
+.bars b{display:inline-block;width:.8em;height:.8em;margin-right:.5em;border-radius:3px;
+outline:1px solid var(--line)}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.8rem}
+.matrix td{min-width:36px;text-align:right;padding:3px 5px}
+.matrix th{font-weight:500;padding:3px 6px;text-align:right;white-space:nowrap}
+.matrix thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left}
+.facts td{padding:3px 14px 3px 0;vertical-align:top;overflow-wrap:anywhere}
+.facts td:first-child{color:var(--soft);white-space:nowrap}
+figure{margin:0 0 16px}figcaption{font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}
+.row{display:grid;grid-template-columns:repeat(4,1fr);gap:6px}
+.row img{width:100%;display:block;border-radius:4px}
+.row span{font-size:.75rem;color:var(--soft)}
+svg{width:100%;height:auto;max-width:760px}
+@media(max-width:600px){.row{grid-template-columns:repeat(2,1fr)}svg text{font-size:18px}}
+@media(prefers-color-scheme:dark){polyline:not(.axis){filter:brightness(1.4)}}
+"""
+
+_ERROR = "<p>Error: red where the prediction is wrong, grey where the label doesn't count.</p>"
+
+
+def write(path, values, panels, palette, run_dir=None):
+    """Writes the page, atomically.
+
+    Args:
+        path: of the HTML file.
+        values: what `tfseg.reports.summary.metrics` returned.
+        panels: what `Gallery.panels` returned.
+        palette: [red, green, blue] per class, the panels' colours.
+        run_dir: the run whose training curves are shown, or None.
+    """
+    protocol = values["protocol"]
+    title = " · ".join(str(protocol[key]) for key in ("model", "split") if protocol.get(key))
+    sections = [
+        _summary(values),
+        _section("IoU of each class", _bars(values["classes"], palette)),
+        _section(
+            "Confusion matrix",
+            "<p>Of each true class (row), the share in percent that was predicted as each class."
+            f"</p><div class=wide>{_matrix(values)}</div>",
+        ),
+        *(
+            _section(f"The {name} images", _ERROR + _figures(panels[name]))
+            for name in ("best", "worst")
+            if panels[name]
+        ),
+        _curves(run_dir),
+        _section("Protocol", _facts(protocol)),
+    ]
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{html.escape(title)}</h1>{''.join(sections)}</body></html>\n"
+    )
+    with atomic_write(path, "w") as file:
+        file.write(page)
+
+
+def _section(title, content):
+    return f"<section><h2>{html.escape(title)}</h2>{content}</section>"
+
+
+def _percent(value):
+    return "—" if value is None else f"{value:.1%}"
+
+
+def _summary(values):
+    cards = "".join(
+        f"<div class=card><b>{_percent(values['scores'][key])}</b><span>{name}</span></div>"
+        for key, name in SUMMARY
+    )
+    images = values["protocol"].get("images")
+    note = f"<p>{images} images</p>" if images else ""
+    return f"{note}<div class=cards>{cards}</div>"
+
+
+def _bars(classes, palette):
+    ordered = sorted(zip(classes, palette, strict=False), key=lambda pair: -(pair[0]["iou"] or 0))
+    rows = "".join(
+        f'<span><b style="background:rgb{tuple(colour)}"></b>{html.escape(entry["name"])}</span>'
+        f'<div><i style="width:{100 * (entry["iou"] or 0):.1f}%"></i></div>'
+        f"<span>{_percent(entry['iou'])}</span>"
+        for entry, colour in ordered
+    )
+    return f"<div class=bars>{rows}</div>"
+
+
+def _matrix(values):
+    names = [html.escape(entry["name"]) for entry in values["classes"]]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = []
+    for name, row in zip(names, values["confusion_matrix"], strict=True):
+        total = max(sum(row), 1)
+        cells = "".join(
+            f'<td style="background:rgba(var(--cell),{0.7 * count / total:.2f})">'
+            f"{_share(count / total)}</td>"
+            for count in row
+        )
+        rows.append(f"<tr><th>{name}</th>{cells}</tr>")
+    return (
+        f"<table class=matrix><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _share(value):
+    return f"{100 * value:.0f}" if value >= 0.005 else ""
+
+
+def _curves(run_dir):
+    if run_dir is None or not os.path.isfile(os.path.join(run_dir, runs.LOG)):
+        return ""
+    charts = training_series([run_dir])
+    return _section("Training", draw(charts, SvgCanvas).markup()) if charts else ""
+
+
+def _figures(entries):
+    return "".join(
+        f"<figure><div class=row>{''.join(map(_picture, pictures.items()))}</div>"
+        f"<figcaption>{html.escape(name)}: mean IoU {_percent(score)}</figcaption></figure>"
+        for name, score, pictures in entries
+    )
+
+
+def _picture(item):
+    title, pixels = item
+    if title == "image":
+        data = data_uri(pixels, quality=80)
+    else:
+        # Few colours: a palette PNG is smaller than a JPEG, and sharp.
+        data = data_uri(Image.fromarray(pixels).quantize(256), "PNG", optimize=True)
+    return f'<div><img alt="{title}" src="{data}"><span>{title}</span></div>'
+
+
+def _facts(protocol):
+    rows = "".join(
+        f"<tr><td>{html.escape(entry_title(key))}</td><td>{html.escape(plain(value))}</td></tr>"
+        for key, value in protocol.items()
+    )
+    return f"<table class=facts>{rows}</table>"

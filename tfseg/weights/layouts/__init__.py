@@ -1,0 +1,1 @@
+"""How the original code bases name what our variables hold."""
