@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfseg.data import read_split
-from tfseg.data.pipelines.natural import resize_image
+from tfseg.data.resizing import resize_image
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Evaluator, confusion_matrix, scores
 from tfseg.evaluation.truth import Truth
@@ -91,15 +91,6 @@ def test_probabilities_are_the_mean_over_sizes(protocol, inputs, weights):
     inference = Inference(model, protocol)
     np.testing.assert_allclose(inference.probabilities(image), expected, atol=1e-6)
     np.testing.assert_array_equal(inference.labels(image), expected.argmax(-1))
-
-
-@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("size", [(16, 23), (57, 82)])
-def test_images_are_resized_as_pillow_does_it(method, size):
-    image = np.random.default_rng(1).uniform(0, 255, (33, 47)).astype(np.float32)
-    pillow = Image.fromarray(image).resize(size[::-1], Image.Resampling[method.upper()])
-    ours = resize_image(image[..., None], size, method)[..., 0]
-    np.testing.assert_allclose(ours, pillow, atol=1e-2)
 
 
 def view_scores(model, image, size, mirrored, activation):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg.data.pipelines.natural import RESIZINGS, resize_image
+from tfseg.data.resizing import RESIZINGS, resize_image
 from tfseg.errors import TfsegError
 from tfseg.inference import Inference, Protocol, views
 from tfseg.inference.inference import _resized_piece

@@ -3,9 +3,7 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from tfseg.data.labels import resize_labels
 from tfseg.errors import TfsegError
 from tfseg.training.losses import SegmentationLoss
 
@@ -97,16 +95,6 @@ def test_maps_have_their_own_labels_weights_and_counts():
         expected += weights[name] * sums / (small != 255).sum()
     loss = SegmentationLoss(stand_in("logits", weights))
     assert value(loss, maps, labels) == pytest.approx(expected, rel=1e-6)
-
-
-@pytest.mark.parametrize("size", [(3, 4), (5, 7), (9, 16), (1, 1)])
-def test_labels_are_resized_as_pillow_does(size):
-    labels = np.random.default_rng(0).integers(0, 256, (2, 17, 23)).astype(np.int32)
-    expected = [
-        np.array(Image.fromarray(one.astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST))
-        for one in labels
-    ]
-    np.testing.assert_array_equal(resize_labels(tf.constant(labels), size), expected)
 
 
 def test_class_weights_enter_sum_and_normaliser(batch):

@@ -102,23 +102,3 @@ def apply_label_table(label, path, table, ignore_label):
     message = tf.cond(valid, lambda: tf.constant(""), explain)
     with tf.control_dependencies([require(valid, message)]):
         return tf.cast(classes, tf.uint8)
-
-
-def resize_labels(labels, size):
-    """Labels at another resolution: each output cell takes the label at its centre.
-
-    The source row of row i is floor((i + 0.5) * H / h), computed in integers; it is Pillow's
-    nearest-neighbour rule, in which DeepLab's and the ADE20K code resize labels.
-
-    Args:
-        labels: integers [N, H, W].
-        size: (h, w), ints or scalar tensors.
-
-    Returns:
-        Integers [N, h, w].
-    """
-    for axis, target in enumerate(size, start=1):
-        source = labels.shape[axis] or tf.shape(labels)[axis]
-        rows = (2 * tf.range(target) + 1) * source // (2 * target)
-        labels = tf.gather(labels, rows, axis=axis)
-    return labels

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseg.data.pipelines.natural import RESIZINGS, resize_image
+from tfseg.data.resizing import RESIZINGS, resize_image
 from tfseg.errors import TfsegError
 from tfseg.inference.protocol import Protocol
 from tfseg.inference.tiles import TiledMap, Tiling

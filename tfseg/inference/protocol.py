@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from tfseg.data.pipelines.natural import RESIZINGS, resized
+from tfseg.data.resizing import RESIZINGS, resized
 from tfseg.errors import TfsegError, unknown
 
 # average: what is computed of each view's logits, at the image's size, and how views are joined.

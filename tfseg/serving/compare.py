@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.data import label_table, pipeline_errors
-from tfseg.data.labels import resize_labels
 from tfseg.data.pipelines.loading import labelled_loader
+from tfseg.data.resizing import resize_labels
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix, scores
 from tfseg.inference.predictor import Predictor

@@ -12,9 +12,8 @@ from tfseg.data import (
     sample_files,
     train_dataset,
 )
-from tfseg.data.labels import resize_labels
 from tfseg.data.order import Grouped
-from tfseg.data.pipelines.natural import resize_image, resized
+from tfseg.data.resizing import resize_labels, resized
 from tfseg.errors import TfsegError
 
 # (height, width): four landscape or square, three portrait.
@@ -66,12 +65,6 @@ def test_groups_are_of_one_kind_and_an_epoch_shows_every_file():
     assert len({tuple(kind_of[group[0]] for group in epoch.tolist()) for epoch in found}) > 20
 
 
-def test_sizes_are_rounded_down_and_limited():
-    sizes = tf.constant([(20, 30), (40, 24), (17, 40), (7, 900)], tf.int64)
-    found = resized(sizes, tf.constant(16, tf.int64), 36)
-    assert found.numpy().tolist() == [[16, 24], [26, 16], [15, 36], [1, 36]]
-
-
 def test_batches_have_one_short_side_one_orientation_and_padding(image_list, identity):
     shapes = NaturalShapes((12, 16, 20), 60, 8, mirror=False)
     names = sample_files(image_list, shapes, 3, 0, 40, batch_size=2)
@@ -119,14 +112,6 @@ def test_mirroring_turns_image_and_label(image_list, identity):
             np.testing.assert_array_equal(other, expected)
             np.testing.assert_array_equal(other_label, expected_label)
     assert 6 <= mirrored <= 18
-
-
-def test_resizing_is_pillows(identity):
-    image = np.random.default_rng(0).integers(0, 256, (31, 47, 3), np.uint8)
-    for size in ((13, 20), (50, 60)):
-        expected = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
-        found = resize_image(tf.constant(image, tf.float32), size)
-        np.testing.assert_allclose(found, np.asarray(expected), atol=1.0)
 
 
 def test_continues_at_any_batch_and_deals_to_workers(image_list, identity):

@@ -13,12 +13,9 @@ import tensorflow as tf
 
 from tfseg.data.checks.pairs import image_size
 from tfseg.data.decoding import require
-from tfseg.data.labels import resize_labels
 from tfseg.data.order import Grouped, epoch_key, fold
+from tfseg.data.resizing import resize_image, resize_labels, resized
 from tfseg.errors import TfsegError
-
-# Ways to resize an image: TensorFlow's name of the kernel, and its reach in pixels.
-RESIZINGS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,38 +125,6 @@ class NaturalSampler:
             *("image ", tf.gather(tf.constant(self.paths), file), " is ", found[1], "x", found[0]),
             *(", but its list says ", stated[1], "x", stated[0]),
         )
-
-
-def resized(sizes, short_side, max_long_side):
-    """Sizes with this short side, or less where the long side would be too long.
-
-    In whole numbers, rounded down, at least 1: floor(s * min(short / min(s), long / max(s))).
-
-    Args:
-        sizes: integer tensor [..., 2].
-        short_side, max_long_side: integers.
-
-    Returns:
-        Integers [..., 2].
-    """
-    smallest = tf.reduce_min(sizes, axis=-1, keepdims=True)
-    largest = tf.reduce_max(sizes, axis=-1, keepdims=True)
-    short_side = tf.cast(short_side, sizes.dtype)
-    max_long_side = tf.cast(max_long_side, sizes.dtype)
-    fits = short_side * largest <= max_long_side * smallest
-    wanted = tf.where(fits, short_side, max_long_side)
-    return tf.maximum(sizes * wanted // tf.where(fits, smallest, largest), 1)
-
-
-def resize_image(image, size, method="bilinear"):
-    """Smoothed for reduction: float32 [h, w, C] or [N, h, w, C].
-
-    Args:
-        image: numbers [H, W, C] or [N, H, W, C].
-        size: (h, w).
-        method: one of `RESIZINGS`.
-    """
-    return tf.image.resize(image, size, method, antialias=True)
 
 
 def read_sizes(image_list):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseg.data.labels import resize_labels
+from tfseg.data.resizing import resize_labels
 from tfseg.errors import TfsegError
 from tfseg.models.sizes import OutputSizes
 from tfseg.training.losses.table import create_terms
