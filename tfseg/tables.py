@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import importlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from tfseg.errors import TfsegError, unknown
@@ -102,11 +102,10 @@ class Table(collections.abc.Mapping[str, AnyRow], Generic[AnyRow]):
             found[name] = row, value
         return tuple(found.values())
 
-    def help(self) -> str:
-        """All rows in a line, for the help of what chooses among them."""
-        return "; ".join(
-            f"{row.name}: {row.help}" if row.help else row.name for row in self.values()
-        )
+    def help(self, keep: Callable[[AnyRow], bool] = lambda row: True) -> str:
+        """The rows, or those to `keep`, in a line, for the help of what chooses among them."""
+        rows = [row for row in self.values() if keep(row)]
+        return "; ".join(f"{row.name}: {row.help}" if row.help else row.name for row in rows)
 
     def register(self, row: AnyRow) -> AnyRow:
         """Adds a row and returns it.

@@ -116,7 +116,8 @@ def test_weights_bring_their_preprocessing(folders, tmp_path):
 
 
 def test_resumes_exactly(make, assert_same_run):
-    settings = {"steps": 6, "epochs": 0.0, "validate_every": "3"}
+    settings = {"steps": 6, "epochs": 0.0, "validate_every": "3", "label_smoothing": 0.1}
+    settings["transforms"] = "grey:0.5,erase"
     whole, parts = make("whole", **settings), make("parts", **settings)
     train(whole, task=Classification())
     train(make("parts", **{**settings, "steps": 3}), task=Classification())
@@ -141,6 +142,10 @@ def test_settings_are_those_of_the_paper_and_checked(make, folders):
     assert "--resize=256" in flags and "short_sides" not in flags and "ohem" not in flags
     with pytest.raises(TfsegError, match="--resize=36 is smaller than --crop_size"):
         make(crop_size=40)
+    with pytest.raises(TfsegError, match="loss lovasz is over maps: classifiers have cross_entr"):
+        make(loss="lovasz")
+    with pytest.raises(TfsegError, match="transform cutmix isn't for classifiers"):
+        make(transforms="cutmix")
     with pytest.raises(TfsegError, match=r"--color_jitter must be in 0\.\.1"):
         make(color_jitter=2.0)
 

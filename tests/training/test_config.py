@@ -51,6 +51,8 @@ from tfseg.training.values import interval
         ({"transforms": "cutmix", "short_sides": 32, "crop_size": ()}, "cutmix is for crops"),
         ({"class_crops": 0.5, "short_sides": 32, "crop_size": ()}, "exclude each other"),
         ({"patience": 2, "val_split": ""}, "patience needs validations"),
+        ({"loss": "distillation"}, "the loss distillation needs teacher"),
+        ({"teacher": "runs/x"}, "teacher is for the loss distillation, which isn't in loss=cross"),
         ({"label_smoothing": 1.0}, "--label_smoothing must be less than 1"),
         ({"model": ""}, "--model is missing"),
         ({"seed": -1}, "--seed must be in 0"),

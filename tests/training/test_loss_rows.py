@@ -16,10 +16,12 @@ OPTIONS = {
     "focal": {"focal_gamma": 1.5},
     "ohem": {"ohem_fraction": 0.4},
     "boundary": {"boundary_weight": 3.0, "boundary_width": 1},
+    "distillation": {"temperature": 2.0},
     "tversky": {"tversky_alpha": 0.3, "tversky_beta": 0.7},
     "tversky_per_image": {"tversky_alpha": 0.3, "tversky_beta": 0.7},
 }
 WEIGHTS = (1.0, 0.5, 2.0, 1.5)
+TEACHER = np.random.default_rng(9).normal(size=(4, *SIZE, CLASSES))
 
 
 def maps():
@@ -65,7 +67,10 @@ def pixel_loss(name, logits, labels, weights):
     for n, y, x in np.argwhere(labels != 255):
         own, weight = labels[n, y, x], weights[labels[n, y, x]]
         loss = -np.log(p[n, y, x, own])
-        if name == "cross_entropy":
+        if name == "distillation":
+            taught, own = (probabilities(maps[n, y, x] / 2) for maps in (TEACHER, logits))
+            total += 4 * (taught * np.log(taught / own)).sum()
+        elif name == "cross_entropy":
             spread = -(np.log(p[n, y, x]) * weights).mean()
             total += 0.8 * weight * loss + 0.2 * spread
         elif name == "focal":
@@ -119,7 +124,7 @@ def lovasz(p, labels, weights):
 def stated(name, logits, labels, weights):
     if name == "ohem":
         return hard_examples(logits, labels)
-    if name in ("cross_entropy", "focal", "boundary"):
+    if name in ("cross_entropy", "focal", "boundary", "distillation"):
         return pixel_loss(name, logits, labels, np.array(weights))
     p, valid = probabilities(logits), labels != 255
     kind, _, per_image = name.partition("_")
@@ -136,14 +141,20 @@ def stated(name, logits, labels, weights):
 
 def create(name):
     weights = WEIGHTS if LOSSES[name].takes_class_weights else ()
-    return SegmentationLoss(maps(), 255, weights, name, **OPTIONS.get(name, {})), weights
+    loss = SegmentationLoss(maps(), 255, weights, name, maps(), **OPTIONS.get(name, {}))
+    return loss, weights
+
+
+def outputs(logits, first=0):
+    """What the network and its teacher say of the images from `first` on."""
+    return {"logits": logits, "teacher_logits": TEACHER[first : first + len(logits)]}
 
 
 def value_and_gradient(loss, logits, labels):
     logits, labels = tf.constant(logits), tf.constant(labels)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        value = loss({"logits": logits}, labels, loss.counts(labels, SIZE))
+        value = loss(outputs(logits), labels, loss.counts(labels, SIZE))
     return value.numpy(), tape.gradient(value, logits).numpy()
 
 
@@ -174,15 +185,15 @@ def test_parts_on_replicas_are_the_whole(name, batch, two_replicas):
 
     def part(context):
         i = 2 * context.replica_id_in_sync_group
-        return tf.constant(logits[i : i + 2]), tf.constant(labels[i : i + 2])
+        return [tf.constant(values[i : i + 2]) for values in (logits, labels, TEACHER)]
 
     @tf.function
-    def on_replica(logits, labels):
+    def on_replica(logits, labels, taught):
         context = tf.distribute.get_replica_context()
         counts = context.all_reduce(tf.distribute.ReduceOp.SUM, loss.counts(labels, SIZE))
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            own = loss({"logits": logits}, labels, counts)
+            own = loss({"logits": logits, "teacher_logits": taught}, labels, counts)
         return own, tape.gradient(own, logits)
 
     parts = two_replicas.experimental_distribute_values_from_function(part)
@@ -198,7 +209,7 @@ def test_micro_batches_add_up(name, batch):
     loss, _ = create(name)
     parts = [(logits[i : i + 1], tf.constant(labels[i : i + 1])) for i in range(4)]
     counts = sum(loss.counts(part, SIZE) for _, part in parts)
-    values = [loss({"logits": tf.constant(own)}, part, counts) for own, part in parts]
+    values = [loss(outputs(own, first), part, counts) for first, (own, part) in enumerate(parts)]
     value, _ = value_and_gradient(loss, logits, labels)
     assert float(sum(values)) == pytest.approx(value, rel=1e-6)
 
@@ -212,9 +223,11 @@ def test_nothing_valid_is_zero(name, batch):
 
 def test_sums_of_losses(batch):
     logits, labels = batch
-    both = SegmentationLoss(maps(), loss="dice:2,cross_entropy:0.5", label_smoothing=0.2)
+    both = SegmentationLoss(
+        maps(), loss="dice:2,cross_entropy:0.5", teacher=maps(), label_smoothing=0.2
+    )
     one, other = (
-        SegmentationLoss(maps(), loss=name, **OPTIONS.get(name, {}))
+        SegmentationLoss(maps(), loss=name, teacher=maps(), **OPTIONS.get(name, {}))
         for name in ("dice", "cross_entropy")
     )
     expected = [value_and_gradient(loss, logits, labels) for loss in (one, other)]

@@ -16,6 +16,7 @@ from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
 from tfseg.training.loss_scale import LossScale
+from tfseg.training.segmentation import Segmentation, load_teacher
 from tfseg.training.validation import Validator
 
 
@@ -77,6 +78,30 @@ def test_a_run_ends_when_its_patience_does(make_config, monkeypatch, run_of):
     assert result.step == 5 and result.stopped_by == 0 and result.best["step"] == 3
     assert train(config) == result
     assert [row["step"] for row in run_of(config)[0]] == [1, 2, 3, 4, 5]
+
+
+def test_a_network_learns_from_a_trained_one(make_config, run_of):
+    frozen = {"freeze_batch_norm": "statistics", "val_split": ""}
+    teacher = make_config("teacher", steps=1, **frozen)
+    train(teacher)
+    settings = {"teacher": teacher.run_dir, "loss": "distillation", "temperature": 2.0, **frozen}
+    config = make_config("student", steps=2, **settings)
+    assert train(config).step == 2
+    rows, values = run_of(config)
+    # At first, one update is all that lies between the two.
+    assert 0 < rows[0]["loss"] < 0.5
+    assert not any("teacher" in name for name in values)
+    two = make_config("two", steps=1, **settings)
+    train(dataclasses.replace(two, strategy="mirrored", replicas=2))
+    assert run_of(two)[0][0]["loss"] == pytest.approx(rows[0]["loss"], rel=1e-4)
+    with pytest.raises(TfsegError, match=r"teacher .* normalises images in another way"):
+        train(make_config("other", steps=1, preprocessing="caffe", **settings))
+    plan = Segmentation().plan(config)
+    spec = dataclasses.replace(plan.spec, num_classes=8, classes=None, palette=None)
+    with pytest.raises(TfsegError, match=r"teacher .* has 7 classes, not 8"):
+        load_teacher(config, dataclasses.replace(plan, spec=spec))
+    with pytest.raises(TfsegError, match="nowhere"):
+        train(make_config("other", steps=1, **{**settings, "teacher": "nowhere"}))
 
 
 ADAMW = {

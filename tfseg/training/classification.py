@@ -7,7 +7,7 @@ import types
 import tensorflow as tf
 
 from tfseg.data import DataInfo, DistributedPipeline, pipeline_errors
-from tfseg.data.augment import parse_transforms
+from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.data.info import FILE_NAME
 from tfseg.data.pipelines.classification import (
     RandomResizedCrop,
@@ -30,7 +30,8 @@ _UNUSED = (
     *("num_classes", "short_sides", "max_long_side", "padding_constant", "random_scale"),
     *("random_rotate", "class_crops", "class_weights", "loss_average", "cache"),
     # Options of losses over maps.
-    *("tversky_alpha", "tversky_beta", "boundary_weight", "boundary_width", "ohem_fraction"),
+    *("teacher", "temperature", "tversky_alpha", "tversky_beta", "boundary_weight"),
+    *("boundary_width", "ohem_fraction"),
 )
 # How many images are evaluated at once.
 _BATCH = 32
@@ -39,6 +40,10 @@ _BATCH = 32
 def _default(name, value):
     """A setting of segmentation with another default."""
     return option(value, **TrainConfig.__dataclass_fields__[name].metadata)
+
+
+def _classifies(row):
+    return row.classifies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,12 @@ class ClassifyConfig(TrainConfig):
     learning_rate: float = _default("learning_rate", 0.1)
     lr_schedule: str = _default("lr_schedule", "step")
     lr_step_size: float = _default("lr_step_size", 30.0)
+    loss: str = option("cross_entropy", f"The loss. {LOSSES.help(_classifies)}.")
+    transforms: str = option(
+        "",
+        "What is done to the samples, in order, each with its strength, such as grey:0.2,blur. "
+        f"{TRANSFORMS.help(_classifies)}.",
+    )
     lr_update_every: str = _default("lr_update_every", "epoch")
 
     def __post_init__(self):
@@ -160,6 +171,8 @@ class ClassificationLoss:
         num_classes: how many classes there are.
         loss, **options: as for `SegmentationLoss`.
     """
+
+    teacher = None
 
     def __init__(self, num_classes, loss="cross_entropy", **options):
         pixel = types.SimpleNamespace(

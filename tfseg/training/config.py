@@ -25,7 +25,7 @@ FIXED_ON_RESUME = (
 _BELOW_ONE = ("momentum", "ema_decay", "label_smoothing", "adam_beta1", "adam_beta2")
 _ABOVE_ZERO = (
     *("learning_rate", "lr_step_size", "lr_decay_rate", "adam_epsilon"),
-    *("tversky_alpha", "tversky_beta"),
+    *("tversky_alpha", "tversky_beta", "temperature"),
 )
 
 
@@ -180,6 +180,10 @@ class TrainConfig:
     label_smoothing: float = option(
         0.0, "Of cross_entropy: share of each target that is spread over all classes."
     )
+    teacher: str = option(
+        "", "Of distillation: a trained run, or whatever else has a model with its weights."
+    )
+    temperature: float = option(1.0, "Of distillation: what logits are divided by.")
     focal_gamma: float = option(2.0, "Of focal: exponent of a pixel's missing probability.")
     tversky_alpha: float = option(0.5, "Of tversky: weight of false positives.")
     tversky_beta: float = option(0.5, "Of tversky: weight of false negatives.")
@@ -228,7 +232,13 @@ class TrainConfig:
             # What the option alone has always meant.
             object.__setattr__(self, "loss", "ohem")
         changed = self._changed_options(LOSSES)
-        check_loss(self.loss, changed, bool(self.class_weights), self.accumulation_steps > 1)
+        check_loss(
+            self.loss,
+            changed,
+            weighted=bool(self.class_weights),
+            accumulates=self.accumulation_steps > 1,
+            taught=bool(self.teacher),
+        )
         for name, _ in parse_loss(self.loss):
             if self.xla and not LOSSES[name].xla:
                 raise TfsegError(f"the loss {name} and xla exclude each other")

@@ -4,9 +4,31 @@ A task is an object with these methods; the trainer, its strategies, checkpoints
 same for all.
 """
 
+from tfseg.errors import TfsegError
+from tfseg.inference.predictor import load
 from tfseg.training.losses import SegmentationLoss
 from tfseg.training.setup import check_data, distributed_dataset, files_of_step, plan_run
 from tfseg.training.validation import Validator
+
+
+def load_teacher(config, plan):
+    """The model that a run's distillation learns from; call it in the strategy's scope.
+
+    Raises:
+        TfsegError: it can't be loaded, or sees images or classes in another way.
+    """
+    teacher = load(config.teacher, precision=config.precision)
+    if teacher.spec.num_classes != plan.spec.num_classes:
+        raise TfsegError(
+            f"teacher {config.teacher} has {teacher.spec.num_classes} classes, not "
+            f"{plan.spec.num_classes}"
+        )
+    if teacher.spec.preprocessing != plan.spec.preprocessing:
+        raise TfsegError(
+            f"teacher {config.teacher} normalises images in another way: give the run its "
+            "preprocessing, or train both with the same"
+        )
+    return teacher.model
 
 
 class Segmentation:
@@ -29,12 +51,14 @@ class Segmentation:
         return ["val_mean_iou", "val_pixel_accuracy", *(f"val_iou/{n}" for n in plan.classes)]
 
     def loss(self, model, config, plan):
-        """An object with `counts` and `__call__` as `SegmentationLoss` has them."""
+        """An object with `counts`, `__call__` and `teacher` as `SegmentationLoss` has them; made
+        in the strategy's scope."""
         return SegmentationLoss(
             model,
             plan.spec.ignore_label,
             plan.class_weights,
             config.loss,
+            load_teacher(config, plan) if config.teacher else None,
             **config.loss_options(),
         )
 

@@ -63,9 +63,10 @@ class Session:
         with strategy.scope():
             self.model = build_model(config, plan)
             objects = self._create_variables()
-        self.loss = task.loss(self.model, config, plan)
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)
+        with strategy.scope():
+            self.loss = task.loss(self.model, config, plan)
         worker = None if self.chief else strategy.cluster_resolver.task_id
         self.checkpoints = Checkpoints(config.run_dir, objects, config.keep_checkpoints, worker)
         # Nothing is written before the run is known to go on.

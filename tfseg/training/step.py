@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfseg.training.losses import size_of
+from tfseg.training.losses.segmentation import TEACHER
 
 METRICS = ("loss", "gradient_norm", "finite", "stop", "loss_scale")
 
@@ -108,8 +109,11 @@ class TrainStep:
             # Otherwise all micro-batches would run at once, with all their activations in memory.
             with tf.control_dependencies(sums):
                 images = tf.identity(images)
+            taught = {}
+            if teacher := self.loss.teacher:
+                taught[TEACHER] = teacher(images, training=False)["logits"]
             with tf.GradientTape() as tape:
-                outputs = self.model(images, training=True)
+                outputs = {**self.model(images, training=True), **taught}
                 loss = self.loss(outputs, labels, normaliser)
                 scaled = loss if scale is None else loss * scale
             gradients = tape.gradient(

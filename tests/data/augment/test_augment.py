@@ -15,6 +15,11 @@ from tfseg.data import (
 from tfseg.data.augment import load_transforms, parse_transforms
 from tfseg.data.augment.chain import mean_colour
 from tfseg.data.image_files import read_rgb
+from tfseg.data.pipelines.classification import (
+    ClassifiedImages,
+    RandomResizedCrop,
+    class_train_dataset,
+)
 from tfseg.data.pipelines.transforms import random_matrix, warp
 from tfseg.errors import TfsegError
 from tfseg.models import PREPROCESSINGS, Preprocessing
@@ -185,6 +190,24 @@ def _contains(image, box):
         if (np.abs(views - np.moveaxis(box, -1, 0)).max((-3, -2, -1)) < 1e-3).any():
             return True
     return False
+
+
+def test_images_of_classifiers(images):
+    targets = list(range(len(images)))
+    folder = ClassifiedImages(images.root, images.images, None, images.names, targets=targets)
+
+    def pairs(transforms, batch_size=1):
+        crop = RandomResizedCrop((24, 24), color_jitter=0)
+        settings = {"batch_size": batch_size, "seed": 0, "transforms": transforms}
+        dataset = class_train_dataset(folder, crop, Preprocessing(), **settings)
+        found = [(image.numpy(), label.numpy()) for image, label in dataset.take(4 // batch_size)]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    plain, one, four = pairs(""), pairs("grey:1,erase:1"), pairs("grey:1,erase:1", 4)
+    for place in (0, 1):
+        np.testing.assert_array_equal(one[place], four[place])
+    np.testing.assert_array_equal(one[1], plain[1])
+    assert np.abs(one[0] - plain[0]).max() > 0.1
 
 
 @pytest.mark.parametrize(

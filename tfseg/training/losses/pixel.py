@@ -52,6 +52,27 @@ class Focal(PixelLoss):
         return missed**self.gamma * losses
 
 
+class Distillation(PixelLoss):
+    """The Kullback-Leibler divergence from a trained model's probabilities to the network's, both
+    softened by a temperature T, times T^2 (Hinton et al., "Distilling the Knowledge in a Neural
+    Network", 2015, section 2), mean over the valid pixels.
+
+    Args:
+        temperature: what the logits of both are divided by.
+    """
+
+    def __init__(self, temperature=1.0):
+        self.temperature = temperature
+
+    def weights(self, targets):
+        return tf.cast(targets.valid, tf.float32)
+
+    def per_pixel(self, logits, targets):
+        taught = tf.nn.log_softmax(tf.cast(targets.teacher, logits.dtype) / self.temperature)
+        own = tf.nn.log_softmax(logits / self.temperature)
+        return self.temperature**2 * tf.reduce_sum(tf.exp(taught) * (taught - own), -1)
+
+
 class HardExamples(Loss):
     """Online hard example mining: of each image's valid pixels only those of the highest
     cross-entropy (Shrivastava et al., "Training Region-based Object Detectors with OHEM", CVPR

@@ -4,9 +4,13 @@ import tensorflow as tf
 
 from tfseg.data.resizing import resize_labels
 from tfseg.errors import TfsegError
+from tfseg.layers import resize
 from tfseg.models.sizes import OutputSizes
 from tfseg.training.losses.table import create_terms
 from tfseg.training.losses.terms import Targets
+
+# The name of a teacher's logits among a model's outputs.
+TEACHER = "teacher_logits"
 
 
 class SegmentationLoss:
@@ -27,13 +31,23 @@ class SegmentationLoss:
         ignore_label: the label value of pixels that don't count.
         class_weights: one factor per class; see the losses. Empty for none.
         loss: names of `LOSSES` with their factors: "cross_entropy:1,lovasz:0.5".
+        teacher: a `Segmenter` for losses that need one, which then find its logits of the images
+            among the outputs as `TEACHER`; every map of the model learns from them.
         **options: the losses' options, such as `label_smoothing` and `ohem_fraction`.
 
     Raises:
         TfsegError: the number of class weights isn't the number of classes, or unknown losses.
     """
 
-    def __init__(self, model, ignore_label=255, class_weights=(), loss="cross_entropy", **options):
+    def __init__(
+        self,
+        model,
+        ignore_label=255,
+        class_weights=(),
+        loss="cross_entropy",
+        teacher=None,
+        **options,
+    ):
         if class_weights and len(class_weights) != model.num_classes:
             raise TfsegError(
                 f"--class_weights has {len(class_weights)} numbers for {model.num_classes} classes"
@@ -42,6 +56,7 @@ class SegmentationLoss:
         self._output_sizes = OutputSizes(model)
         self.ignore_label = ignore_label
         self.class_weights = tuple(class_weights)
+        self.teacher = teacher
         self.terms = create_terms(loss, options)
 
     def counts(self, labels, image_size):
@@ -67,7 +82,7 @@ class SegmentationLoss:
         """This batch's part of the loss, a float32 scalar.
 
         Args:
-            outputs: the model's dict of maps, float32 [N, h, w, C].
+            outputs: the model's dict of maps, float32 [N, h, w, C], and the teacher's.
             labels: int32 [N, H', W'], as for `counts`.
             counts: float32 [counts], of the whole batch.
         """
@@ -78,7 +93,7 @@ class SegmentationLoss:
                 logits = self.model.upsample(logits, size_of(labels))
             else:
                 targets = resize_labels(labels, size_of(logits))
-            targets = self._targets(targets)
+            targets = self._targets(targets, outputs.get(TEACHER))
             for factor, term, row in self.terms:
                 size = term.size(self.model.num_classes)
                 own, counts = counts[:size], counts[size:]
@@ -92,8 +107,13 @@ class SegmentationLoss:
                 total += factor * term.value(sums, own, targets)
         return total
 
-    def _targets(self, labels):
-        return Targets(labels, self.ignore_label, self.model.num_classes, self.class_weights)
+    def _targets(self, labels, taught=None):
+        if taught is not None and self.model.loss_resolution == "labels":
+            taught = self.teacher.upsample(taught, size_of(labels))
+        elif taught is not None:
+            taught = resize(taught, size_of(labels))
+        classes = self.model.num_classes
+        return Targets(labels, self.ignore_label, classes, self.class_weights, taught)
 
     def _counts(self, labels):
         targets = self._targets(labels)

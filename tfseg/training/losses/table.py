@@ -21,6 +21,7 @@ class LossRow(Row):
         arguments: further arguments.
         takes_class_weights: whether class weights have a meaning in it.
         xla: whether XLA compiles it: every size has to be known before.
+        needs_teacher: whether it looks at the outputs of a trained model.
         classifies: whether it is also a loss of classifiers, whose maps are one pixel.
     """
 
@@ -29,6 +30,7 @@ class LossRow(Row):
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     takes_class_weights: bool = True
     xla: bool = True
+    needs_teacher: bool = False
     classifies: bool = False
 
 
@@ -64,6 +66,14 @@ LOSSES = Table(
             code=f"{_PIXEL}:BoundaryWeighted",
             help="cross-entropy in which pixels near boundaries count more",
             options=("boundary_weight", "boundary_width"),
+        ),
+        LossRow(
+            name="distillation",
+            code=f"{_PIXEL}:Distillation",
+            help="divergence from a trained model's probabilities",
+            options=("temperature",),
+            takes_class_weights=False,
+            needs_teacher=True,
         ),
         LossRow(
             name="dice",
@@ -126,7 +136,9 @@ def parse_loss(text: str) -> tuple[tuple[str, float], ...]:
     return tuple(terms)
 
 
-def check_loss(loss: str, changed: Iterable[str], weighted: bool, accumulates: bool) -> None:
+def check_loss(
+    loss: str, changed: Iterable[str], weighted: bool, accumulates: bool, taught: bool
+) -> None:
     """Refuses what a sum of losses can't do, or has no use for.
 
     Args:
@@ -134,6 +146,7 @@ def check_loss(loss: str, changed: Iterable[str], weighted: bool, accumulates: b
         changed: the losses' options that aren't at their default.
         weighted: whether there are class weights.
         accumulates: whether an update has several micro-batches.
+        taught: whether there is a teacher.
 
     Raises:
         TfsegError: one of these doesn't go with it.
@@ -143,7 +156,11 @@ def check_loss(loss: str, changed: Iterable[str], weighted: bool, accumulates: b
         if not any(option in row.options for row in rows):
             takers = " and ".join(row.name for row in LOSSES.values() if option in row.options)
             raise TfsegError(f"{option} is an option of {takers}, which isn't in loss={loss}")
+    if taught and not any(row.needs_teacher for row in rows):
+        raise TfsegError(f"teacher is for the loss distillation, which isn't in loss={loss}")
     for row in rows:
+        if row.needs_teacher and not taught:
+            raise TfsegError(f"the loss {row.name} needs teacher, a trained run")
         if weighted and not row.takes_class_weights:
             raise TfsegError(f"class_weights and the loss {row.name} exclude each other")
         if row.name == "ohem" and "ohem_fraction" not in changed:

@@ -18,13 +18,15 @@ class Targets:
         classes: int32 [N, h, w]; 0 where a pixel is ignored.
         num_classes: how many classes there are.
         class_weights: one number per class, or empty.
+        teacher: a trained model's logits [N, h, w, num_classes], or None.
     """
 
-    def __init__(self, labels, ignore_label, num_classes, class_weights=()):
+    def __init__(self, labels, ignore_label, num_classes, class_weights=(), teacher=None):
         self.valid = labels != ignore_label
         self.classes = tf.where(self.valid, labels, 0)
         self.num_classes = num_classes
         self.class_weights = tuple(class_weights)
+        self.teacher = teacher
 
     @functools.cached_property
     def weights(self):
