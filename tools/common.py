@@ -132,7 +132,8 @@ def define_config(config):
         if name == "model_options":
             define_model_option()
         elif choices:
-            flags.DEFINE_enum(name, default, choices, help)
+            # The settings refuse others themselves, and say which is nearest.
+            flags.DEFINE_string(name, default, f"<{'|'.join(choices)}>: {help}")
         elif field.type is tuple:
             flags.DEFINE_string(name, ",".join(map(str, default)), help)
         else:

@@ -350,9 +350,16 @@ class TrainConfig:
         return self.batch_size * self.accumulation_steps
 
     def length(self, images):
-        """(updates in an epoch, updates in the whole run) with so many training images."""
+        """(updates in an epoch, updates in the whole run) with so many training images.
+
+        Raises:
+            TfsegError: the warm-up is as long as the run.
+        """
         per_epoch = self.steps_per_epoch or max(images // self.effective_batch, 1)
-        return per_epoch, self.steps or math.ceil(self.epochs * per_epoch)
+        total = self.steps or math.ceil(self.epochs * per_epoch)
+        if (warmup := self.lr_warmup_steps) >= total:
+            raise TfsegError(f"lr_warmup_steps={warmup} must be below the run's {total} updates")
+        return per_epoch, total
 
     def fixed(self, replicas):
         """{name: plain value} of the settings that a resumed run on so many replicas must share."""

@@ -2,7 +2,6 @@
 
 import math
 
-from tfseg.errors import TfsegError
 from tfseg.tables import Row, Table
 from tfseg.training.values import interval
 
@@ -38,19 +37,12 @@ class Schedule:
         config: `TrainConfig`.
         total_steps: updates in the run.
         steps_per_epoch: updates in an epoch.
-
-    Raises:
-        TfsegError: the warm-up is as long as the run.
     """
 
     def __init__(self, config, total_steps, steps_per_epoch):
         self.config = config
         self.total_steps = total_steps
         self.warmup = config.lr_warmup_steps
-        if self.warmup >= total_steps:
-            raise TfsegError(
-                f"lr_warmup_steps={self.warmup} must be less than the run's {total_steps} updates"
-            )
         self.period = interval("lr_update_every", config.lr_update_every, steps_per_epoch)
         per_epoch = config.lr_update_every == "epoch"
         self.step_size = config.lr_step_size * (steps_per_epoch if per_epoch else 1)
