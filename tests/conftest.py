@@ -69,7 +69,7 @@ def fill(name, shape, fan_in):
 @pytest.fixture(scope="session")
 def original_weights():
     """Function (model, layout name) -> {original name: array} under the reference runs' rule."""
-    from tfseg.weights.layouts.pytorch import layouts
+    from tfseg.weights.layouts.families import layouts
 
     def make(model, layout_name):
         layout = next(one for one in layouts(model) if one.name == layout_name)

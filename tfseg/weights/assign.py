@@ -9,8 +9,8 @@ import numpy as np
 from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.weights.causes import explain
+from tfseg.weights.layouts.families import layouts
 from tfseg.weights.layouts.layout import is_filter, is_head
-from tfseg.weights.layouts.pytorch import layouts
 from tfseg.weights.sources import shape_of, variants
 
 

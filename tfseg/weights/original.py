@@ -7,7 +7,7 @@ import numpy as np
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing
 from tfseg.weights.assign import weights_of
-from tfseg.weights.layouts.pytorch import layouts
+from tfseg.weights.layouts.families import layouts
 
 
 def to_original(model, layout=None):

@@ -1,13 +1,12 @@
-"""The layouts of the original code bases, one function per family."""
+"""The layouts of the original code bases in PyTorch, one function per family."""
 
 import dataclasses
 
-from tfseg.encoders import ENCODERS
 from tfseg.models.preprocessing import PREPROCESSINGS
 from tfseg.weights.foreign import LIBRARIES
-from tfseg.weights.layouts import caffe, extras, tensorflow1
+from tfseg.weights.layouts import extras
 from tfseg.weights.layouts.layout import BLOCK as _BLOCK
-from tfseg.weights.layouts.layout import PYTORCH_COUNTERS, Layout, OwnLayout
+from tfseg.weights.layouts.layout import PYTORCH_COUNTERS, Layout
 
 
 def _residual_rules(stage):
@@ -44,7 +43,7 @@ _DRN_SKIP = (
 # style: the original names of stem and stages. A segmenter holds the classifier's children
 # in one nn.Sequential, where A has conv, bn, relu, pool before its first stage, C has conv, bn,
 # relu, and D keeps its stem in a stage 0.
-_DRN_NAMES = {
+DRN_NAMES = {
     "drn_a": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+3}")),
     "drn_c": ((("conv1", "bn1"), "layer{stage}"), (("base.0", "base.1"), "base.{stage+2}")),
     "drn_d": (
@@ -54,9 +53,9 @@ _DRN_NAMES = {
 }
 
 
-def _drn(style):
+def drn(style):
     """The layouts of fyu/drn: the segmenter's (drn segment.py) and the classifier's (drn.py)."""
-    classifier, segmenter = _DRN_NAMES[style]
+    classifier, segmenter = DRN_NAMES[style]
     unused = (extras.drn_c_projections,) if style == "drn_c" else ()
     return [
         Layout(
@@ -79,7 +78,7 @@ def _drn(style):
     ]
 
 
-def _torchvision():
+def torchvision():
     """torchvision's classifiers, and its encoders in other libraries' models."""
     stem = (("encoder/stem/conv", "conv1"), ("encoder/stem/bn", "bn1"))
     encoder = (*stem, *_residual_rules("layer{stage}"))
@@ -152,7 +151,7 @@ _ADE20K_DECODERS = {
 }
 
 
-def _ade20k(decoder=None):
+def ade20k(decoder=None):
     """The whole model's names, and those of its two files, in which the prefixes are missing."""
     encoder = (
         (r"encoder/stem(?P<n>\d)/conv", "conv{n}"),
@@ -181,7 +180,7 @@ def _ade20k(decoder=None):
     return [whole, files]
 
 
-def _deeplab(prefix, decoder=None):
+def deeplab(prefix, decoder=None):
     """kazuto1011/deeplab-pytorch; all under \"base.\" in its multi-scale wrapper."""
     units = {"conv1": "reduce", "conv2": "conv3x3", "conv3": "increase", "projection": "shortcut"}
     block = prefix + "layer{stage+1}.block{block}"
@@ -220,38 +219,3 @@ def _deeplab(prefix, decoder=None):
 
 # our decoder's class: (version, the original name of its classifier)
 _DEEPLAB_HEADS = {"DeepLabV3": ("v3", "fc2"), "DeepLabV3Plus": ("v3+", "fc2.conv3")}
-
-
-def family(row, blocks, decoder=None):
-    """The foreign layouts of a kind of encoder.
-
-    Args:
-        row: its row in `ENCODERS`.
-        blocks: a ResNet's blocks per stage.
-        decoder: class name of the decoder above it, or None.
-    """
-    if row.style in _DRN_NAMES:
-        return _drn(row.style)
-    if row.style == "ade20k":
-        return _ade20k(decoder)
-    if row.style == "torchvision":
-        return _torchvision()
-    if row.style != "caffe":
-        return []
-    # A network's depth counts the convolutions on its main path and the classifier.
-    depth = 2 + sum(row.blocks) * (3 if row.block == "bottleneck" else 2)
-    return [
-        *(_deeplab(prefix, decoder) for prefix in ("", "base.")),
-        *tensorflow1.layouts(depth, blocks),
-        *caffe.layouts(),
-    ]
-
-
-def layouts(model):
-    """The layouts that may fit `model`, the own one first."""
-    encoder = getattr(model, "encoder", model)
-    decoder = type(getattr(model, "decoder", None)).__name__
-    row = ENCODERS.get(getattr(encoder, "variant", None))
-    if row is None:
-        return [OwnLayout()]
-    return [OwnLayout(), *family(row, encoder.get_config()["blocks"], decoder)]
