@@ -101,11 +101,19 @@ def test_encoders_of_other_libraries(resnet, original_weights, library):
     _fails(resnet, source, f"saved by {library}: nothing of it fits", new_head=True)
 
 
-def test_the_encoder_to_take_is_named(model, original_weights):
-    names = original_weights(tfseg.create_classifier("resnet50_v1", 3), "torchvision ResNet")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("resnet50_v1", "drn_a_50 or resnet50_v1:"),
+        ("wide_resnet50_v1", "that of wide_resnet50_v1:"),
+        ("resnext50_32x4d_v1", "that of resnext50_32x4d_v1:"),
+    ],
+)
+def test_the_encoder_to_take_is_named(name, said, model, original_weights):
+    names = original_weights(tfseg.create_classifier(name, 3), "torchvision ResNet")
     source = {f"encoder.{name}": v for name, v in names.items() if not name.startswith("fc.")}
     source["segmentation_head.0.bias"] = np.ones(2, np.float32)
-    _fails(model, source, "segmentation_models_pytorch", "drn_a_50 or resnet50_v1:", "new_head")
+    _fails(model, source, "segmentation_models_pytorch", said, "new_head")
 
 
 def test_hugging_face_is_recognised(model):
@@ -220,7 +228,7 @@ def test_original_names_are_unique(architecture):
         (tfseg.create_model(f"drn_{architecture}", 3), "segmenter"),
         (tfseg.create_classifier(f"drn_{architecture}", 3), "classifier"),
     ):
-        from tfseg.weights.layouts.pytorch import layouts
+        from tfseg.weights.layouts.families import layouts
 
         layout = next(one for one in layouts(model) if one.name == f"DRN {kind}")
         names = [layout.original(variable.path) for variable in model.variables]

@@ -5,8 +5,9 @@ import re
 
 from tfseg.encoders import ENCODERS, drn
 from tfseg.weights.foreign import library_of
+from tfseg.weights.layouts.families import family
 from tfseg.weights.layouts.layout import is_filter, is_head
-from tfseg.weights.layouts.pytorch import family
+from tfseg.weights.sources import shape_of
 
 # What a file holds that only models with an option have: (expression over the names of entries
 # without a place, what they are, the option).
@@ -59,8 +60,8 @@ def _of_library(library, match, cause):
     if encoder and all(path in match.fitting for path in encoder):
         return "its encoder fits: ask for a new head (new_head) to take it"
     prefix = library.prefix or ""
-    names = {name.removeprefix(prefix) for name in match.source if name.startswith(prefix)}
-    if library.prefix and (encoders := encoders_in(dict.fromkeys(names))):
+    shapes = _shapes(match.source, prefix)
+    if library.prefix and (encoders := encoders_in(shapes)):
         return (
             f"its encoder may be that of {' or '.join(encoders)}: give the model such a one and "
             "ask for a new head (new_head)"
@@ -87,7 +88,7 @@ def _likely_cause(match, new_head):
             return "it holds a decoder alone: give the encoder's file as well"
         if not new_head and all(is_head(path) or is_filter(path) for path in at_fault):
             return _head_cause(match)
-    encoders = encoders_in(source)
+    encoders = encoders_in(_shapes(source))
     if encoders:
         stem = " (the stems differ)" if any("/stem" in path for path in at_fault) else ""
         return f"its layers are those of {' or '.join(encoders)}{stem}"
@@ -122,30 +123,47 @@ def _head_cause(match):
     )
 
 
-def encoders_in(source):
-    """Names of the encoders whose convolutions, all of them, are in {original name: array}."""
+def _shapes(source, prefix=""):
+    """{name without the prefix: shape} of the entries that have it."""
+    names = [name for name in source if name.startswith(prefix)]
+    return {name.removeprefix(prefix): shape_of(source, name) for name in names}
+
+
+def encoders_in(shapes):
+    """Names of the encoders whose convolutions, all of them, are in {original name: shape}."""
     found = {}
     for name, kernels in _signatures():
-        if kernels and kernels <= source.keys():
+        if kernels and all(
+            kernel in shapes and shape in (None, sorted(shapes[kernel]))
+            for kernel, shape in kernels.items()
+        ):
             found[name] = max(found.get(name, 0), len(kernels))
     return [name for name, count in found.items() if count == max(found.values())]
 
 
 @functools.cache
 def _signatures():
-    """[(encoder's name, the original names of all its convolutions)], a row per layout."""
+    """[(encoder's name, {original name of each of its convolutions: sorted shape or None})].
+
+    A row per layout. ResNeXt and Wide ResNet differ from ResNet in shapes alone, all of them in
+    that of the first 3x3 convolution.
+    """
     rows = []
     for row in ENCODERS.values():
         # The same layers as those of the name that it begins with.
-        if row.style and not row.name.endswith(("_dilated8", "_dilated16")):
-            stems = ["stem1", "stem2", "stem3"] if row.style == "ade20k" else ["stem"]
-            stages = drn.units(row) if row.style.startswith("drn") else [row.block] * 4
-            rows.append((row.name, family(row, row.blocks), stems, stages, row.blocks))
-    return [
-        (name, {layout.original(path) for path in _kernels(stems, units, blocks)} - {None})
-        for name, layouts, stems, units, blocks in rows
-        for layout in layouts
-    ]
+        if not row.style or row.name.endswith(("_dilated8", "_dilated16")):
+            continue
+        stems = ["stem1", "stem2", "stem3"] if row.style == "ade20k" else ["stem"]
+        units = drn.units(row) if row.style.startswith("drn") else [row.block] * 4
+        shapes = dict.fromkeys(_kernels(stems, units, row.blocks))
+        if "bottleneck" in units:
+            first = f"encoder/stage{units.index('bottleneck') + 1}_block1/conv2/conv/kernel"
+            shapes[first] = sorted((3, 3, row.width, row.width * row.groups))
+        for layout in family(row, row.blocks):
+            named = {layout.original(path): shape for path, shape in shapes.items()}
+            named.pop(None, None)
+            rows.append((row.name, named))
+    return rows
 
 
 def _kernels(stems, units, blocks):
