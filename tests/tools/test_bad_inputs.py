@@ -23,7 +23,7 @@ DRIVER = """
 import hashlib, json, os, pathlib, resource, runpy, sys, tempfile
 tools, run = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(tools))
-import tensorflow, tfseg.training, tfseg.inference.predict_files
+import tfseg.training, tfseg.inference.predict_files, tensorflow
 
 def digest():
     files = [run / "best.weights.h5", *sorted((run / "checkpoints").glob("*"))]
@@ -197,7 +197,11 @@ CALLS = {
     ),
     "no run directory": ("evaluate.py", [*EVALUATE, "--run_dir={new}"], "there is no run"),
     "run without weights": ("evaluate.py", [*EVALUATE, "--run_dir={unfinished}"], "yet"),
-    "damaged weights": ("evaluate.py", [*EVALUATE, "--run_dir={damaged}"], "can't read the weight"),
+    "damaged weights": (
+        "evaluate.py",
+        [*EVALUATE, "--run_dir={damaged}"],
+        "it is damaged, or not as Keras writes it",
+    ),
     "other class count": (
         "evaluate.py",
         ["--weights={run}/best.weights.h5", *NETWORK, "--num_classes=5", *EVALUATE],
