@@ -1,54 +1,13 @@
-"""Optimizers: the table of them."""
-
-import dataclasses
-from typing import Any
+"""Optimizers: the table of them, and their code."""
 
 from tfseg.lazy import lazy_names
-from tfseg.tables import Row, Table
 
-_code = lazy_names(__name__, {"adamw": ["AdamW"], "base": ["Optimizer"], "sgd": ["SGD"]})
-__getattr__, __dir__ = _code[:2]
-__all__ = ["OPTIMIZERS", "OptimizerRow", "create_optimizer", *_code[2]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerRow(Row):
-    """An optimizer: `code` is a class such as `tfseg.training.optimizers.Optimizer`.
-
-    Attributes:
-        options: settings of `TrainConfig` that `code` takes as arguments.
-    """
-
-    options: tuple[str, ...] = ()
-
-
-OPTIMIZERS = Table(
-    "optimizer",
-    [
-        OptimizerRow(
-            name="sgd",
-            code="tfseg.training.optimizers.sgd:SGD",
-            help="stochastic gradient descent with momentum",
-            options=("momentum",),
-        ),
-        OptimizerRow(
-            name="adamw",
-            code="tfseg.training.optimizers.adamw:AdamW",
-            help="Adam with decoupled weight decay",
-            options=("adam_beta1", "adam_beta2", "adam_epsilon"),
-        ),
-    ],
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "adamw": ["AdamW"],
+        "base": ["Optimizer"],
+        "sgd": ["SGD"],
+        "table": ["OPTIMIZERS", "OptimizerRow", "create_optimizer"],
+    },
 )
-
-
-def create_optimizer(config: Any, variables: Any, groups: Any) -> Any:
-    """The optimizer of a `TrainConfig`; make it in the scope of the strategy.
-
-    Args:
-        config: its `optimizer`, `weight_decay` and the row's `options`.
-        variables: {path: tf.Variable}.
-        groups: one `Group` for each.
-    """
-    row = OPTIMIZERS.find(config.optimizer)
-    options = {name: getattr(config, name) for name in row.options}
-    return row.load()(variables, groups, weight_decay=config.weight_decay, **options)
