@@ -1,4 +1,4 @@
-"""Packages whose names are imported at first use (PEP 562), so that their tables cost nothing."""
+"""Imports at first use: of packages' names (PEP 562) and of TensorFlow, which takes seconds."""
 
 import importlib
 import sys
@@ -38,3 +38,21 @@ def lazy_names(
         return sorted({*vars(sys.modules[package]), *modules})
 
     return attribute, names, sorted(modules)
+
+
+class LazyModule:
+    """A module that is imported when something of it is first asked for.
+
+    For TensorFlow in modules that do much without it: reading lists and label maps, counting.
+
+    Args:
+        name: the module's name.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self._name), name)
+        setattr(self, name, value)
+        return value

@@ -8,9 +8,11 @@ import functools
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
 from tfseg.data import png
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 MARK = "[tfseg]"
 JPEG_SIGNATURE = b"\xff\xd8\xff"

@@ -8,11 +8,13 @@ import io
 import os
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from tfseg.data import png
 from tfseg.errors import TfsegError
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 
 @contextlib.contextmanager

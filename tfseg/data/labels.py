@@ -1,10 +1,12 @@
 """Label values: which are valid in a label file, and which class each one means."""
 
 import numpy as np
-import tensorflow as tf
 
 from tfseg.data.decoding import require
 from tfseg.errors import TfsegError
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 
 def label_table(num_classes, label_map=None, ignore_label=255):

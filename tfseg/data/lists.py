@@ -6,13 +6,14 @@ import functools
 import os
 import pathlib
 
-import tensorflow as tf
-
 from tfseg import outputs
 from tfseg.data import entries
 from tfseg.data.entries import Names, read_lines
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 # What the ADE20K code calls its lists.
 _ODGT_NAMES = {"train": "training", "val": "validation"}
@@ -70,14 +71,15 @@ class ImageList:
 
     def first(self, count):
         """The list of the first `count` files."""
-        return self._pick(range(min(count, len(self))))
+        return self.pick(range(min(count, len(self))))
 
     def spread(self, count):
         """The list of `count` files that lie evenly over it, or of all where there are fewer."""
         count = min(count, len(self))
-        return self._pick([(2 * part + 1) * len(self) // (2 * count) for part in range(count)])
+        return self.pick([(2 * part + 1) * len(self) // (2 * count) for part in range(count)])
 
-    def _pick(self, indices):
+    def pick(self, indices):
+        """The list of the files at some places, in their order."""
         columns = ("images", "labels", "names", "sizes", "offsets")
         values = {name: getattr(self, name) for name in columns}
         part = dataclasses.replace(

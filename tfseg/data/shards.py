@@ -8,13 +8,15 @@ take records in any order, as they take files, and a shard may lie wherever `tf.
 import os
 import struct
 
-import tensorflow as tf
 from PIL import Image
 
 from tfseg.data.image_files import opened, reading
 from tfseg.data.lists import is_labelled, read_file, read_split, remove, shard_index
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, replacing
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 # A record has its length (8 bytes) and two checksums (4 each) around its content.
 _HEAD, _FRAME = 12, 16

@@ -1,10 +1,11 @@
 """From label maps to published scores."""
 
-from tfseg.evaluation.confusion import confusion_matrix, scores
-from tfseg.evaluation.evaluator import Evaluator
+from tfseg.lazy import lazy_names
 
-__all__ = [
-    "Evaluator",
-    "confusion_matrix",
-    "scores",
-]
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "confusion": ["confusion_matrix", "scores"],
+        "evaluator": ["Evaluator"],
+    },
+)

@@ -1,7 +1,11 @@
 """The integer confusion matrix and the scores that follow from it."""
 
 import numpy as np
-import tensorflow as tf
+
+from tfseg.evaluation.metrics import METRICS
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 # Pixels that are counted at once: what lies between labels and counts stays small.
 _CHUNK = 1 << 22
@@ -57,6 +61,24 @@ def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
     return tf.reshape(counts[:cells], [num_classes, num_classes])
 
 
+def count_pairs(labels, predictions, num_classes):
+    """The confusion matrix as `confusion_matrix` has it, in NumPy, of checked 8-bit label maps.
+
+    Args:
+        labels: uint8 of any shape: classes, and 255 for pixels that don't count.
+        predictions: uint8 of the same shape: classes, and 255 for pixels without one.
+        num_classes: the number of classes C, at most 255.
+
+    Returns:
+        int64 [C, C + 1]: rows are the truth, columns the prediction, the last for those without.
+    """
+    columns = num_classes + 1
+    cells = labels.ravel().astype(np.int32) * columns
+    cells += np.minimum(predictions.ravel(), num_classes)
+    counts = np.bincount(cells, minlength=num_classes * columns)[: num_classes * columns]
+    return counts.reshape(num_classes, columns)
+
+
 def scores(matrix, classes=None, absent_classes="skip"):
     """The four published scores and each class's own (Long et al. 2015, section 5).
 
@@ -68,7 +90,8 @@ def scores(matrix, classes=None, absent_classes="skip"):
     2017, section 4).
 
     Args:
-        matrix: integers [C, C], rows truth, columns prediction.
+        matrix: integers [C, C], rows truth, columns prediction; or [C, C + 1], the last for pixels
+            that got no class: they are missed, and no class is charged with them.
         classes: C names, to be returned beside the per-class scores.
         absent_classes: "skip" or "zero": whether means leave out the classes that occur nowhere,
             or run over all, as the ADE20K code's do.
@@ -79,24 +102,15 @@ def scores(matrix, classes=None, absent_classes="skip"):
         where a class has no score; "classes" if given. All scores are None if no pixel was counted.
     """
     matrix = np.asarray(matrix, np.int64)
-    correct = np.diag(matrix).astype(np.float64)
-    truth = matrix.sum(axis=1)
-    union = truth + matrix.sum(axis=0) - np.diag(matrix)
-    total = matrix.sum()
-    iou = np.divide(correct, union, out=np.zeros_like(correct), where=union > 0)
-    accuracy = np.divide(correct, truth, out=np.zeros_like(correct), where=truth > 0)
-    every = absent_classes == "zero"
-    mean_iou = float(iou[(union > 0) | every].mean()) if total else None
-    pixel_accuracy = float(correct.sum() / total) if total else None
-    values = {
-        "pixel_accuracy": pixel_accuracy,
-        "mean_accuracy": float(accuracy[(truth > 0) | every].mean()) if total else None,
-        "mean_iou": mean_iou,
-        "frequency_weighted_iou": float((truth * iou).sum() / total) if total else None,
-        "overall_score": (mean_iou + pixel_accuracy) / 2 if total else None,
-        "iou": [float(x) if n else None for x, n in zip(iou, union, strict=True)],
-        "accuracy": [float(x) if n else None for x, n in zip(accuracy, truth, strict=True)],
-    }
+    counts = np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)[: len(matrix)]])
+
+    def of(metric):
+        values = METRICS[metric].load()(counts, absent_classes)
+        return [None if np.isnan(x) else float(x) for x in np.atleast_1d(values)]
+
+    names = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
+    values = {name: of(name)[0] for name in (*names, "overall_score")}
+    values |= {name: of(name) for name in ("iou", "accuracy")}
     if classes is not None:
         values["classes"] = list(classes)[: len(matrix)]
     return values

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from tfseg.data import label_table
 from tfseg.data.image_files import read_label, read_rgb
+from tfseg.data.labels import describe_values, label_table
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
-from tfseg.evaluation.confusion import confusion_matrix
+from tfseg.evaluation.confusion import count_pairs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,16 +43,29 @@ class Truth:
     def __init__(self, image_list, num_classes, label_map=None, ignore_label=255):
         self.image_list = image_list
         self.num_classes = num_classes
-        table = label_table(num_classes, label_map, ignore_label)
-        self._table = np.where((table < 0) | (table == ignore_label), 255, table).astype(np.uint8)
+        self.ignore_label = ignore_label
+        self._table = label_table(num_classes, label_map, ignore_label)
 
     def image(self, index):
         """uint8 RGB [H, W, 3], as stored: label maps lie on these pixels."""
         return read_rgb(*entry(self.image_list, index, 0))
 
     def labels(self, index):
-        """uint8 [H, W]: classes, and 255 for whatever isn't one."""
-        return self._table[read_label(*entry(self.image_list, index, 1))]
+        """uint8 [H, W]: classes, and 255 for what doesn't count.
+
+        Raises:
+            TfsegError: the file can't be read, or has a value that isn't allowed.
+        """
+        source, title = entry(self.image_list, index, 1)
+        values = read_label(source, title)
+        classes = self._table[values]
+        if (classes < 0).any():
+            wrong = values[classes < 0][0]
+            raise TfsegError(
+                f"label map {title} has the value {wrong} in {(values == wrong).sum()} pixels; "
+                f"allowed are {describe_values(self._table, self.ignore_label)}"
+            )
+        return np.where(classes == self.ignore_label, 255, classes).astype(np.uint8)
 
     def matrix(self, index, labels):
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""
@@ -70,4 +83,4 @@ class Truth:
                 f"label map {self.image_list.label_titles[index]} is {width}x{height}, but the "
                 f"prediction of {self.image_list.image_titles[index]} is {columns}x{rows}"
             )
-        return confusion_matrix(truth, labels, self.num_classes).numpy()
+        return count_pairs(truth, labels, self.num_classes)[:, :-1]
