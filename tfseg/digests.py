@@ -82,4 +82,6 @@ def unsealed(values, path):
 
 
 def _json_digest(values):
+    # As they are read back: text sorts otherwise than the numbers that keys may have been.
+    values = json.loads(json.dumps(values))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -14,7 +14,7 @@ from tfseg.evaluation import Evaluator, confusion_matrix, scores
 from tfseg.evaluation.truth import Truth
 from tfseg.inference import PROTOCOLS, Inference, Protocol, views
 from tfseg.inference.protocol import AVERAGES
-from tfseg.models import Preprocessing, create_model
+from tfseg.models import ModelSpec, Preprocessing, create_model
 from tfseg.reports import summary
 from tfseg.reports.panels import PanelWriter
 
@@ -137,7 +137,7 @@ def test_joining_two_views_by_hand():
 
     class TwoViews:
         upsampling, output_stride, num_classes, size_period = "bilinear", 1, 3, 1
-        name_and_options, compute_dtype = ("two views", {}), "float32"
+        spec, compute_dtype = ModelSpec("two views", 2), "float32"
 
         def __call__(self, images, training):
             first, second = [[[[2.0, 1.9, 0.0]]]], [[[[-9.0, 1.9, 3.0]]]]

@@ -63,7 +63,7 @@ def test_config_rebuilds_the_model(model):
     config = json.loads(json.dumps(model.get_config()))
     again = type(model).from_config(config)
     assert [v.path for v in again.variables] == [v.path for v in model.variables]
-    assert again.get_config() == model.get_config()
+    assert json.loads(json.dumps(again.get_config())) == config
 
 
 def test_keras_file_round_trip(model, tmp_path):
@@ -280,7 +280,7 @@ def test_model_spec(tmp_path):
         Preprocessing(),
         ["road", "car", "sky"],
         [[0, 0, 0], [1, 2, 3], [4, 5, 6]],
-        label_map={7: 0},
+        label_map={7: 0, 10: 1},
     )
     path = tmp_path / "model.json"
     spec.save(path)

@@ -13,6 +13,8 @@ _CONV = ("padding", "folded")
 _OWN = ("blocks", "output_stride", "multi_grid")
 _SMOOTHING = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
 OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
+# What a decoder's convolutions take as well; folding is for whole models.
+CONVOLUTION_OPTIONS = ("padding", *_BATCH_NORM)
 
 
 def convolution_options(options):

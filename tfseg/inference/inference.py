@@ -47,7 +47,7 @@ class Inference:
         self._protocol = protocol or Protocol()
         self._preprocessing = preprocessing
         self.protocol = {**self._protocol.to_dict(), "precision": precision_of(model)}
-        options = model.name_and_options[1]
+        options = model.spec.options
         if options.get("multi_scale") and self._protocol.average == "maximum":
             raise TfsegError(
                 "this model takes the maximum over scales itself (option multi_scale): evaluate "

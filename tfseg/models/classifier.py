@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from tfseg.layers import Conv2D
-from tfseg.models.parts import classifier_parts
+from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
+from tfseg.models.spec import ModelSpec
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -13,32 +14,27 @@ class Classifier(keras.Model):
     """An encoder, global average pooling, and a linear layer.
 
     ``model(images)`` takes normalised float images [N, H, W, 3] and returns {"logits": float32
-    [N, num_classes]}. Made by `tfseg.create_classifier`, whose arguments are its config.
+    [N, num_classes]}. Made by `tfseg.create_classifier`.
 
     Args:
         encoder: an `Encoder`.
-        config: the arguments of `create_classifier`: "model", "num_classes", "options".
+        spec: the `ModelSpec` of its recipe.
     """
 
-    def __init__(self, encoder, config):
+    def __init__(self, encoder, spec):
         images = keras.Input((None, None, 3), name="images")
         features = encoder(images)[encoder.pyramid[-1]]
         # A 1x1 convolution rather than a dense layer, so that the same weights also give the
         # class activation map (see `activation_maps`).
-        classifier = Conv2D(config["num_classes"], 1, use_bias=True, name="classifier")
+        classifier = Conv2D(spec.num_classes, 1, use_bias=True, name="classifier")
         pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(features)
         logits = keras.layers.Flatten(dtype="float32", name="logits")(classifier(pooled))
-        super().__init__(inputs=images, outputs={"logits": logits}, name=config["model"])
+        super().__init__(inputs=images, outputs={"logits": logits}, name=spec.name)
+        self.spec = spec
         self.encoder = encoder
         self.classifier = classifier
-        self.num_classes = config["num_classes"]
+        self.num_classes = spec.num_classes
         self.output_stride = encoder.output_stride
-        self._config = config
-
-    @property
-    def name_and_options(self):
-        """(name, options) that `create_classifier` made this model from."""
-        return self._config["model"], dict(self._config["options"])
 
     def activation_maps(self, images):
         """Class scores at every position: the classifier without its pooling.
@@ -50,11 +46,18 @@ class Classifier(keras.Model):
         return ops.cast(self.classifier(features), "float32")
 
     def get_config(self):
-        return {**self._config, "precision": precision_of(self)}
+        return {
+            "recipe": self.spec.to_dict(),
+            "precision": precision_of(self),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        with precision(config["precision"]):
-            return cls(
-                **classifier_parts(config["model"], config["num_classes"], config["options"])
-            )
+        config = dict(config)
+        with precision(config.pop("precision")):
+            if "recipe" not in config:  # files of version 0.1.0
+                recipe = {**config, "preprocessing": None, "kind": "classifier"}
+                return ModelSpec.from_dict(recipe).build()
+            encoder = restore(config["encoder"], custom_objects)
+            return cls(encoder, ModelSpec.from_dict(config["recipe"]))

@@ -1,31 +1,129 @@
 """Models by name: the published ones, and every encoder with every decoder."""
 
+import math
+import numbers
+from typing import Any
+
+import keras
+
+from tfseg.decoders.table import DECODERS, DecoderRow
+from tfseg.encoders.encoder import Encoder
+from tfseg.encoders.factory import CONVOLUTION_OPTIONS, convolution_options, create_encoder
+from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
+from tfseg.encoders.features import FeatureEncoder
+from tfseg.encoders.table import ENCODERS
+from tfseg.errors import TfsegError, unknown
 from tfseg.models.classifier import Classifier
-from tfseg.models.parts import classifier_parts, segmenter_parts
+from tfseg.models.multi_scale import check_scales
 from tfseg.models.segmenter import Segmenter
+from tfseg.models.spec import ModelSpec
+from tfseg.models.table import resolve
 
 
-def create_model(name, num_classes, **options):
+def create_model(
+    name: str | None = None,
+    num_classes: int | None = None,
+    *,
+    encoder: str | keras.Model | None = None,
+    decoder: str | keras.layers.Layer | None = None,
+    **options: Any,
+) -> Segmenter:
     """A segmenter with fresh weights.
 
     Args:
         name: a published name such as "drn_d_22", or "encoder+decoder".
         num_classes: how many classes, 1..256.
+        encoder, decoder: in place of `name`; each a name or an object. An encoder is any Keras
+            model from images [N, H, W, 3] of any size to a dict of feature maps, with the weights
+            that it has; a decoder any layer from that dict to {"logits": [N, h, w,
+            num_classes]}, and "aux_logits" where `aux_loss_weight` is given.
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
             `aux_loss_weight`: weight of the auxiliary output in the loss, for decoders that have
             one (0.4). `multi_scale`: scales at which one network looks at the image, such as
-            (1, 0.75, 0.5).
+            (1, 0.75, 0.5). An object takes no options: those of convolutions and batch norms then
+            are the other part's.
 
     Returns:
         A `Segmenter`.
 
     Raises:
-        TfsegError: unknown name or option, or a bad value.
+        TfsegError: unknown name or option, or a bad value or object.
     """
-    return Segmenter(**segmenter_parts(name, num_classes, options))
+    if isinstance(encoder, str) and isinstance(decoder, str) and name is None:
+        name, encoder, decoder = f"{encoder}+{decoder}", None, None
+    if name is None and (encoder is None or decoder is None):
+        raise TfsegError("a model is a name, or an encoder and a decoder")
+    if name is not None and (encoder is not None or decoder is not None):
+        raise TfsegError(f"a model is a name, or an encoder and a decoder, not both: {name}")
+    _check_classes(num_classes, MAX_CLASSES)
+    defaults: dict[str, Any] = {}
+    if name is not None:
+        encoder, decoder, defaults = resolve(name)
+    row = DECODERS.find(decoder) if isinstance(decoder, str) else DecoderRow(name="", code=decoder)
+    name = name or f"{_name(encoder)}+{_name(decoder)}"
+    loss_weights = _check_all(name, encoder, row, options)
+    if row.output_stride and isinstance(encoder, str) and ENCODERS.find(encoder).strided:
+        defaults = {"output_stride": row.output_stride, **defaults}
+    values = {**defaults, **options}
+    encoder = _encoder(encoder, values)
+    spec = ModelSpec(name, int(num_classes), options, preprocessing=None)
+    scales = options.get("multi_scale")
+    return Segmenter(
+        encoder,
+        _decoder(decoder, row, encoder, int(num_classes), values),
+        spec,
+        row.upsampling,
+        row.loss_resolution,
+        loss_weights,
+        None if scales is None else check_scales(scales),
+    )
 
 
-def create_classifier(name, num_classes=1000, **options):
+def _name(part):
+    return part if isinstance(part, str) else getattr(part, "name", type(part).__name__)
+
+
+def _check_all(name, encoder, row, options):
+    """The weights of the losses; `row` is the decoder's, nameless for an object.
+
+    Raises:
+        TfsegError: an option that this model hasn't got, or a bad value of one of the decoder.
+    """
+    own = ENCODER_OPTIONS if isinstance(encoder, str) else CONVOLUTION_OPTIONS
+    loss_weights = dict(row.loss_weights)
+    auxiliary = ("aux_loss_weight",) if not row.name or "aux_logits" in loss_weights else ()
+    _check_decoder_options(options, row.name, name)
+    _check_options(options, (*own, *row.options, *auxiliary, "multi_scale"), name)
+    if "aux_loss_weight" in options:
+        loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
+    if "dropout" in options and not 0 <= _weight("dropout", options["dropout"]) < 1:
+        raise TfsegError(
+            f"dropout must be a share of at least 0 and below 1, not {options['dropout']}"
+        )
+    return loss_weights
+
+
+def _encoder(encoder, values):
+    if isinstance(encoder, str):
+        own = {key: value for key, value in values.items() if key in ENCODER_OPTIONS}
+        return create_encoder(encoder, **own)
+    return encoder if isinstance(encoder, Encoder) else FeatureEncoder(encoder)
+
+
+def _decoder(decoder, row, encoder, num_classes, values):
+    if not isinstance(decoder, str):
+        classes = getattr(decoder, "num_classes", num_classes)
+        if not isinstance(decoder, keras.layers.Layer) or classes != num_classes:
+            raise TfsegError(f"decoder must be a Keras layer for {num_classes} classes")
+        return decoder
+    own = dict(row.at_stride_8) if encoder.output_stride == 8 else {}
+    own |= {key: values[key] for key in row.options if key in values}
+    conv = convolution_options(values)
+    levels = encoder.pyramid
+    return row.load()(num_classes, levels, **row.fixed, **own, conv=conv, name="decoder")
+
+
+def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Classifier:
     """An image classifier with fresh weights.
 
     Args:
@@ -39,4 +137,42 @@ def create_classifier(name, num_classes=1000, **options):
     Raises:
         TfsegError: unknown name or option, or a bad value.
     """
-    return Classifier(**classifier_parts(name, num_classes, options))
+    if name not in ENCODERS:
+        raise unknown("classifier", name, ENCODERS)
+    _check_classes(num_classes)
+    _check_options(options, ENCODER_OPTIONS, name)
+    spec = ModelSpec(name, int(num_classes), options, preprocessing=None, kind="classifier")
+    return Classifier(create_encoder(name, **options), spec)
+
+
+# A label map has 8 bits, of which one value is usually the ignore label.
+MAX_CLASSES = 256
+
+
+def _check_classes(num_classes, most=None):
+    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
+    if not whole or num_classes < 1 or (most and num_classes > most):
+        span = f"in 1..{most}" if most else "of at least 1"
+        raise TfsegError(f"num_classes must be a whole number {span}, not {num_classes}")
+
+
+def _weight(name, value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise TfsegError(f"{name} must be a number of at least 0, not {value}")
+    return float(value)
+
+
+def _check_decoder_options(options, decoder, name):
+    """Says whose an option is that only other decoders have."""
+    for option in options:
+        owners = [other for other, row in DECODERS.items() if option in row.options]
+        if owners and decoder not in owners:
+            raise TfsegError(
+                f"{option} is an option of the decoders {', '.join(owners)}; {name} has {decoder}"
+            )
+
+
+def _check_options(options, allowed, name):
+    for option in options:
+        if option not in allowed:
+            raise unknown(f"option of {name}", option, sorted(allowed))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN
+from tfseg.models.precisions import precision, precision_of
 
 
 def fold(model):
@@ -26,11 +27,10 @@ def fold(model):
     Raises:
         TfsegError: the running statistics aren't finite.
     """
-    config = model.get_config()
-    if config["options"].get("folded"):
+    if model.spec.options.get("folded"):
         return model
-    options = {**config["options"], "folded": True}
-    folded = type(model).from_config({**config, "options": options})
+    with precision(precision_of(model)):
+        folded = model.spec.build(folded=True)
     values = {variable.path: variable for variable in model.variables}
     merged = {}
     for unit in model._flatten_layers(include_self=False):

@@ -6,8 +6,9 @@ from keras import ops
 from tfseg.errors import unknown
 from tfseg.layers import resize, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
-from tfseg.models.parts import segmenter_parts
+from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
+from tfseg.models.spec import ModelSpec
 
 UPSAMPLINGS = ("bilinear", "zero_border")
 
@@ -21,12 +22,12 @@ class Segmenter(keras.Model):
     looks at (the keys of `loss_weights`), such as "aux_logits". A multi-scale model's "logits" are
     the maximum over the scales, and "logits_1", "logits_0.75", ... those of each scale.
 
-    Made by `tfseg.create_model`, whose arguments are its config.
+    Made by `tfseg.create_model`.
 
     Args:
         encoder: an `Encoder`.
         decoder: a layer from the encoder's features to a dict with "logits".
-        config: the arguments of `create_model`: "model", "num_classes", "options".
+        spec: the `ModelSpec` of its recipe.
         upsampling: how `upsample` works: "bilinear" or "zero_border".
         loss_resolution: where the loss is computed: "labels" or "logits".
         loss_weights: {output of the decoder: weight in the loss}; a multi-scale model's maximum
@@ -35,10 +36,16 @@ class Segmenter(keras.Model):
     """
 
     def __init__(
-        self, encoder, decoder, config, upsampling, loss_resolution, loss_weights, scales=None
+        self, encoder, decoder, spec, upsampling, loss_resolution, loss_weights, scales=None
     ):
         if upsampling not in UPSAMPLINGS:
             raise unknown("upsampling", upsampling, UPSAMPLINGS)
+        config = {
+            "upsampling": upsampling,
+            "loss_resolution": loss_resolution,
+            "loss_weights": dict(loss_weights),
+            "scales": scales and list(scales),
+        }
         images = keras.Input((None, None, 3), name="images")
         if scales is None:
             outputs = decoder(encoder(images))
@@ -52,22 +59,18 @@ class Segmenter(keras.Model):
         widen = keras.layers.Activation("linear", dtype=dtype, name="widen")
         outputs = {name: widen(value) for name, value in outputs.items()}
         # TensorFlow takes a model's name for a scope's, which can't have a plus.
-        name = config["model"].replace("+", "-")
+        name = spec.name.replace("+", "-")
         super().__init__(inputs=images, outputs=outputs, name=name)
+        self.spec = spec
         self.encoder = encoder
         self.decoder = decoder
         self.upsampling = upsampling
         self.loss_resolution = loss_resolution
         self.loss_weights = dict(loss_weights)
-        self.num_classes = config["num_classes"]
+        self.num_classes = spec.num_classes
         self.output_stride = encoder.output_stride
         self.size_period = size_period(encoder.output_stride, scales)
         self._config = config
-
-    @property
-    def name_and_options(self):
-        """(name, options) that `create_model` made this model from."""
-        return self._config["model"], dict(self._config["options"])
 
     def upsample(self, logits, size):
         """Logits at the size of the images that they came from, in the model's published way.
@@ -102,10 +105,21 @@ class Segmenter(keras.Model):
         return probabilities if size is None else resize(probabilities, size)
 
     def get_config(self):
-        return {**self._config, "precision": precision_of(self)}
+        return {
+            "recipe": self.spec.to_dict(),
+            "precision": precision_of(self),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            **self._config,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        with precision(config["precision"]):
-            parts = segmenter_parts(config["model"], config["num_classes"], config["options"])
-            return cls(**parts)
+        config = dict(config)
+        with precision(config.pop("precision")):
+            if "recipe" not in config:  # files of version 0.1.0
+                return ModelSpec.from_dict({**config, "preprocessing": None}).build()
+            spec = ModelSpec.from_dict(config.pop("recipe"))
+            for part in ("encoder", "decoder"):
+                config[part] = restore(config[part], custom_objects)
+            return cls(spec=spec, **config)

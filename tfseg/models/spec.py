@@ -1,16 +1,18 @@
-"""model.json: everything that rebuilds a model and says what its outputs mean."""
+"""The recipe of a model: everything that rebuilds it and says what its outputs mean."""
 
 import dataclasses
+from typing import Any
 
 from tfseg.digests import sealed, unsealed
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.models.preprocessing import Preprocessing
+from tfseg.models.table import KINDS, resolve
 
 FORMAT = 1
 
 
-def plain_options(options):
+def plain_options(options: dict[str, Any]) -> dict[str, Any]:
     """A model's options as JSON has them: lists in place of tuples."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
 
@@ -19,11 +21,15 @@ def plain_options(options):
 class ModelSpec:
     """A model's recipe: name, options, preprocessing, and the meaning of its classes.
 
+    A model has it as `model.spec`; model.json, weight files and .keras files keep it.
+
     Attributes:
-        name: a name that `create_model` knows, or `create_classifier` for a classifier.
+        name: a name that `create_model` knows, or `create_classifier` for a classifier; of a
+            model made from objects, "encoder+decoder" with their own names.
         num_classes: how many classes the head tells apart.
         options: keyword options of `create_model`.
-        preprocessing: `Preprocessing` of its input images.
+        preprocessing: `Preprocessing` of its input images; None where a model or a file of
+            weights doesn't say it.
         classes: the class names in index order, or None.
         palette: one [r, g, b] (0..255) per class, or None.
         ignore_label: the label value that neither loss nor metric counts.
@@ -33,12 +39,12 @@ class ModelSpec:
 
     name: str
     num_classes: int
-    options: dict = dataclasses.field(default_factory=dict)
-    preprocessing: Preprocessing = dataclasses.field(default_factory=Preprocessing)
-    classes: list | None = None
-    palette: list | None = None
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    preprocessing: Preprocessing | None = dataclasses.field(default_factory=Preprocessing)
+    classes: list[str] | None = None
+    palette: list[list[int]] | None = None
     ignore_label: int = 255
-    label_map: dict | None = None
+    label_map: dict[int, int] | None = None
     kind: str = "segmenter"
 
     def __post_init__(self):
@@ -56,21 +62,55 @@ class ModelSpec:
                     f"{name} has {len(value)} entries for a model of {self.num_classes} classes"
                 )
 
-    def build(self, **options):
-        """A fresh model of this recipe; `options` override the stored ones."""
-        from tfseg.models.factory import create_classifier, create_model
+    def build(self, **options: Any) -> Any:
+        """A fresh `Segmenter` or `Classifier` of this recipe; `options` override the stored ones.
 
-        create = create_classifier if self.kind == "classifier" else create_model
-        return create(self.name, self.num_classes, **{**self.options, **options})
+        Raises:
+            TfsegError: no such name or option, or a bad value.
+        """
+        spec = dataclasses.replace(self, options={**self.options, **options})
+        model = KINDS.find(self.kind).load()(spec.name, spec.num_classes, **spec.options)
+        model.spec = spec
+        return model
 
-    def save(self, path):
-        """Writes the recipe as JSON with a digest, atomically."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON has them; with the version of their meaning."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        values["preprocessing"] = self.preprocessing.to_dict()
-        write_json(path, sealed({"format": FORMAT, **values}))
+        values["preprocessing"] = self.preprocessing and self.preprocessing.to_dict()
+        return {"format": FORMAT, **values}
 
     @classmethod
-    def load(cls, path, kind="segmenter"):
+    def from_dict(cls, values: Any) -> "ModelSpec":
+        """The inverse of `to_dict`, through JSON or not.
+
+        Raises:
+            TfsegError: it doesn't describe a model, or was written by a newer tfseg.
+        """
+        if not isinstance(values, dict) or "num_classes" not in values:
+            raise TfsegError("it does not describe a model: it has no name or num_classes")
+        values = _of_today(values)
+        if "name" not in values:
+            raise TfsegError("it does not describe a model: it has no name or num_classes")
+        if values.pop("format", FORMAT) != FORMAT:
+            raise TfsegError("it was written by a newer tfseg; update to read it")
+        surplus = set(values) - {field.name for field in dataclasses.fields(cls)}
+        if surplus:
+            raise TfsegError(f"it has unknown entries: {', '.join(sorted(surplus))}")
+        try:
+            if values.get("preprocessing") is not None:
+                values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
+            if values.get("label_map") is not None:
+                values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}
+            return cls(**values)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise TfsegError(f"it does not describe a model: {error}") from error
+
+    def save(self, path: str) -> None:
+        """Writes the recipe as JSON with a digest, atomically."""
+        write_json(path, sealed(self.to_dict()))
+
+    @classmethod
+    def load(cls, path: str, kind: str = "segmenter") -> "ModelSpec":
         """Reads what `save` wrote.
 
         Args:
@@ -82,26 +122,29 @@ class ModelSpec:
                 message names it.
         """
         values = read_json(path)
-        if not isinstance(values, dict) or "name" not in values or "num_classes" not in values:
-            raise TfsegError(f"{path} does not describe a model: it has no name or num_classes")
-        values = unsealed(values, path)
-        if values.pop("format", FORMAT) != FORMAT:
-            raise TfsegError(f"{path} was written by a newer tfseg; update to read it")
-        surplus = set(values) - {field.name for field in dataclasses.fields(cls)}
-        if surplus:
-            raise TfsegError(f"{path} has unknown entries: {', '.join(sorted(surplus))}")
-        if values.setdefault("kind", "segmenter") != kind:
-            raise TfsegError(f"{path} describes a {values['kind']}, not a {kind}")
-        from tfseg.models.table import resolve
-
+        if isinstance(values, dict):
+            values = unsealed(values, path)
         try:
+            if isinstance(values, dict) and values.get("preprocessing") is None:
+                values = {**values, "preprocessing": {}}
+            spec = cls.from_dict(values)
+            if spec.kind != kind:
+                raise TfsegError(f"it describes a {spec.kind}, not a {kind}")
             if kind == "segmenter":
-                resolve(values["name"])
-            values["preprocessing"] = Preprocessing.from_dict(values.get("preprocessing", {}))
-            if values.get("label_map") is not None:
-                values["label_map"] = {int(key): int(v) for key, v in values["label_map"].items()}
-            return cls(**values)
+                resolve(spec.name)
+            return spec
         except TfsegError as error:
             raise TfsegError(f"{path}: {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except TypeError as error:  # a name that can't be looked up
             raise TfsegError(f"{path} does not describe a model: {error}") from error
+
+
+def _of_today(values: dict[str, Any]) -> dict[str, Any]:
+    """What version 0.1.0 wrote into weight files and .keras files, in today's names."""
+    values = dict(values)
+    if "classifier" in values:
+        values["kind"] = "classifier" if values.pop("classifier") else "segmenter"
+    if "model" in values:
+        values["name"] = values.pop("model")
+        values.pop("precision", None)
+    return values

@@ -5,6 +5,16 @@ from typing import Any
 from tfseg.decoders.table import DECODERS
 from tfseg.encoders.table import ENCODERS
 from tfseg.errors import unknown
+from tfseg.tables import Row, Table
+
+# What kinds of models there are; the code takes a name, the number of classes, and options.
+KINDS: Table[Row] = Table(
+    "kind of model",
+    [
+        Row(name="segmenter", code="tfseg.models.factory:create_model"),
+        Row(name="classifier", code="tfseg.models.factory:create_classifier"),
+    ],
+)
 
 # What models compute in; weights are kept in float32.
 PRECISIONS = ("float32", "bfloat16", "float16")

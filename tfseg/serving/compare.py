@@ -9,7 +9,7 @@ from tfseg.data.resizing import resize_labels
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import confusion_matrix, scores
 from tfseg.inference.predictor import Predictor
-from tfseg.models.precisions import precision_of
+from tfseg.models.precisions import precision, precision_of
 
 # What an export may cost, in mean IoU.
 LARGEST_LOSS = 0.02
@@ -70,8 +70,8 @@ def in_float32(predictor):
     """`predictor` itself, or one with the same weights that computes in float32."""
     if precision_of(predictor.model) == "float32":
         return predictor
-    config = {**predictor.model.get_config(), "precision": "float32"}
-    model = type(predictor.model).from_config(config)
+    with precision("float32"):
+        model = predictor.model.spec.build()
     for target, source in zip(model.variables, predictor.model.variables, strict=True):
         target.assign(source.numpy())
     return Predictor(predictor.spec, model, predictor.protocol)

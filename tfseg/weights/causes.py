@@ -51,7 +51,7 @@ def _some(names, count=3):
 
 
 def _name(model):
-    return model.name_and_options[0] if hasattr(model, "name_and_options") else model.name
+    return model.spec.name if hasattr(model, "spec") else model.name
 
 
 def _of_library(library, match, cause):

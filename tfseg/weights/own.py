@@ -12,7 +12,7 @@ from tfseg.digests import check_seal, seal
 from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
-from tfseg.models import Classifier, ModelSpec, Preprocessing
+from tfseg.models import ModelSpec
 from tfseg.weights import readers
 from tfseg.weights.assign import assign
 from tfseg.weights.readers import hdf5
@@ -38,14 +38,7 @@ def save_weights(model, path, preprocessing=None):
     """
     if not str(path).endswith(".weights.h5"):
         raise TfsegError(f"a file of weights is named *.weights.h5, not {path}")
-    name, options = model.name_and_options
-    recipe = {
-        "classifier": isinstance(model, Classifier),
-        "name": name,
-        "num_classes": model.num_classes,
-        "options": options,
-        "preprocessing": preprocessing and preprocessing.to_dict(),
-    }
+    recipe = dataclasses.replace(model.spec, preprocessing=preprocessing).to_dict()
     buffer = _Buffer()
     model.save_weights(buffer)
     with h5py.File(buffer, "r+") as file:
@@ -97,12 +90,12 @@ def find_spec(path):
             return ModelSpec.load(card)
     if not (str(path).endswith(".weights.h5") and os.path.isfile(path)):
         return None
-    recipe = _read(path)[1]
-    if not recipe.preprocessing:
+    spec = _read(path)[1]
+    if spec is None or not spec.preprocessing:
         return None
-    if recipe.classifier:
-        raise TfsegError(f"{path} holds an image classifier, not a segmenter")
-    return ModelSpec(recipe.name, recipe.num_classes, recipe.options, recipe.preprocessing)
+    if spec.kind != "segmenter":
+        raise TfsegError(f"{path} holds an image {spec.kind}, not a segmenter")
+    return spec
 
 
 def is_own(path):
@@ -134,31 +127,17 @@ def load_own(model, path, new_head=False):
         return dataclasses.replace(report, preprocessing=spec and spec.preprocessing)
     if os.path.isdir(path):
         path, card = _in_run(path)
-    weights, recipe = _read(path)
-    stated = recipe.preprocessing
+    weights, spec = _read(path)
+    stated = spec and spec.preprocessing
     if card:
-        spec = ModelSpec.load(card)
-        stated = stated or spec.preprocessing
-    report = assign(model, _in_our_names(weights, model), new_head, f"{path}{recipe}")
+        stated = stated or ModelSpec.load(card).preprocessing
+    origin = f"{path} (a {spec.name} of {spec.num_classes} classes)" if spec else path
+    report = assign(model, _in_our_names(weights, model), new_head, origin)
     return dataclasses.replace(report, preprocessing=stated)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Recipe:
-    """What a file says of its own model: None for what it doesn't say."""
-
-    classifier: bool = False
-    name: str | None = None
-    num_classes: int | None = None
-    options: dict | None = None
-    preprocessing: Preprocessing | None = None
-
-    def __str__(self):
-        return f" (a {self.name} of {self.num_classes} classes)" if self.name else ""
-
-
 def _read(path):
-    """(`WeightFile`, `_Recipe`) of a .weights.h5 or .keras file.
+    """(`WeightFile`, `ModelSpec` or None) of a .weights.h5 or .keras file.
 
     Raises:
         TfsegError: it is missing or damaged, or says nonsense of its model.
@@ -167,32 +146,22 @@ def _read(path):
         raise TfsegError(f"there is no file {path}")
     check_seal(path)
     weights, stated = hdf5.read(path)
-    if stated is None:
-        return weights, _Recipe()
     try:
-        return weights, _recipe(stated)
+        return weights, _spec(stated)
     except (KeyError, TypeError, AttributeError, TfsegError) as error:
         raise TfsegError(f"{path} does not describe its model as tfseg does: {error}") from error
 
 
-def _recipe(stated):
-    """A `_Recipe` from a .weights.h5's own text or a .keras file's config."""
-    config = stated
-    if "keras" in stated:
+def _spec(stated):
+    """The `ModelSpec` in a .weights.h5's own text or a .keras file's config, or None."""
+    if stated is not None and "keras" in stated:
         kind, config = stated["keras"].get("registered_name"), stated["keras"].get("config")
         if kind not in _KERAS_CLASSES:
-            return _Recipe()
-        config = {**config, "name": config["model"], "classifier": _KERAS_CLASSES[kind]}
-    recipe = _Recipe(**{key: config[key] for key in ("classifier", "name", "num_classes")})
-    kinds = (recipe.classifier, bool), (recipe.name, str), (recipe.num_classes, int)
-    if not all(isinstance(value, kind) for value, kind in kinds):
-        raise TypeError("its name or its number of classes isn't one")
-    preprocessing = config.get("preprocessing")
-    return dataclasses.replace(
-        recipe,
-        options=config["options"],
-        preprocessing=preprocessing and Preprocessing.from_dict(preprocessing),
-    )
+            return None
+        # Version 0.1.0 had the recipe's values among the others.
+        stated = config.get("recipe") or {**config, "classifier": _KERAS_CLASSES[kind]}
+        stated = {"preprocessing": None, **stated}
+    return None if stated is None else ModelSpec.from_dict(stated)
 
 
 def _in_our_names(weights, model):

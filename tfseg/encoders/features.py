@@ -1,0 +1,69 @@
+"""Any Keras model as an encoder."""
+
+import keras
+
+from tfseg.errors import TfsegError
+
+# A multiple of every usual stride, so that sizes divide exactly.
+_PROBE = 1024
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class FeatureEncoder(keras.Model):
+    """A Keras model with a dict of feature maps, with what decoders ask of an `Encoder`.
+
+    Its weights keep their paths.
+
+    Args:
+        model: a Keras model from images [N, H, W, 3] of any size to {name: [N, h, w, c]}. Its
+            features are taken from fine to coarse.
+
+    Attributes:
+        strides, pyramid, output_stride, variant: see `Encoder`. The pyramid has the last four
+            features; where there are fewer, the coarsest stands for the others.
+
+    Raises:
+        TfsegError: it is no such model.
+    """
+
+    def __init__(self, model: keras.Model, **kwargs):
+        strides = _strides(model)
+        images = keras.Input((None, None, 3), name="images")
+        features = model(images)
+        names = sorted(strides, key=lambda name: strides[name])
+        super().__init__(images, {name: features[name] for name in names}, name="encoder")
+        self.model = model
+        self.strides = {name: strides[name] for name in names}
+        self.pyramid = (*names[-4:], *names[-1:] * (4 - len(names)))
+        self.output_stride = strides[names[-1]]
+        self.variant = None
+
+    def get_config(self) -> dict:
+        return {"model": keras.saving.serialize_keras_object(self.model)}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "FeatureEncoder":
+        return cls(keras.saving.deserialize_keras_object(config["model"], custom_objects))
+
+
+def _strides(model):
+    """{feature: input pixels per position} of a model.
+
+    Raises:
+        TfsegError: it isn't one from images of any size to a dict of maps.
+    """
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(model, keras.Model) or not isinstance(shape, tuple):
+        raise TfsegError(f"encoder must be a built Keras model of one input, not {model}")
+    if len(shape) != 4 or shape[1:3] != (None, None) or shape[3] != 3:
+        raise TfsegError(
+            f"encoder must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
+            "Input the shape (None, None, 3)"
+        )
+    shapes = model.compute_output_shape((1, _PROBE, _PROBE, 3))
+    if not isinstance(shapes, dict) or not shapes:
+        raise TfsegError("encoder must return a dict of feature maps: {'stage1': [N, h, w, c], …}")
+    for name, sizes in shapes.items():
+        if len(sizes) != 4 or not sizes[1] or not sizes[3]:
+            raise TfsegError(f"feature {name} of the encoder must be [N, h, w, c]")
+    return {name: max(round(_PROBE / sizes[1]), 1) for name, sizes in shapes.items()}
