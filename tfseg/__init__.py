@@ -3,7 +3,7 @@
 import importlib
 import typing
 
-from tfseg.startup import QuietTensorFlow, RegisterWithKeras
+from tfseg.startup import quiet_tensorflow, register_with_keras
 from tfseg.version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
@@ -54,5 +54,5 @@ def __dir__():
 
 
 # At the end: what is imported here may import from `tfseg`.
-QuietTensorFlow.install()
-RegisterWithKeras.install()
+quiet_tensorflow()
+register_with_keras()

@@ -11,32 +11,45 @@ import sys
 import tempfile
 
 
-class RegisterWithKeras:
-    """A finder of modules that makes our classes known to Keras once it is imported."""
+class _Finder:
+    """A finder of modules that hands the import of one of them to a function.
 
-    @classmethod
-    def install(cls):
-        """Registers them, now or as soon as Keras is there."""
-        if "keras" in sys.modules:
-            _register()
-        else:
-            sys.meta_path.insert(0, cls())
+    Args:
+        name: the module's.
+        load: called with the function that loads the module, and the module to hand to it.
+    """
+
+    def __init__(self, name, load):
+        self.name = name
+        self.load = load
 
     def find_spec(self, name, path=None, target=None):
-        """Keras' own spec, whose loader registers our classes at its end; None for others."""
-        if name != "keras":
+        """The module's own spec, with another way to load it; None for other modules."""
+        if name != self.name:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self._load(load, module)
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self._load(execute, module)
         return spec
 
-    def _load(self, load, module):
+    def _load(self, execute, module):
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        load(module)
+        self.load(execute, module)
+
+
+def register_with_keras():
+    """Makes our classes known to Keras, now or as soon as it is imported."""
+    if "keras" in sys.modules:
         _register()
+    else:
+        sys.meta_path.insert(0, _Finder("keras", _load_and_register))
+
+
+def _load_and_register(execute, module):
+    execute(module)
+    _register()
 
 
 def _register():
@@ -47,50 +60,35 @@ def _register():
         importlib.import_module("tfseg.models.classifier")
 
 
-class QuietTensorFlow:
-    """A finder of modules that mutes the import of TensorFlow, and the search for devices after it.
+def quiet_tensorflow():
+    """Mutes the import of TensorFlow to come, and the search for devices after it.
 
     The notes on oneDNN and CUDA come from C++, whatever TF_CPP_MIN_LOG_LEVEL says, and would bury
     a tool's own lines. Whoever sets that variable to 0 or 1 sees them. An import that fails says
     all that it had to say.
     """
+    wanted = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("0", "1")
+    if "tensorflow" not in sys.modules and not wanted:
+        sys.meta_path.insert(0, _Finder("tensorflow", _load_muted))
 
-    @classmethod
-    def install(cls):
-        """Mutes the import to come, in a process that has none behind it."""
-        wanted = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("0", "1")
-        if "tensorflow" not in sys.modules and not wanted:
-            sys.meta_path.insert(0, cls())
 
-    def find_spec(self, name, path=None, target=None):
-        """TensorFlow's own spec, whose loader runs muted; None for other modules."""
-        if name != "tensorflow":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self._load(load, module)
-        return spec
-
-    def _load(self, load, module):
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        if sys.stderr is not None:
-            sys.stderr.flush()
+def _load_muted(execute, module):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        stderr = os.dup(2)
+    except OSError:  # closed: there is nothing to mute
+        return execute(module)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
         try:
-            stderr = os.dup(2)
-        except OSError:  # closed: there is nothing to mute
-            return load(module)
-        with tempfile.TemporaryFile() as heard:
-            os.dup2(heard.fileno(), 2)
-            try:
-                load(module)
-                module.config.list_physical_devices()
-            except BaseException:
-                heard.seek(0)
-                os.write(stderr, heard.read())
-                raise
-            finally:
-                os.dup2(stderr, 2)
-                os.close(stderr)
+            execute(module)
+            module.config.list_physical_devices()
+        except BaseException:
+            heard.seek(0)
+            os.write(stderr, heard.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
