@@ -6,9 +6,10 @@ import os
 from PIL import Image
 
 from tfseg import runs
+from tfseg.evaluation.metrics import METRICS
 from tfseg.files import atomic_write
 from tfseg.reports.charts import SvgCanvas, draw, training_series
-from tfseg.reports.summary import SUMMARY, entry_title, plain
+from tfseg.reports.summary import NO_CLASS, SUMMARY, between, entry_title, plain
 from tfseg.visualize import data_uri
 
 _STYLE = """
@@ -42,6 +43,13 @@ figure{margin:0 0 16px}figcaption{font-size:.85rem;color:var(--soft);overflow-wr
 .row img{width:100%;display:block;border-radius:4px}
 .row span{font-size:.75rem;color:var(--soft)}
 svg{width:100%;height:auto;max-width:760px}
+.numbers td,.numbers th{padding:3px 10px 3px 0;text-align:right;white-space:nowrap}
+.numbers td:first-child,.numbers th:first-child{text-align:left}
+.numbers th{font-weight:500;color:var(--soft)}.numbers b{font-weight:600}
+.bars .whisker{position:relative;height:18px}
+.whisker i,.whisker s,.whisker u{position:absolute;top:3px;height:12px;border-radius:3px}
+.whisker i{background:var(--bar);opacity:.4}.whisker s{width:3px;background:var(--ink)}
+.whisker u{top:0;height:18px;width:1px;background:var(--soft)}
 @media(max-width:600px){.row{grid-template-columns:repeat(2,1fr)}svg text{font-size:18px}}
 @media(prefers-color-scheme:dark){polyline:not(.axis){filter:brightness(1.4)}}
 """
@@ -63,20 +71,32 @@ def write(path, values, panels, palette, run_dir=None):
     title = " · ".join(str(protocol[key]) for key in ("model", "split") if protocol.get(key))
     sections = [
         _summary(values),
-        _section("IoU of each class", _bars(values["classes"], palette)),
-        _section(
+        section("IoU of each class", _bars(values["classes"], palette)),
+        section(
             "Confusion matrix",
             "<p>Of each true class (row), the share in percent that was predicted as each class."
             f"</p><div class=wide>{_matrix(values)}</div>",
         ),
         *(
-            _section(f"The {name} images", _ERROR + _figures(panels[name]))
+            section(f"The {name} images", _ERROR + _figures(panels[name]))
             for name in ("best", "worst")
             if panels[name]
         ),
         _curves(run_dir),
-        _section("Protocol", _facts(protocol)),
+        section("Protocol", facts(protocol)),
+        *([formulas(values["details"])] if "details" in values else []),
     ]
+    write_page(path, title, sections)
+
+
+def write_page(path, title, sections):
+    """Writes a page in the look of all reports, atomically.
+
+    Args:
+        path: of the HTML file.
+        title: text.
+        sections: markup, mostly of `section`.
+    """
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -87,18 +107,23 @@ def write(path, values, panels, palette, run_dir=None):
         file.write(page)
 
 
-def _section(title, content):
+def section(title, content):
+    """A part of a page under a heading; `content` is markup."""
     return f"<section><h2>{html.escape(title)}</h2>{content}</section>"
 
 
-def _percent(value):
+def percent(value):
+    """A share as text."""
     return "—" if value is None else f"{value:.1%}"
 
 
 def _summary(values):
+    details = values.get("details", {"scores": {}})["scores"]
+    titles = {name: METRICS[name].title for name in details if details[name]["value"] is not None}
     cards = "".join(
-        f"<div class=card><b>{_percent(values['scores'][key])}</b><span>{name}</span></div>"
-        for key, name in SUMMARY
+        f"<div class=card><b>{percent(values['scores'][key])}</b><span>{name}"
+        f"{between(details.get(key), '{:.1%}')}</span></div>"
+        for key, name in (dict(SUMMARY) | titles).items()
     )
     images = values["protocol"].get("images")
     note = f"<p>{images} images</p>" if images else ""
@@ -110,7 +135,7 @@ def _bars(classes, palette):
     rows = "".join(
         f'<span><b style="background:rgb{tuple(colour)}"></b>{html.escape(entry["name"])}</span>'
         f'<div><i style="width:{100 * (entry["iou"] or 0):.1f}%"></i></div>'
-        f"<span>{_percent(entry['iou'])}</span>"
+        f"<span>{percent(entry['iou'])}</span>"
         for entry, colour in ordered
     )
     return f"<div class=bars>{rows}</div>"
@@ -118,7 +143,8 @@ def _bars(classes, palette):
 
 def _matrix(values):
     names = [html.escape(entry["name"]) for entry in values["classes"]]
-    head = "".join(f"<th>{name}</th>" for name in names)
+    wider = len(values["confusion_matrix"][0]) > len(names)
+    head = "".join(f"<th>{name}</th>" for name in names + [NO_CLASS] * wider)
     rows = []
     for name, row in zip(names, values["confusion_matrix"], strict=True):
         total = max(sum(row), 1)
@@ -142,18 +168,18 @@ def _curves(run_dir):
     if run_dir is None or not os.path.isfile(os.path.join(run_dir, runs.LOG)):
         return ""
     charts = training_series([run_dir])
-    return _section("Training", draw(charts, SvgCanvas).markup()) if charts else ""
+    return section("Training", draw(charts, SvgCanvas).markup()) if charts else ""
 
 
 def _figures(entries):
     return "".join(
-        f"<figure><div class=row>{''.join(map(_picture, pictures.items()))}</div>"
-        f"<figcaption>{html.escape(name)}: mean IoU {_percent(score)}</figcaption></figure>"
+        f"<figure><div class=row>{''.join(map(picture, pictures.items()))}</div>"
+        f"<figcaption>{html.escape(name)}: mean IoU {percent(score)}</figcaption></figure>"
         for name, score, pictures in entries
     )
 
 
-def _picture(item):
+def picture(item):
     title, pixels = item
     if title == "image":
         data = data_uri(pixels, quality=80)
@@ -163,7 +189,20 @@ def _picture(item):
     return f'<div><img alt="{title}" src="{data}"><span>{title}</span></div>'
 
 
-def _facts(protocol):
+def formulas(details):
+    """A section with formula and paper of the metrics that there are."""
+    kinds = ("scores", "classes", "categories", "curves")
+    metrics = [METRICS[name] for kind in kinds for name in details.get(kind, ())]
+    rows = {metric.title: f"{metric.formula} ({metric.paper})" for metric in metrics}
+    note = (
+        "<p>n_cd: pixels of class c predicted as d, over all images; t_c: all of class c; "
+        "p_c: all predicted as c.</p>"
+    )
+    return section("Formulas", note + facts(rows))
+
+
+def facts(protocol):
+    """A table of names and values."""
     rows = "".join(
         f"<tr><td>{html.escape(entry_title(key))}</td><td>{html.escape(plain(value))}</td></tr>"
         for key, value in protocol.items()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfseg.evaluation.confusion import COUNTED_CLASSES, scores
+from tfseg.evaluation.metrics import METRICS
 from tfseg.files import write_json
 from tfseg.visualize import class_names
 
@@ -15,24 +16,32 @@ SUMMARY = (
 )
 
 
-def metrics(matrix, classes, protocol, absent_classes="skip"):
+NO_CLASS = "no class"
+
+
+def metrics(matrix, classes, protocol, absent_classes="skip", details=None):
     """The content of metrics.json.
 
     Args:
-        matrix: the integer confusion matrix [C, C].
+        matrix: the integer confusion matrix [C, C], or [C, C + 1] with a column of pixels that
+            got no class.
         classes: C class names, or None.
         protocol: everything that could change the scores, as plain values: the inference's
             own `protocol` and split, number of images, ignore label, weights, …
         absent_classes: see `scores`.
+        details: what `tfseg.evaluation.comparison.summarize` returned, or None.
 
     Returns:
         {"protocol": {…}, "scores": {…}, "classes": [{"name", "iou", "accuracy", "pixels"}, …],
-        "confusion_matrix": rows truth, columns prediction}.
+        "confusion_matrix": rows truth, columns prediction}; with `details`, these as well, and
+        their metrics among the scores and the classes'.
     """
     values = scores(matrix, absent_classes=absent_classes)
+    if matrix.shape[1] > len(matrix) and not matrix[:, -1].any():
+        matrix = matrix[:, :-1]
     names = class_names(classes, len(matrix))
     per_class = zip(names, values.pop("iou"), values.pop("accuracy"), matrix, strict=False)
-    return {
+    result = {
         "protocol": {**protocol, "counted_classes": COUNTED_CLASSES[absent_classes]},
         "scores": values,
         "classes": [
@@ -41,6 +50,15 @@ def metrics(matrix, classes, protocol, absent_classes="skip"):
         ],
         "confusion_matrix": matrix.tolist(),
     }
+    if details is not None:
+        result["details"] = details
+        result["protocol"]["intervals"] = details["intervals"]
+        for name, entry in details["scores"].items():
+            result["scores"].setdefault(name, entry["value"])
+        for name, entries in details["classes"].items():
+            for one, entry in zip(result["classes"], entries, strict=True):
+                one.setdefault(name, entry["value"])
+    return result
 
 
 def write(path, values):
@@ -55,7 +73,7 @@ def table(values):
     often taken for; then the scores of all; then the protocol.
     """
     classes = values["classes"]
-    names = [entry["name"] for entry in classes]
+    names = [*(entry["name"] for entry in classes), NO_CLASS]
     matrix = np.array(values["confusion_matrix"])
     total = max(matrix.sum(), 1)
     width = max(map(len, ["class", *names]))
@@ -67,8 +85,11 @@ def table(values):
             f"{entry['name']:<{width}}  {measures}  {_mistake(matrix[index], index, names)}"
         )
     lines.append("")
-    for key, name in SUMMARY:
-        lines.append(f"{name:<24}{_number(values['scores'][key])}")
+    details = values.get("details", {"scores": {}})["scores"]
+    titles = {name: METRICS[name].title for name in details if details[name]["value"] is not None}
+    for key, name in (dict(SUMMARY) | titles).items():
+        line = f"{name:<28}{_number(values['scores'][key])}"
+        lines.append(line + between(details.get(key)))
     lines.append("")
     for key, value in values["protocol"].items():
         lines.append(f"{entry_title(key):<18}{plain(value)}")
@@ -99,6 +120,13 @@ def _mistake(row, index, names):
     wrong[index] = 0
     other = wrong.argmax()
     return f"{names[other]} ({wrong[other] / row.sum():.0%})" if wrong[other] else ""
+
+
+def between(entry, form="{:.4f}"):
+    """An interval as text, "" without one."""
+    if not entry or entry["low"] is None:
+        return ""
+    return f"  [{form.format(entry['low'])}, {form.format(entry['high'])}]"
 
 
 def _number(value):
