@@ -18,9 +18,8 @@ def records(wrong, seed=0, images=12, classes=3):
     """Of images of noise, where a share `wrong` of the prediction is drawn anew."""
     truth = np.random.default_rng(0).integers(0, classes, (images, 10, 10)).astype(np.uint8)
     generator = np.random.default_rng(seed)
-    result = Records.empty(
-        [f"v{i % 3}/{i}.png" for i in range(images)], Settings(classes), MEASURES
-    )
+    names = [f"v{index % 3}/{index}.png" for index in range(images)]
+    result = Records.empty(names, Settings(classes), MEASURES)
     for index, one in enumerate(truth):
         labels = np.where(generator.random(one.shape) < wrong, generator.integers(0, classes), one)
         result.put(index, measure(Maps(one, labels.astype(np.uint8)), result.settings, MEASURES))
@@ -108,7 +107,7 @@ def test_what_cant_be_compared():
     one, other = records(0.1), records(0.1, classes=4)
     with pytest.raises(TfsegError, match="two or more"):
         compare([Contestant("a", {"a": one})])
-    with pytest.raises(TfsegError, match="a and b can't be compared: .* their settings"):
+    with pytest.raises(TfsegError, match=r"a and b can't be compared: .* their settings"):
         compare([Contestant("a", {"a": one}), Contestant("b", {"b": other})])
     other = records(0.1)
     other.names = [f"other{name}" for name in other.names]

@@ -33,7 +33,7 @@ def near_change(labels: np.ndarray, radius: int, border: bool = False) -> np.nda
     mask by a 3x3 square, `radius` times: what the erosion takes away is true.
 
     Args:
-        labels: uint8 [H, W].
+        labels: integers [H, W].
         radius: in pixels, 1 or more.
         border: whether the map's edge is a change.
 

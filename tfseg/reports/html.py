@@ -40,6 +40,7 @@ table{border-collapse:collapse;font-size:.8rem}
 .facts td:first-child{color:var(--soft);white-space:nowrap}
 figure{margin:0 0 16px}figcaption{font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}
 .row{display:grid;grid-template-columns:repeat(4,1fr);gap:6px}
+.pair{max-width:540px}.pair,.row.pair{grid-template-columns:repeat(2,1fr)}
 .row img{width:100%;display:block;border-radius:4px}
 .row span{font-size:.75rem;color:var(--soft)}
 svg{width:100%;height:auto;max-width:760px}
