@@ -16,7 +16,7 @@ from tfseg.inference import Protocol
 from tfseg.inference.crf import CRF
 from tfseg.inference.predictor import Predictor
 from tfseg.models import precision
-from tfseg.serving import verify as check_module
+from tfseg.serving import verify
 from tfseg.serving.card import read_card, weights_digest
 from tfseg.weights import save_weights
 
@@ -213,7 +213,7 @@ def test_an_earlier_export_is_replaced_and_nothing_else(predictor, folder, tmp_p
 
 
 def test_an_export_that_differs_leaves_nothing(predictor, tmp_path, monkeypatch):
-    monkeypatch.setitem(check_module.TOLERANCES, "float32", -1.0)
+    monkeypatch.setattr(verify, "_tolerance", lambda predictor, image: -1.0)
     with pytest.raises(TfsegError, match="differs from the model"):
         tfseg.export(predictor, tmp_path / "1")
     assert list(tmp_path.iterdir()) == []
@@ -251,7 +251,7 @@ def test_large_logits_round_more(make_predictor, scale):
 
     def run(share):
         probabilities = off_by(share)
-        check_module.check(predictor, probabilities, lambda x: probabilities(x).argmax(-1))
+        verify.check(predictor, probabilities, lambda x: probabilities(x).argmax(-1))
 
     run(2e-6)
     with pytest.raises(TfsegError, match="differs from the model"):
