@@ -6,7 +6,7 @@ from tfseg.evaluation.suspects import Thresholds, find_mistakes, find_suspects, 
 
 @pytest.fixture
 def scene():
-    """Ground, a square of class 1, two of class 2, and a model that is right but for the outline."""
+    """Squares of classes 1 and 2, and a model that is right but for their outlines."""
     right = np.zeros((40, 60), np.uint8)
     right[10:30, 10:30] = 1
     right[5:15, 40:55] = 2

@@ -31,8 +31,9 @@ def summarize(records: Records, resampling: Resampling | None = None) -> dict[st
 
     Returns:
         {"scores": {metric: {"value", "low", "high"}}, "classes": {metric: a list of these for each
-        class}, "curves": {metric: likewise for each width or bin}, "intervals": in words}; None for
-        what has no value, and "low" and "high" of None without an interval.
+        class}, "categories" and "curves": likewise, "names": of the categories, "places": what the
+        numbers of a curve are of, "intervals": in words}; None for what has no value, and "low" and
+        "high" of None without an interval.
     """
     resampling = resampling or Resampling()
     weights = resampling.weights(records.names)
@@ -43,6 +44,12 @@ def summarize(records: Records, resampling: Resampling | None = None) -> dict[st
         replicates = None if weights is None else records.value(name, weights)
         kind = kinds.get(METRICS[name].of, "curves")
         result[kind][name] = _entries(value, replicates)
+    result["names"] = records.facts.get("categories")
+    bins = records.settings.bins
+    result["places"] = {
+        "width": [f"within {width} pixels" for width in records.settings.trimap_widths],
+        "bin": [f"{index / bins:.2f} to {(index + 1) / bins:.2f}" for index in range(bins)],
+    }
     result["intervals"] = None if weights is None else resampling.describe(records.names)
     return result
 

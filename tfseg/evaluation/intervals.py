@@ -75,7 +75,7 @@ def groups_by(names: Sequence[str], rule: str) -> dict[str, str]:
     Args:
         names: of the images.
         rule: "folder", for the folder that an image lies in; or a regular expression, whose first
-            match in a name, or whose first parenthesis in it, is the group: "^[^_]+".
+            match in a file's name, or whose first parenthesis in it, is the group: "^[^_]+".
 
     Raises:
         TfsegError: the expression is none, or an image's name doesn't have it.
@@ -88,7 +88,7 @@ def groups_by(names: Sequence[str], rule: str) -> dict[str, str]:
         raise TfsegError(f"group_by={rule} is no regular expression: {error}") from error
     groups = {}
     for name in names:
-        match = pattern.search(name)
+        match = pattern.search(name.rpartition("/")[2])
         if match is None:
             raise TfsegError(f"group_by={rule} finds nothing in the name {name}")
         groups[name] = match[1] or "" if pattern.groups else match[0]

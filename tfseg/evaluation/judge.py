@@ -1,15 +1,17 @@
 """Scores of label maps, whoever predicted them: reading, checking and counting on all cores."""
 
+import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from tfseg.data.info import DataInfo
 from tfseg.data.lists import ImageList, read_split
 from tfseg.errors import TfsegError
+from tfseg.evaluation.categories import category_indices, known_categories
 from tfseg.evaluation.measures import Maps, measure
 from tfseg.evaluation.metrics import MEASURES, METRICS, Settings
 from tfseg.evaluation.predictions import Reading, find_predictions, read_prediction
@@ -68,7 +70,7 @@ def judge_predictions(
     *,
     metrics: Sequence[str] | None = None,
     rule: Reading | None = None,
-    categories: Sequence[int] | None = None,
+    categories: Mapping[str, Sequence[str]] | None = None,
     settings: Settings | None = None,
     absent_classes: str = "skip",
     output_dir: str | None = None,
@@ -87,7 +89,8 @@ def judge_predictions(
         split: its split.
         metrics: names of `METRICS`; None for all that what is there allows.
         rule: a `Reading`; default values are classes, colours those of info.json.
-        categories: the category of each class, or None.
+        categories: {category: [class names]}; default those of Cityscapes and COCO-Stuff, where the
+            classes are theirs.
         settings: `Settings`; default those of the papers.
         absent_classes: "skip" or "zero"; see `scores`.
         output_dir: gets `images.npz`; None for nothing.
@@ -103,12 +106,18 @@ def judge_predictions(
     """
     info, image_list = DataInfo.load(data_dir), read_split(data_dir, split)
     rule = rule or reading_rule(info)
-    categories = None if categories is None else tuple(categories)
-    settings = settings or Settings(rule.num_classes, categories=categories)
+    settings, facts = settings_for(info.classes, categories, settings)
     paths, errors = find_predictions(folder, image_list)
     floats = _has_probabilities(next(path for path in paths if path))
     names = measures_for(metrics, settings, floats)
-    facts = {"absent_classes": absent_classes, "classes": info.classes}
+    facts |= {
+        "absent_classes": absent_classes,
+        "ignore_label": info.ignore_label,
+        "label_map": info.label_map and {str(x): y for x, y in info.label_map.items()},
+        "data_dir": os.path.abspath(data_dir),
+        "split": split,
+        "predictions": os.path.abspath(folder),
+    }
     records = Records.empty(image_list.names, settings, names, facts)
     marks = [_mark(image_list, index, path, rule, info) for index, path in enumerate(paths)]
     store = output_dir and os.path.join(output_dir, FILE_NAME)
@@ -119,7 +128,7 @@ def judge_predictions(
     calls = ((image_list.pick([index]), paths[index]) for index in missing)
     work = functools.partial(_measured, info.label_map, info.ignore_label, rule, settings, names)
     done, saved = len(image_list) - len(missing), time.monotonic()
-    for index, (row, error) in zip(missing, _run(work, calls, len(missing), jobs), strict=True):
+    for index, (row, error) in zip(missing, run_all(work, calls, len(missing), jobs), strict=True):
         if error:
             errors.append(error)
         else:
@@ -135,6 +144,24 @@ def judge_predictions(
     if errors:
         raise PredictionErrors(errors)
     return records
+
+
+def settings_for(
+    classes: Sequence[str],
+    categories: Mapping[str, Sequence[str]] | None = None,
+    settings: Settings | None = None,
+) -> tuple[Settings, dict]:
+    """The `Settings` for some classes, and the names of classes and categories as facts.
+
+    Raises:
+        TfsegError: the categories don't fit the classes.
+    """
+    table = categories or known_categories(classes)
+    settings = settings or Settings(len(classes))
+    if table:
+        indices = category_indices(table, classes)
+        settings = dataclasses.replace(settings, categories=indices)
+    return settings, {"classes": list(classes), "categories": table and list(table)}
 
 
 def reading_rule(info: DataInfo, **options) -> Reading:
@@ -159,7 +186,8 @@ def _has_probabilities(path):
         return False  # is said where it is read
 
 
-def _run(work, calls, count, jobs):
+def run_all(work, calls, count, jobs):
+    """Yields work(*call) for each of `count` calls, in their order, in processes where it pays."""
     jobs = min(jobs or os.cpu_count() or 1, count // _FEW + 1)
     if jobs == 1:
         yield from (work(*call) for call in calls)

@@ -64,6 +64,11 @@ class Thresholds:
         self._sum += np.bincount(classes, own, size)
         self._count += np.bincount(classes, minlength=size)
 
+    def merge(self, other: "Thresholds") -> None:
+        """Takes what another has gathered."""
+        self._sum += other._sum
+        self._count += other._count
+
     def values(self) -> np.ndarray:
         """float64 [C]; 1 for classes that no label has: nothing is suspected to be one."""
         return np.divide(self._sum, self._count, out=np.ones_like(self._sum), where=self._count > 0)

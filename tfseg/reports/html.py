@@ -69,7 +69,8 @@ def write(path, values, panels, palette, run_dir=None):
         run_dir: the run whose training curves are shown, or None.
     """
     protocol = values["protocol"]
-    title = " · ".join(str(protocol[key]) for key in ("model", "split") if protocol.get(key))
+    about = [protocol.get("model") or os.path.basename(protocol.get("predictions", ""))]
+    title = " · ".join(filter(None, [*about, protocol.get("split")]))
     sections = [
         _summary(values),
         section("IoU of each class", _bars(values["classes"], palette)),
@@ -84,6 +85,7 @@ def write(path, values, panels, palette, run_dir=None):
             if panels[name]
         ),
         _curves(run_dir),
+        *(_details(values) if "details" in values else []),
         section("Protocol", facts(protocol)),
         *([formulas(values["details"])] if "details" in values else []),
     ]
@@ -188,6 +190,33 @@ def picture(item):
         # Few colours: a palette PNG is smaller than a JPEG, and sharp.
         data = data_uri(Image.fromarray(pixels).quantize(256), "PNG", optimize=True)
     return f'<div><img alt="{title}" src="{data}"><span>{title}</span></div>'
+
+
+def _details(values):
+    """Sections with the metrics of classes and categories, and with curves."""
+    details = values["details"]
+    names = [entry["name"] for entry in values["classes"]]
+    parts = [section("Metrics of each class", _numbers(details["classes"], names))]
+    if details["categories"]:
+        parts.append(section("Categories", _numbers(details["categories"], details["names"])))
+    for name, entries in details["curves"].items():
+        places = details["places"][METRICS[name].of]
+        table = _numbers({name: entries}, places)
+        parts.append(section(METRICS[name].title, f"<p>{METRICS[name].formula}</p>{table}"))
+    return parts
+
+
+def _numbers(metrics, names):
+    """A table of {metric: entries}, a row for each name."""
+    head = "".join(f"<th>{METRICS[name].title}</th>" for name in metrics)
+    rows = []
+    for name, entries in zip(names, zip(*metrics.values(), strict=True), strict=True):
+        cells = "".join(
+            f"<td>{percent(entry['value'])}{between(entry, '{:.1%}')}</td>" for entry in entries
+        )
+        rows.append(f"<tr><td>{html.escape(str(name))}</td>{cells}</tr>")
+    table = f"<table class=numbers><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+    return f"<div class=wide>{table}</div>"
 
 
 def formulas(details):

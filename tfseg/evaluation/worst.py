@@ -1,0 +1,102 @@
+"""Errors worth looking at: likely wrong labels, and what is missed and mistaken of each class."""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable
+
+from tfseg.data.info import DataInfo
+from tfseg.data.lists import ImageList
+from tfseg.evaluation.judge import run_all
+from tfseg.evaluation.predictions import Reading, read_prediction
+from tfseg.evaluation.suspects import Suspect, Thresholds, find_mistakes, find_suspects, ranked
+from tfseg.evaluation.truth import Truth
+
+
+@dataclasses.dataclass(frozen=True)
+class Worst:
+    """What was found, the worst first.
+
+    Attributes:
+        suspects: likely wrong labels; none without probabilities.
+        missed, mistaken: for each class, the largest regions of it that got another class, and of
+            others that got it.
+    """
+
+    suspects: list[Suspect]
+    missed: list[list[Suspect]]
+    mistaken: list[list[Suspect]]
+
+
+def find_worst(
+    image_list: ImageList,
+    paths: list[str],
+    rule: Reading,
+    info: DataInfo,
+    *,
+    suspects: int = 1000,
+    each: int = 6,
+    jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Worst:
+    """Looks through checked predictions.
+
+    Args:
+        image_list: with labels.
+        paths: the prediction of each image.
+        rule: how they are read.
+        info: the data folder's.
+        suspects: how many likely wrong labels to name.
+        each: how many regions of each class.
+        jobs: processes; default one for each core.
+        progress: called as progress(done, total), with two steps an image where there are
+            probabilities.
+    """
+    calls = [(image_list.pick([index]), path) for index, path in enumerate(paths)]
+    floats = all(path.lower().endswith(".npy") for path in paths)
+    total = len(calls) * (1 + floats)
+    thresholds = None
+    if floats:
+        sums = Thresholds(rule.num_classes)
+        work = functools.partial(_own_confidence, info, rule)
+        for done, one in enumerate(run_all(work, calls, len(calls), jobs), 1):
+            sums.merge(one)
+            if progress:
+                progress(done, total)
+        thresholds = sums.values()
+    found: list[Suspect] = []
+    missed, mistaken = (collections.defaultdict(list) for _ in range(2))
+    work = functools.partial(_look, info, rule, thresholds)
+    for done, (likely, wrong) in enumerate(
+        run_all(work, calls, len(calls), jobs), total - len(calls) + 1
+    ):
+        found = ranked([*found, *likely], suspects)
+        for one in wrong:
+            for places, index in ((missed, one.given), (mistaken, one.suggested)):
+                places[index] = ranked([*places[index], one], each)
+        if progress:
+            progress(done, total)
+    classes = range(rule.num_classes)
+    return Worst(found, [missed[i] for i in classes], [mistaken[i] for i in classes])
+
+
+def _read(info, rule, image_list, path):
+    truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label).labels(0)
+    return (truth, *read_prediction(path, truth.shape, rule))
+
+
+def _own_confidence(info, rule, image_list, path):
+    truth, _, probabilities = _read(info, rule, image_list, path)
+    one = Thresholds(rule.num_classes)
+    if probabilities is not None:
+        one.add(truth, probabilities)
+    return one
+
+
+def _look(info, rule, thresholds, image_list, path):
+    truth, labels, probabilities = _read(info, rule, image_list, path)
+    (name,) = image_list.names
+    likely = []
+    if thresholds is not None and probabilities is not None:
+        likely = find_suspects(name, truth, probabilities, thresholds)
+    return likely, find_mistakes(name, truth, labels)
