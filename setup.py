@@ -55,6 +55,9 @@ setup(
         # Exact versions: another ruff formats differently.
         "test": [
             *("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.17", "ruff==0.17.5"),
+            # Networks are tested on Keras' other backends; it takes 600 MB. PyTorch, which takes
+            # 5.5 GB, is tested where it is installed.
+            "jax>=0.6,<1",
             *(*MAT, *ONNX, *TFLITE, *APP),
         ],
     },

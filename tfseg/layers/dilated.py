@@ -94,8 +94,9 @@ class Smoothing(keras.layers.Layer):
         """The factor of each of the type's filters, in order."""
         if self.factors is None:
             return [1.0]
-        raw = self.aggregation_weights == "raw"
-        return ops.unstack(self.factors if raw else ops.softmax(self.factors))
+        # A variable is no tensor that jax and torch could take apart.
+        factors = ops.convert_to_tensor(self.factors)
+        return ops.unstack(factors if self.aggregation_weights == "raw" else ops.softmax(factors))
 
     @classmethod
     def of(cls, value):

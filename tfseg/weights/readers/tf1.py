@@ -10,7 +10,6 @@ import os
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile
 
@@ -18,8 +17,6 @@ from tfseg.weights.readers.arrays import Entry, ReadError, WeightFile
 _SLOT = re.compile(r"(.+)/(Momentum|Adam|Adadelta|Adagrad|RMSProp|Ftrl)(_\d+)?")
 _COUNTERS = re.compile(r"(.*/)?(global_step|beta[12]_power(_\d+)?)")
 _PART = re.compile(r"\.index$|\.data-\d+-of-\d+$")
-# What TensorFlow's checkpoint reader raises for damage, depending on its kind.
-_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError)
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # A run's variables; where it keeps their moving average, that is what it validates and exports.
 _OBJECT = re.compile(r"(model|average)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
@@ -45,6 +42,7 @@ def read(path):
             than a training run's.
     """
     path = os.fspath(path)
+    tf = _tensorflow(path)
     prefix = _PART.sub("", path)
     shards = glob.glob(f"{glob.escape(prefix)}.data-*")
     if prefix != path and not shards:
@@ -57,7 +55,7 @@ def read(path):
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
-    except (*_ERRORS, OSError) as error:
+    except (*_errors(), OSError) as error:
         raise _error(path, error) from error
     entries, ignored = {}, {}
     if _OBJECT_GRAPH in shapes:
@@ -75,6 +73,22 @@ def read(path):
     if not entries:
         raise ReadError(f"can't read {path}: it holds no weights")
     return WeightFile(path, "tensorflow", entries, ignored)
+
+
+def _tensorflow(path):
+    """TensorFlow, imported at first use: networks on other backends do without it."""
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ReadError(f"can't read {path}: a checkpoint of TensorFlow needs it") from error
+    return tensorflow
+
+
+def _errors():
+    """What TensorFlow's checkpoint reader raises for damage, depending on its kind."""
+    import tensorflow as tf
+
+    return (tf.errors.OpError, ValueError, RuntimeError, IndexError, TypeError)
 
 
 def _of_a_run(path, keys):
@@ -102,7 +116,7 @@ def _entry(path, reader, name, shape, dtype, limit):
     def read():
         try:
             return reader.get_tensor(name)
-        except _ERRORS as error:
+        except _errors() as error:
             raise _error(path, error) from error
 
     return Entry(tuple(shape), np.dtype(dtype.as_numpy_dtype), read)
