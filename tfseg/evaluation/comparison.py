@@ -39,9 +39,11 @@ def summarize(records: Records, resampling: Resampling | None = None) -> dict[st
     weights = resampling.weights(records.names)
     result: dict[str, Any] = {"scores": {}, "classes": {}, "categories": {}, "curves": {}}
     kinds = {"": "scores", "class": "classes", "category": "categories"}
-    for name in records.available():
-        value = records.value(name)
-        replicates = None if weights is None else records.value(name, weights)
+    names = records.available()
+    values = records.values(names)
+    drawn = {} if weights is None else records.values(names, weights)
+    for name in names:
+        value, replicates = values[name], drawn.get(name)
         kind = kinds.get(METRICS[name].of, "curves")
         result[kind][name] = _entries(value, replicates)
     result["names"] = records.facts.get("categories")
@@ -101,66 +103,64 @@ def compare(
     resampling = resampling or Resampling()
     weights = resampling.weights(names)
     everyone = [list(one.members.values()) for one in contestants]
-    first = everyone[0][0]
-    available = [
+    metrics = [
         name
-        for name in first.available()
-        if all(name in records.available() for group in everyone for records in group)
+        for name in everyone[0][0].available()
+        if METRICS[name].of in ("", "class")
+        and all(name in records.available() for group in everyone for records in group)
     ]
+    exact = [[one.values(metrics) for one in group] for group in everyone]
+    drawn = None
+    if weights is not None:
+        drawn = [[one.values(metrics, weights) for one in group] for group in everyone]
+    first = everyone[0][0]
     classes = class_names(first.facts.get("classes"), first.settings.num_classes)
-    result: dict[str, Any] = {
+    return {
         "contestants": [
             {
                 "name": one.name,
                 "members": {
-                    name: {
-                        metric: _plain(records.value(metric))
-                        for metric in available
-                        if not METRICS[metric].of
-                    }
-                    for name, records in one.members.items()
+                    name: {x: _plain(value) for x, value in values.items() if not METRICS[x].of}
+                    for name, values in zip(one.members, group, strict=True)
                 },
             }
-            for one in contestants
+            for one, group in zip(contestants, exact, strict=True)
         ],
         "images": len(names),
         "intervals": None if weights is None else resampling.describe(names),
-        "scores": {},
-        "classes": {},
+        "scores": {name: _score(name, exact, drawn) for name in metrics if not METRICS[name].of},
+        "classes": {
+            name: _of_classes(name, exact, drawn, classes) for name in metrics if METRICS[name].of
+        },
+        "changed": [
+            {"name": one.name, **_changed(names, everyone[0], group, changed)}
+            for one, group in zip(contestants[1:], everyone[1:], strict=True)
+        ],
     }
-    for metric in available:
-        of = METRICS[metric].of
-        if of not in ("", "class"):
-            continue
-        values = [np.stack([one.value(metric) for one in group]) for group in everyone]
-        drawn = None
-        if weights is not None:
-            drawn = [np.mean([x.value(metric, weights) for x in group], 0) for group in everyone]
-        if of:
-            means = [value.mean(0) for value in values]
-            result["classes"][metric] = [
-                {
-                    "name": name,
-                    **_differences(
-                        [mean[index] for mean in means],
-                        drawn and [one[:, index] for one in drawn],
-                    ),
-                }
-                for index, name in enumerate(classes)
-            ]
-        else:
-            result["scores"][metric] = {
-                **_differences([value.mean(0) for value in values], drawn),
-                "spread": [
-                    [float(value.min()), float(value.max())] if len(value) > 1 else None
-                    for value in values
-                ],
-            }
-    result["changed"] = [
-        {"name": one.name, **_changed(names, everyone[0], group, changed)}
-        for one, group in zip(contestants[1:], everyone[1:], strict=True)
+
+
+def _score(metric, exact, drawn):
+    """A score of all contestants; of several seeds their mean, and how far they are apart."""
+    values = [np.array([one[metric] for one in group]) for group in exact]
+    redrawn = drawn and [np.mean([one[metric] for one in group], 0) for group in drawn]
+    spread = [[float(x.min()), float(x.max())] if len(x) > 1 else None for x in values]
+    return {**_differences([x.mean() for x in values], redrawn), "spread": spread}
+
+
+def _of_classes(metric, exact, drawn, classes):
+    """A metric of each class, of all contestants."""
+    values = [np.mean([one[metric] for one in group], 0) for group in exact]
+    redrawn = drawn and [np.mean([one[metric] for one in group], 0) for group in drawn]
+    return [
+        {
+            "name": name,
+            **_differences(
+                [value[index] for value in values],
+                redrawn and [one[:, index] for one in redrawn],
+            ),
+        }
+        for index, name in enumerate(classes)
     ]
-    return result
 
 
 def _differences(values, drawn):
