@@ -1,4 +1,4 @@
-"""Reading and writing files so that a crash never leaves half of one."""
+"""Opening files that a user names, and writing so that a crash never leaves half of one."""
 
 import codecs
 import contextlib
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 
 from tfseg.errors import TfsegError
@@ -15,6 +16,36 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)
 # Not even a search for *.png finds what a killed process leaves.
 _PART = ".part"
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def require_file(path):
+    """Refuses what is there but is no regular file: opening a pipe or a device may never end.
+
+    Raises:
+        TfsegError: a folder, named pipe, socket or device. Of what isn't there or can't be asked,
+            whoever opens it says more.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode):
+        kind = next((name for known, name in _KINDS if known(mode)), "something else")
+        raise TfsegError(f"{path} is {kind}, not a file")
+
+
+def open_file(path, mode="rb", **options):
+    """`open` for what a user names: see `require_file`."""
+    require_file(path)
+    return open(path, mode, **options)
 
 
 @contextlib.contextmanager
@@ -134,7 +165,7 @@ def read_text(path):
             message names the first line that is.
     """
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > _LARGEST_TEXT:
                 raise TfsegError(f"{path} is no text file of ours: it has {size >> 20} MiB")

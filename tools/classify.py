@@ -24,7 +24,7 @@ from PIL import Image
 from tfseg import runs, visualize, zoo
 from tfseg.data.catalog.imagenet import imagenet_classes
 from tfseg.data.entries import read_lines
-from tfseg.data.image_files import read_rgb
+from tfseg.data.image_files import read_image
 from tfseg.data.pipelines.classification import read_class_folders
 from tfseg.errors import TfsegError
 from tfseg.evaluation import localization
@@ -145,7 +145,7 @@ def locate(paths):
     found, images = [], find_images(paths, FLAGS.output_dir)
     folder = OutputFolder(FLAGS.output_dir, images)
     for path, name in images.items():
-        image = read_rgb(path)
+        image = read_image(path)
         scores, maps = locator(image)
         best = (-scores).argsort()[:5]
         guesses = [

@@ -17,12 +17,13 @@ from absl import flags
 from PIL import Image
 
 from tfseg import create_encoder, create_model
+from tfseg.data.image_files import read_image
 from tfseg.encoders import ENCODERS
 from tfseg.errors import TfsegError
 from tfseg.evaluation.receptive_field import dilation_periods, picture, receptive_field
 from tfseg.files import atomic_write, write_json
 from tfseg.inference.predict_files import find_images
-from tfseg.inference.predictor import load, read_image
+from tfseg.inference.predictor import load
 from tfseg.layers.dilated import FILTERS
 from tfseg.models import Preprocessing
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from tfseg import visualize
+from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError
-from tfseg.inference.predictor import Predictor, load, read_image
+from tfseg.inference.predictor import Predictor, load
 from tfseg.models import ModelSpec, Preprocessing, create_model
 from tfseg.weights import save_weights
 

@@ -87,8 +87,13 @@ def test_protocol_and_fixed_size(make_predictor, picture, tmp_path):
 def test_encoded_files_of_different_sizes(signatures, predictor, picture, encode):
     images = [picture(20, 30), picture(41, 17), picture(24, 24)[..., 0]]
     files = [encode(images[0]), encode(images[1], "JPEG"), encode(images[2])]
+    for kind in ("JPEG", "PNG"):
+        turned, mark = io.BytesIO(), Image.Exif()
+        mark[0x0112] = 6
+        Image.fromarray(images[0]).save(turned, kind, exif=mark)
+        files.append(turned.getvalue())
     answers = signatures["encoded"](tf.constant(files))["labels_bytes"].numpy()
-    assert len(answers) == 3
+    assert len(answers) == 5
     for file, answer in zip(files, answers, strict=True):
         labels = np.asarray(Image.open(io.BytesIO(answer)))
         expected = predictor.predict(Image.open(io.BytesIO(file)))

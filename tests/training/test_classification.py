@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import tfseg
-from tfseg.data.image_files import read_rgb
+from tfseg.data.image_files import read_image
 from tfseg.data.pipelines.classification import read_class_folders
 from tfseg.errors import TfsegError
 from tfseg.evaluation.localization import Localizer
@@ -108,10 +108,10 @@ def test_weights_bring_their_preprocessing(folders, tmp_path):
         *("--model_option=blocks=1,1,1,1", f"--class_names={tmp_path / 'names.txt'}"),
         *(f"--output_dir={tmp_path / 'out'}", *SIZES, str(picture)),
     )
-    scores, _ = Localizer(model, PREPROCESSINGS["ade20k"], 32)(read_rgb(picture))
+    scores, _ = Localizer(model, PREPROCESSINGS["ade20k"], 32)(read_image(picture))
     best = int(scores.argmax())
     assert f"{picture}: {names[best]} {scores[best]:.1%}" in done.stdout, done.stderr
-    other, _ = Localizer(model, PREPROCESSINGS["imagenet"], 32)(read_rgb(picture))
+    other, _ = Localizer(model, PREPROCESSINGS["imagenet"], 32)(read_image(picture))
     assert abs(other - scores).max() > 0.01
 
 

@@ -10,12 +10,12 @@ import zlib
 import numpy as np
 
 from tfseg.data import png
+from tfseg.data.exif import JPEG_SIGNATURE, orientation_of, turned_tensor
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
 
 MARK = "[tfseg]"
-JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
 def require(condition, *message):
@@ -41,10 +41,11 @@ def is_png(contents):
 
 
 def decode_image(contents, path):
-    """The bytes of a PNG or JPEG file to uint8 RGB [H, W, 3].
+    """The bytes of a PNG or JPEG file to uint8 RGB [H, W, 3], as people see it.
 
-    Grey is repeated, a palette looked up, transparency dropped, 16 bits reduced to 8. The pixels
-    are those that `tfseg.data.image_files.read_image` gives.
+        It is turned upright as its EXIF orientation says. Grey is repeated, a palette looked up,
+    transparency dropped, 16 bits reduced to 8. The pixels are those that
+    `tfseg.data.image_files.read_image` gives.
 
     Args:
         contents: scalar string tensor.
@@ -55,11 +56,14 @@ def decode_image(contents, path):
         # The op reads both kinds, each by its content. The accurate transform is that of other
         # readers, Pillow and OpenCV among them; `decode_image` of TensorFlow has the fast one.
         image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.ensure_shape(image, [None, None, 3])
+    image = tf.ensure_shape(image, [None, None, 3])
+    return turned_tensor(image, orientation_of(contents))
 
 
 def decode_label(contents, path):
     """The bytes of an 8-bit grey or palette PNG file to uint8 values [H, W], never colours.
+
+    It is turned as its own EXIF orientation says, of which few label maps have one.
 
     Args:
         contents: scalar string tensor.
@@ -84,7 +88,8 @@ def decode_label(contents, path):
             lambda: _decode_palette(contents, depth),
             lambda: tf.io.decode_png(contents, channels=1),
         )
-    return tf.ensure_shape(label, [None, None, 1])[..., 0]
+    label = tf.ensure_shape(label, [None, None, 1])
+    return turned_tensor(label, orientation_of(contents))[..., 0]
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Image files outside of the graph: what Pillow opens, as arrays or as one clear error.
 
-The pipelines decode inside of the graph (`tfseg.data.decoding`); both see the same pixels.
+The pipelines decode inside of the graph (`tfseg.data.decoding`); both see the same pixels, and a
+test compares them.
 """
 
 import contextlib
@@ -8,13 +9,17 @@ import io
 import os
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfseg.data import png
+from tfseg.data import exif, png
 from tfseg.errors import TfsegError
+from tfseg.files import open_file
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
+
+# Pillow's names of what the graph decodes too: phones write several pictures into one JPEG file.
+GRAPH_FORMATS = ("JPEG", "MPO", "PNG")
 
 
 @contextlib.contextmanager
@@ -38,7 +43,7 @@ def reading(path, kind="image"):
 
 
 def rgb_array(image):
-    """A PIL image as uint8 RGB [H, W, 3], as the pipelines see it.
+    """A PIL image, as stored, as uint8 RGB [H, W, 3].
 
     Grey is repeated, a palette looked up, transparency dropped; of 16 bits the upper 8 are taken.
     """
@@ -46,6 +51,13 @@ def rgb_array(image):
         # PIL would clip 16 bits to 255 instead of scaling them.
         grey = np.clip(np.asarray(image, np.int32) >> 8, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
+    if image.mode == "CMYK":
+        # As TensorFlow's decoder does it. Pillow rounds where this cuts: some values differ by 1.
+        inks = 255 - np.asarray(image, np.uint16)
+        return (inks[..., :3] * inks[..., 3:] // 255).astype(np.uint8)
+    if "transparency" in image.info:
+        # Pillow would warn of what a palette then loses.
+        image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
 
 
@@ -55,24 +67,77 @@ def opened(source):
         return io.BytesIO(source)
     path = os.fspath(source)
     if "://" not in path:
-        return open(path, "rb")
+        return open_file(path)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(path)
     return tf.io.gfile.GFile(path, "rb")
 
 
-def read_rgb(source, title=None):
-    """An image file as `rgb_array` gives it.
+def read_image(source, title=None, max_side=None):
+    """An image as people see it: what `tfseg.data.decoding.decode_image` sees in the graph.
+
+    It is turned upright as its EXIF orientation says.
+
+    Args:
+        source: a path, a file's bytes, a PIL image, or a uint8 RGB array [H, W, 3] (returned as it
+            is). Any kind of file that Pillow reads.
+        title: what messages call it; default the path.
+        max_side: the largest height and width of a file, whose header is asked before the image
+            is decoded; None for Pillow's own limit.
+
+    Returns:
+        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8.
+
+    Raises:
+        TfsegError: the file is missing, damaged, no image or too large, or the array isn't uint8
+            [H, W, 3].
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
+            raise TfsegError(
+                "an image array must be uint8 [height, width, 3] in RGB order, "
+                f"not {source.dtype} {list(source.shape)}"
+            )
+        return source
+    if isinstance(source, Image.Image):
+        return rgb_array(ImageOps.exif_transpose(source))
+    if title is None:
+        title = "in memory" if isinstance(source, bytes) else os.fspath(source)
+    with reading(title), opened(source) as file:
+        orientation = exif.read_orientation(file)
+        file.seek(0)
+        with Image.open(file) as image:
+            if max_side and max(image.size) > max_side:
+                width, height = image.size
+                raise TfsegError(f"{title} is {width}x{height}, above {max_side} pixels a side")
+            if image.format not in GRAPH_FORMATS:
+                image = ImageOps.exif_transpose(image)
+            return exif.turned(rgb_array(image), orientation)
+
+
+def require_graph_format(image, title):
+    """Raises a `TfsegError` unless a PIL image's file is one that the pipelines decode."""
+    if image.format not in GRAPH_FORMATS:
+        raise TfsegError(f"{title} is a {image.format} file; PNG or JPEG is needed")
+
+
+def image_size(source, title=None):
+    """The (width, height) of an image as it is seen, from its file's header.
 
     Args:
         source: its path, or its bytes.
         title: what messages call it; default the path.
 
     Raises:
-        TfsegError: it is missing, damaged, or no image.
+        TfsegError: there is no such file, or it is not a PNG or JPEG file.
     """
-    with reading(title or source), opened(source) as file, Image.open(file) as image:
-        return rgb_array(image)
+    title = title or source
+    with reading(title), opened(source) as file:
+        orientation = exif.read_orientation(file)
+        file.seek(0)
+        with Image.open(file) as image:
+            require_graph_format(image, f"image {title}")
+            return exif.turned_size(image.size, orientation)
 
 
 def read_label_header(file, title, hint=lambda colour_type: ""):
@@ -103,17 +168,19 @@ def read_label_header(file, title, hint=lambda colour_type: ""):
 
 
 def read_label(source, title=None):
-    """The values of a label map, uint8 [H, W]: indices, never colours.
+    """The values of a label map, uint8 [H, W]: indices, never colours; see `decode_label`.
 
     Args:
-        source, title: as for `read_rgb`.
+        source, title: as for `read_image`.
 
     Raises:
         TfsegError: it is missing, damaged, or not an 8-bit grey or palette PNG.
     """
     title = title or source
     with reading(title, "label map"), opened(source) as file:
+        orientation = exif.read_orientation(file)
+        file.seek(0)
         read_label_header(file, f"label map {title}")
         file.seek(0)
         with Image.open(file) as image:
-            return np.asarray(image)
+            return exif.turned(np.asarray(image), orientation)

@@ -10,7 +10,7 @@ from tfseg import outputs
 from tfseg.data import entries
 from tfseg.data.entries import Names, read_lines
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, require_file
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -201,6 +201,7 @@ def read_file(path, kind="image"):
     Raises:
         TfsegError: there is no such file, or it can't be read.
     """
+    require_file(path)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             return file.read()

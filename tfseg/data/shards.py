@@ -8,12 +8,10 @@ take records in any order, as they take files, and a shard may lie wherever `tf.
 import os
 import struct
 
-from PIL import Image
-
-from tfseg.data.image_files import opened, reading
+from tfseg.data.image_files import image_size
 from tfseg.data.lists import is_labelled, read_file, read_split, remove, shard_index
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write, replacing
+from tfseg.files import atomic_write, replacing, require_file
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -73,8 +71,7 @@ def _record(image_list, index):
     """The record of a pair, and its image's (width, height)."""
     image = read_file(image_list.images[index])
     label = read_file(image_list.labels[index], "label map")
-    with reading(image_list.images[index]), opened(image) as file, Image.open(file) as header:
-        size = header.size
+    size = image_size(image, image_list.images[index])
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         for name, value in (("image", image), ("label", label))
@@ -90,6 +87,9 @@ def pair_reader(image_list):
         Function of an index, int64, to the bytes of the image file and of its label map; without
         label maps in the list, of the image alone.
     """
+    # The graph would wait for a pipe for ever.
+    for path in dict.fromkeys([*image_list.images, *(image_list.labels or ())]):
+        require_file(path)
     images = tf.constant(image_list.images, tf.string)
     if image_list.offsets is None:
         if image_list.labels is None:
@@ -135,6 +135,7 @@ def read_pair(image_list, index):
     if image_list.offsets is None:
         label = labels and read_file(labels[index], "label map")
         return read_file(path), label
+    require_file(path)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             file.seek(image_list.offsets[index])

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tfseg.errors import TfsegError
+from tfseg.files import open_file
 from tfseg.visualize import heat
 
 
@@ -136,7 +137,7 @@ def read_boxes(path):
     """
     boxes, number = {}, 1
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with open_file(path, "r", encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file):
                 number += 1
                 place = tuple(float(row[key]) for key in ("left", "top", "right", "bottom"))

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfseg.data.image_files import read_label, read_rgb
+from tfseg.data.image_files import read_image, read_label
 from tfseg.data.labels import describe_values, label_table
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
@@ -47,8 +47,8 @@ class Truth:
         self._table = label_table(num_classes, label_map, ignore_label)
 
     def image(self, index):
-        """uint8 RGB [H, W, 3], as stored: label maps lie on these pixels."""
-        return read_rgb(*entry(self.image_list, index, 0))
+        """uint8 RGB [H, W, 3], as people see it; label maps lie on these pixels."""
+        return read_image(*entry(self.image_list, index, 0))
 
     def labels(self, index):
         """uint8 [H, W]: classes, and 255 for what doesn't count.

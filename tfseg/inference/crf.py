@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, open_file
 from tfseg.parallel import in_order, process_pool
 
 
@@ -175,7 +175,7 @@ class _Facts(typing.NamedTuple):
 @contextlib.contextmanager
 def _opened(path):
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except TfsegError:
         raise

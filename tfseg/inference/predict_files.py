@@ -11,11 +11,10 @@ from PIL import Image
 
 from tfseg import visualize
 from tfseg.data.entries import Names, single_names
-from tfseg.data.image_files import read_label
+from tfseg.data.image_files import read_image, read_label
 from tfseg.data.lists import relative_name
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
-from tfseg.inference.predictor import read_image
+from tfseg.files import atomic_write, require_file
 from tfseg.inference.resume import Outputs
 from tfseg.outputs import OutputFolder, stems
 
@@ -46,11 +45,12 @@ def find_images(inputs, output_dir=None):
     for source in inputs:
         if os.path.isdir(source):
             images = _folder(source, output_dir)
-        elif not os.path.isfile(source):
+        elif not os.path.exists(source):
             raise TfsegError(f"{source} does not exist")
         elif source.lower().endswith(".txt"):
             images = _list(source)
         else:
+            require_file(source)
             images = {source: os.path.basename(source)}
         if not images:
             raise TfsegError(f"{source} has no image ({', '.join(EXTENSIONS)})")

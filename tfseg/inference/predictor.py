@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tfseg import models, runs, visualize, zoo
-from tfseg.data.image_files import opened, reading, rgb_array
+from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError, unknown
 from tfseg.inference.inference import Inference, Protocol
 from tfseg.weights import find_spec, load_weights, release_spec
@@ -66,42 +66,6 @@ def _released(name):
     return release_spec(name)
 
 
-def read_image(source, max_side=None):
-    """An image as people see it.
-
-    Photos are turned upright as their EXIF orientation says. Training and evaluation do not turn
-    images, because label maps lie on the pixels as stored.
-
-    Args:
-        source: a path, a file's bytes, a PIL image, or a uint8 RGB array [H, W, 3] (returned as
-            it is).
-        max_side: the largest height and width of a file, whose header is asked before the image
-            is decoded; None for Pillow's own limit.
-
-    Returns:
-        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8.
-
-    Raises:
-        TfsegError: the file is missing, isn't an image or is too large, or the array isn't uint8
-            [H, W, 3].
-    """
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-            raise TfsegError(
-                "an image array must be uint8 [height, width, 3] in RGB order, "
-                f"not {source.dtype} {list(source.shape)}"
-            )
-        return source
-    if isinstance(source, Image.Image):
-        return rgb_array(ImageOps.exif_transpose(source))
-    path = "in memory" if isinstance(source, bytes) else os.fspath(source)
-    with reading(path), opened(source) as file, Image.open(file) as image:
-        if max_side and max(image.size) > max_side:
-            width, height = image.size
-            raise TfsegError(f"{path} is {width}x{height}, above {max_side} pixels a side")
-        return rgb_array(ImageOps.exif_transpose(image))
-
-
 class Predictor:
     """Label maps of images of any size. Its methods may be called from several threads.
 
@@ -130,7 +94,7 @@ class Predictor:
 
         Args:
             image: a path, a file's bytes or an open file, a PIL image, or a uint8 RGB array or
-                tensor [H, W, 3]; see `read_image`.
+                tensor [H, W, 3]; see `tfseg.data.image_files.read_image`.
 
         Returns:
             uint8 [H, W], class indices.

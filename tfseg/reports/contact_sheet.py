@@ -1,16 +1,16 @@
 """A page of sampled pairs, on which a person sees wrong labels at once."""
 
 import html
-import io
 
 import numpy as np
 from PIL import Image
 
 from tfseg import visualize
+from tfseg.data.image_files import read_image, read_label
 from tfseg.data.info import DataInfo
 from tfseg.data.labels import label_table
 from tfseg.data.lists import read_split
-from tfseg.data.shards import read_pair
+from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 
@@ -72,9 +72,12 @@ def _figure(image_list, index, table, classes, palette, report):
         if any(title in text for title in titles)
     ]
     try:
-        pictures, shares = _pictures(read_pair(image_list, index), table, palette)
-    except (TfsegError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = html.escape(str(error).splitlines()[0])
+        pair = [
+            read(*entry(image_list, index, k)) for k, read in enumerate((read_image, read_label))
+        ]
+        pictures, shares = _pictures(*pair, table, palette)
+    except TfsegError as error:
+        reason = html.escape(str(error))
         return f"<figure><figcaption>{html.escape(name)} <b>{reason}</b></figcaption></figure>"
     legend = "".join(
         _swatch(palette[k], f"{classes[k]} {shares[k]:.0%}")
@@ -88,17 +91,14 @@ def _figure(image_list, index, table, classes, palette, report):
     )
 
 
-def _pictures(contents, table, palette):
+def _pictures(image, values, table, palette):
     """The image and its overlay as data URIs, and the share of each class."""
-    image, label = (Image.open(io.BytesIO(part)) for part in contents)
-    values = np.asarray(label)
-    if values.ndim != 2 or values.dtype != np.uint8:
-        raise ValueError(f"its label map is of the kind {label.mode}")
+    image, label = Image.fromarray(image), Image.fromarray(values)
     shares = np.bincount(np.maximum(table[values], 0).ravel(), table[values].ravel() >= 0, 256)
     shares = shares[: len(palette)] / max(values.size, 1)
     # Reduced before the overlay, labels by picking values: blended ones would look right.
     size = (_WIDTH, max(1, round(image.height * _WIDTH / image.width)))
-    image = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX))
+    image = np.asarray(image.resize(size, Image.Resampling.BOX))
     small = table[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
     small = np.where(small < 0, 255, small)
     laid_over = visualize.overlay(image, small, palette, 0.6)

@@ -6,7 +6,8 @@ A file of a kilobyte can declare an image of gigabytes. The header says so, and 
 import tensorflow as tf
 
 from tfseg.data import png
-from tfseg.data.decoding import JPEG_SIGNATURE, decode_image
+from tfseg.data.decoding import decode_image
+from tfseg.data.exif import JPEG_SIGNATURE, orientation_of, swaps_sides
 
 # As far as a PNG's width and height.
 _HEADER = png.HEIGHT + 4
@@ -39,8 +40,8 @@ def decode(contents, image_size, max_side):
         image_size, max_side: see `check_size`.
 
     Returns:
-        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8. Orientation
-        in EXIF is not looked at.
+        uint8 RGB [H, W, 3]; see `decode_image`. It is turned upright as its EXIF orientation says,
+        and has its size after that.
 
     The operation fails on anything else, on damaged files, and on sizes that are not allowed: then
     before an image is decoded.
@@ -53,6 +54,7 @@ def decode(contents, image_size, max_side):
         size = tf.cond(
             _is_jpeg(contents), lambda: _jpeg_size(contents), lambda: _png_size(contents)
         )
+        size = tf.where(swaps_sides(orientation_of(contents)), size[::-1], size)
     with tf.control_dependencies([check_size(size, image_size, max_side)]):
         image = decode_image(contents, "given")
     image.set_shape([*(image_size or (None, None)), 3])

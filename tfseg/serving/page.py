@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tfseg import visualize
+from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError
 from tfseg.inference.crf import CRF, require_crf
-from tfseg.inference.predictor import Predictor, read_image
+from tfseg.inference.predictor import Predictor
 from tfseg.reports.summary import class_shares
 
 _NONE = "none"
@@ -124,7 +125,7 @@ def _build(gradio, predictors, max_side):
         if not path:
             return "", ""
         try:
-            image = read_image(path, max_side)
+            image = read_image(path, max_side=max_side)
             known = refining if crf else predictors
             return tuple(
                 view(known[name], image, name) if name in known else "" for name in (first, second)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.image_files import read_rgb
+from tfseg.data.image_files import read_image
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
@@ -90,7 +90,7 @@ def _convert(predictor, image_size, quantization, calibration):
 
         def examples():
             for index in chosen.astype(int):
-                yield [resized(read_rgb(*entry(calibration, index, 0)), image_size)[None]]
+                yield [resized(read_image(*entry(calibration, index, 0)), image_size)[None]]
 
         converter.representative_dataset = examples
     return converter.convert()

@@ -14,7 +14,7 @@ from tfseg.data import (
 )
 from tfseg.data.augment import load_transforms, parse_transforms
 from tfseg.data.augment.chain import mean_colour
-from tfseg.data.image_files import read_rgb
+from tfseg.data.image_files import read_image
 from tfseg.data.pipelines.classification import (
     ClassifiedImages,
     RandomResizedCrop,
@@ -177,7 +177,7 @@ def test_cutmix_shows_each_pixel_of_one_of_two_samples(images):
             continue
         box = other[0, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         for number, path in enumerate(images.images):
-            pixels = Preprocessing().normalize(read_rgb(path).astype(np.float32))
+            pixels = Preprocessing().normalize(read_image(path).astype(np.float32))
             partners |= {number} if _contains(pixels, box) else set()
     assert partners == set(range(5))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.data import DataInfo, check_dataset
+from tfseg.data import DataInfo, check_dataset, eval_dataset, read_split
+from tfseg.errors import TfsegError
 from tfseg.reports.contact_sheet import write_contact_sheet
 
 COLOURS = [(128, 64, 128), (70, 70, 70), (70, 130, 180), (220, 20, 60)]
@@ -97,20 +98,15 @@ def in_both_splits(folder):
             file.write(f"{name}\n")
 
 
-def exif(folder):
-    path = folder / "train/3.png"
-    image = Image.open(path).convert("RGB")
-    orientation = image.getexif()
-    orientation[0x0112] = 3
-    image.save(path, "JPEG", exif=orientation)
+def exif(orientation):
+    def spoil(folder):
+        path = folder / "train/3.png"
+        image = Image.open(path).convert("RGB")
+        exif = image.getexif()
+        exif[0x0112] = orientation
+        image.save(path, "JPEG", exif=exif)
 
-
-def exif_quarter(folder):
-    path = folder / "train/3.png"
-    image = Image.open(path).convert("RGB").rotate(90, expand=True)
-    orientation = image.getexif()
-    orientation[0x0112] = 6
-    image.save(path, "JPEG", exif=orientation)
+    return spoil
 
 
 def zero_bytes(folder):
@@ -119,6 +115,14 @@ def zero_bytes(folder):
 
 def empty_label(folder):
     (folder / "train/3_label.png").write_bytes(b"")
+
+
+def pipe(name):
+    def spoil(folder):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return spoil
 
 
 def not_utf8(folder):
@@ -139,10 +143,15 @@ def not_utf8(folder):
         (blended, ["3_label.png looks anti-aliased"]),
         (same_name, ["train/3.jpg", "duplicate", "as train/3.png"]),
         (in_both_splits, ["image train/3.png of the split val has a duplicate", "in train"]),
-        (exif, ["3.png has EXIF orientation 3", "not followed"]),
-        (exif_quarter, ["3.png is 32x48 (EXIF orientation 6)", "3_label.png is 48x32"]),
+        (exif(3), ["1 of 6 images are turned as their EXIF orientation says", "train/3.png"]),
+        (
+            exif(6),
+            ["3.png, turned as its EXIF orientation 6 says, is 32x48", "3_label.png is 48x32"],
+        ),
         (zero_bytes, ["image", "3.png is empty: the file has 0 bytes"]),
         (empty_label, ["label map", "3_label.png is empty: the file has 0 bytes"]),
+        (pipe("train/3.png"), ["train/3.png is a named pipe, not a file"]),
+        (pipe("train/3_label.png"), ["train/3_label.png is a named pipe, not a file"]),
         (not_utf8, ["train_images.txt, line 4: text that is not UTF-8: b'train/caf\\xe9.png'"]),
     ],
 )
@@ -150,6 +159,12 @@ def test_what_is_broken_is_named(folder, spoil, pieces):
     spoil(folder)
     found = findings(folder)
     assert any(all(piece in line for piece in pieces) for line in found), found
+
+
+def test_pipelines_open_no_pipe(folder):
+    pipe("train/3_label.png")(folder)
+    with pytest.raises(TfsegError, match=r"train/3_label\.png is a named pipe"):
+        eval_dataset(read_split(folder, "train"), num_classes=4)
 
 
 def test_a_journal_saves_the_second_reading(folder):

@@ -103,7 +103,7 @@ def check_dataset(
     """Checks that every file exists, decodes, matches its partner in size and has valid labels.
 
     Beyond these errors it warns of what is rarely meant: grey images, images with an EXIF
-    orientation (which is not followed), label maps with blended edges or with a palette in another
+    orientation (which is followed), label maps with blended edges or with a palette in another
     order, label maps and classes without pixels, and files that are listed more than once. Palettes
     that disagree between files are errors, and so is a split without one pixel that counts.
 
@@ -202,6 +202,7 @@ def _judge(image_list, found, table, info, report, painted):
     """The `SplitCheck` of a split; adds to the report's errors and warnings, and to `painted`."""
     sizes, counts = collections.Counter(), np.zeros(256, np.int64)
     split = SplitCheck(len(image_list), sizes, np.zeros(len(report.classes), np.int64))
+    turned = []
     for index, facts in enumerate(found):
         report.errors += facts["errors"]
         report.warnings += facts["warnings"]
@@ -229,6 +230,13 @@ def _judge(image_list, found, table, info, report, painted):
             split.empty.append(title)
         if facts["size"] and not facts["errors"]:
             sizes[tuple(facts["size"])] += 1
+        if facts["turned"] != 1:
+            turned.append(image_list.image_titles[index])
+    if turned:
+        report.warnings.append(
+            f"{len(turned)} of {len(image_list)} images are turned as their EXIF orientation says, "
+            f"such as {turned[0]}: their label maps must show them upright"
+        )
     split.ignored = int(counts[table == info.ignore_label].sum())
     for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
         split.pixels[table[value]] += counts[value]

@@ -8,10 +8,10 @@ import threading
 import tensorflow as tf
 
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write, parse_json
+from tfseg.files import atomic_write, open_file, parse_json
 
 # Facts of another version are not comparable.
-_VERSION = 1
+_VERSION = 2
 _FORM = {"errors": list, "warnings": list, "counts": dict, "palette": dict, "turned": int}
 
 
@@ -35,8 +35,8 @@ class Journal:
         if self.path is not None:
             try:
                 self._read()
-                self._file = open(self.path, "a", encoding="utf-8")
-            except OSError as error:
+                self._file = open_file(self.path, "a", encoding="utf-8")
+            except (OSError, TfsegError) as error:
                 self._give_up(error)
         return self
 
@@ -59,7 +59,7 @@ class Journal:
     def _read(self):
         if not os.path.exists(self.path):
             return
-        with open(self.path, encoding="utf-8", errors="replace") as file:
+        with open_file(self.path, "r", encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
                     key, facts = parse_json(line)

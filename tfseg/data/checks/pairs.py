@@ -3,12 +3,11 @@
 import numpy as np
 from PIL import Image
 
-from tfseg.data import png
-from tfseg.data.image_files import opened, read_label_header, reading
+from tfseg.data import exif, png
+from tfseg.data.image_files import opened, read_label_header, reading, require_graph_format
 from tfseg.data.shards import read_pair
 from tfseg.errors import TfsegError
 
-_EXIF_ORIENTATION = 0x0112
 # Edges of index maps jump from class to class; only where a class is one pixel wide do they pass
 # through a value in between. Of interpolated edges at least half do.
 _BLENDED, _MIN_EDGES = 0.35, 50
@@ -24,9 +23,9 @@ def inspect_pair(image_list, index, whole=True, whole_label=True):
 
     Returns:
         {"errors", "warnings": lists of lines, "kind": the image's format and Pillow mode, "size":
-        its [width, height], "turned": its EXIF orientation, "counts": {value of the label map:
-        pixels}, "palette": {value that occurs: [r, g, b]} of a palette PNG, "blended": share of the
-        label map's edges that look interpolated, where it is large, otherwise 0}
+        its [width, height] as it is seen, "turned": its EXIF orientation, "counts": {value of the
+        label map: pixels}, "palette": {value that occurs: [r, g, b]} of a palette PNG, "blended":
+        share of the label map's edges that look interpolated, where it is large, otherwise 0}
     """
     facts = {"errors": [], "warnings": [], "kind": None, "size": None, "turned": 1}
     facts |= {"counts": {}, "palette": {}, "blended": 0}
@@ -48,28 +47,14 @@ def inspect_pair(image_list, index, whole=True, whole_label=True):
         except TfsegError as error:
             facts["errors"].append(str(error))
     if len(sizes) == 2 and sizes[0] != sizes[1]:
-        turned = f" (EXIF orientation {facts['turned']})" if facts["turned"] != 1 else ""
+        turned = facts["turned"]
+        turned = f", turned as its EXIF orientation {turned} says," if turned != 1 else ""
         facts["errors"].append(
-            f"image {titles[0]} is {sizes[0][0]}x{sizes[0][1]}{turned}, "
+            f"image {titles[0]}{turned} is {sizes[0][0]}x{sizes[0][1]}, "
             f"but its label map {titles[1]} is {sizes[1][0]}x{sizes[1][1]}"
-        )
-    elif facts["turned"] != 1:
-        facts["warnings"].append(
-            f"image {titles[0]} has EXIF orientation {facts['turned']}, which is not followed: it "
-            "is read as it is stored, and its label map has to be stored like it"
         )
     facts["size"] = list(sizes[0]) if sizes and not facts["errors"] else None
     return facts
-
-
-def image_size(path):
-    """The (width, height) of an image file, from its header.
-
-    Raises:
-        TfsegError: there is no such file, or it is not a PNG or JPEG file.
-    """
-    with reading(path), opened(path) as file:
-        return _image(file, f"image {path}", False, {"warnings": []})
 
 
 def _require_content(file, title):
@@ -81,17 +66,16 @@ def _require_content(file, title):
 def _image(file, title, whole, facts):
     """The (width, height) of an image file."""
     _require_content(file, title)
+    facts["turned"] = exif.read_orientation(file)
+    file.seek(0)
     with Image.open(file) as image:
-        if image.format not in ("PNG", "JPEG"):
-            raise TfsegError(f"{title} is a {image.format} file; PNG or JPEG is needed")
+        require_graph_format(image, title)
         facts["kind"] = f"{image.format} {image.mode}"
         if whole:
             image.load()
             if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
                 facts["warnings"].append(f"{title} is grey ({image.mode}): it becomes RGB")
-        if image.format == "JPEG":
-            facts["turned"] = image.getexif().get(_EXIF_ORIENTATION, 1)
-        return image.size
+        return exif.turned_size(image.size, facts["turned"])
 
 
 def _label(file, title, whole, facts):
@@ -105,6 +89,7 @@ def _label(file, title, whole, facts):
 
     _require_content(file, title)
     width, height, colour_type = read_label_header(file, title, hint)
+    size = exif.turned_size((width, height), exif.read_orientation(file))
     if whole:
         file.seek(0)
         with Image.open(file) as image:
@@ -117,7 +102,7 @@ def _label(file, title, whole, facts):
                 value: palette[3 * int(value) : 3 * int(value) + 3] for value in facts["counts"]
             }
         facts["blended"] = blended_edges(values)
-    return width, height
+    return size
 
 
 def blended_edges(labels):

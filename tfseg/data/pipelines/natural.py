@@ -11,8 +11,8 @@ from concurrent import futures
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.checks.pairs import image_size
 from tfseg.data.decoding import require
+from tfseg.data.image_files import image_size
 from tfseg.data.order import Grouped, epoch_key, fold
 from tfseg.data.resizing import resize_image, resize_labels, resized
 from tfseg.errors import TfsegError

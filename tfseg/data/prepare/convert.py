@@ -1,6 +1,5 @@
 """One image and its label map, from a release's files to those of a data folder."""
 
-import contextlib
 import os
 from concurrent import futures
 
@@ -8,15 +7,15 @@ import numpy as np
 from PIL import Image
 
 from tfseg.data import image_files
-from tfseg.data.image_files import read_rgb, reading, rgb_array
+from tfseg.data.image_files import read_image, reading
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, open_file
 from tfseg.parallel import in_order
 
 
 def convert_image(source, target, size):
-    """Copies an image byte for byte, or stores it resized to (width, height) as PNG.
+    """Copies an image byte for byte, or stores it upright, resized to (width, height), as PNG.
 
     Args:
         source: path or the file's bytes.
@@ -29,14 +28,14 @@ def convert_image(source, target, size):
     Raises:
         TfsegError: the image can't be read, or `target` not written.
     """
-    with open_image(source) as image:
-        image = Image.fromarray(rgb_array(image))
+    name = "of the data set" if isinstance(source, bytes) else source
+    image = Image.fromarray(read_image(source, name))
     if size is not None:
         image = image.resize(size, Image.Resampling.BILINEAR)
         save_png(image, target)
     elif target is not None:
         if not isinstance(source, bytes):
-            with reading(source), open(source, "rb") as file:
+            with reading(source), open_file(source) as file:
                 source = file.read()
         with atomic_write(target) as file:
             file.write(source)
@@ -77,7 +76,7 @@ def read_label(source, dataset, name=None):
         if source.endswith(".mat"):
             source = read_mat(source)
         elif dataset.color_map is not None:
-            source = read_rgb(source)
+            source = read_image(source)
         else:
             source = image_files.read_label(source)
     if dataset.color_map is not None:
@@ -133,8 +132,11 @@ def read_mat(path):
     except ImportError as error:
         raise TfsegError(f'{path} needs SciPy: pip install "tfseg[mat]"') from error
     try:
-        content = loadmat(path)
+        with open_file(path) as file:
+            content = loadmat(file)
         labels = content["S"] if "S" in content else content["GTcls"][0, 0]["Segmentation"]
+    except TfsegError:
+        raise
     except FileNotFoundError as error:
         raise TfsegError(f"label map {path} does not exist") from error
     # SciPy's reader fails in many ways on files that are something else.
@@ -150,19 +152,6 @@ def save_png(image, path):
     with atomic_write(path) as file:
         # Three times as fast as the default level, for files 8% larger.
         image.save(file, "PNG", compress_level=3)
-
-
-@contextlib.contextmanager
-def open_image(source):
-    """The decoded image of a file, or of its bytes; a context manager.
-
-    Raises:
-        TfsegError: it can't be decoded.
-    """
-    name = "of the data set" if isinstance(source, bytes) else source
-    with reading(name), image_files.opened(source) as file, Image.open(file) as image:
-        image.load()
-        yield image
 
 
 def in_parallel(function, jobs, progress=None, total=None):

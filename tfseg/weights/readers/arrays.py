@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.files import open_file
 
 
 class ReadError(TfsegError):
@@ -33,7 +34,7 @@ class SourceFile:
         self._file = None
         try:
             # The file lives as long as the arrays that are still to be read from it.
-            self._file = open(self.path, "rb")  # noqa: SIM115
+            self._file = open_file(self.path)
             self.size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise ReadError(f"can't read {self.path}: {error.strerror or error}") from error
