@@ -5,13 +5,11 @@ import math
 import numpy as np
 
 
-def _along_rows(function, values, radius):
-    """The minimum or maximum over 2 * radius + 1 neighbours of a row; beyond its ends, the ends.
+def _windows(function, values, size):
+    """The minimum or maximum of each `size` neighbours of a row, [H, W - size + 1].
 
     Windows double, so that it takes the logarithm of their size in passes over the map.
     """
-    size = 2 * radius + 1
-    values = np.pad(values, ((0, 0), (radius, radius)), mode="edge")
     width = 1
     while width < size:
         step = min(width, size - width)
@@ -21,9 +19,9 @@ def _along_rows(function, values, radius):
 
 
 def _square(function, values, radius):
-    """The minimum or maximum over a square window."""
-    across = _along_rows(function, values, radius)
-    return _along_rows(function, across.T, radius).T
+    """The minimum or maximum over a square window; beyond the map, its edge."""
+    values = np.pad(values, radius, mode="edge")
+    return _windows(function, _windows(function, values, 2 * radius + 1).T, 2 * radius + 1).T
 
 
 def near_change(labels: np.ndarray, radius: int, border: bool = False) -> np.ndarray:
@@ -55,13 +53,13 @@ def within(mask: np.ndarray, radius: float) -> np.ndarray:
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     top, left = max(rows[0] - reach, 0), max(columns[0] - reach, 0)
     area = np.s_[top : rows[-1] + reach + 1, left : columns[-1] + reach + 1]
-    # Rows of zeros beside it, so that shifting needs no cases.
-    part = np.pad(mask[area], ((reach, reach), (0, 0)))
+    # Zeros around it, so that shifting needs no cases.
+    part = np.pad(mask[area], reach)
     near = np.zeros_like(mask[area])
     for down in range(reach + 1):
         half = math.floor(math.sqrt(radius**2 - down**2) + 1e-9)
-        wide = _along_rows(np.maximum, np.pad(part, ((0, 0), (half, half))), half) if half else part
-        wide = wide[:, half:-half] if half else wide
+        sides = slice(reach - half, part.shape[1] - reach + half)
+        wide = _windows(np.logical_or, part[:, sides], 2 * half + 1)
         for shift in {down, -down}:
             near |= wide[reach + shift : reach + shift + len(near)]
     result = np.zeros_like(mask)
