@@ -56,3 +56,37 @@ def resize_labels(labels, size):
         rows = (2 * tf.range(target) + 1) * source // (2 * target)
         labels = tf.gather(labels, rows, axis=axis)
     return labels
+
+
+def scaled_window(image, size, first, last):
+    """A window of an image that is resized as Pillow does it: reduced by Lanczos' kernel of three
+    lobes, stretched with the reduction, and enlarged by Keys' cubic; along the rows, then along the
+    columns, each in whole levels.
+
+    Args:
+        image: uint8 [H, W, C].
+        size: int32 [h, w] of the whole resized image; both axes go by what the height does.
+        first, last: int32 [2], where the window starts and stops in it.
+
+    Returns:
+        float32 [last[0] - first[0], last[1] - first[1], C].
+    """
+    source = tf.shape(image)[:2]
+
+    def resample(kernel):
+        pixels = image
+        for axis in (1, 0):
+            chosen = tf.constant([axis == 0, axis == 1])
+            pixels = tf.raw_ops.ScaleAndTranslate(
+                images=pixels[None],
+                size=tf.where(chosen, last - first, tf.shape(pixels)[:2]),
+                scale=tf.cast(tf.where(chosen, size / source, 1), tf.float32),
+                translation=tf.cast(tf.where(chosen, -first, 0), tf.float32),
+                kernel_type=kernel,
+                antialias=True,
+            )[0]
+            pixels = tf.clip_by_value(tf.round(pixels), 0, 255)
+        return pixels
+
+    reduces = size[0] < source[0]
+    return tf.cond(reduces, lambda: resample("lanczos3"), lambda: resample("keyscubic"))

@@ -28,6 +28,7 @@ from tfseg.training.setup import Plan
 # Settings of segmentation that have no meaning here.
 _UNUSED = (
     *("num_classes", "short_sides", "max_long_side", "padding_constant", "random_scale"),
+    *("scale_choices", "scale_filter", "pad_place", "fill"),
     *("random_rotate", "class_crops", "class_weights", "loss_average", "cache"),
     # Options of losses over maps.
     *("teacher", "temperature", "tversky_alpha", "tversky_beta", "boundary_weight"),

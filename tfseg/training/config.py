@@ -6,6 +6,7 @@ import numbers
 import os
 
 from tfseg.data.augment import TRANSFORMS, parse_transforms
+from tfseg.data.augment.geometry import FILLS, PAD_PLACES, SCALE_FILTERS
 from tfseg.data.prepare.class_weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
@@ -121,6 +122,27 @@ class TrainConfig:
     )
     mirror: bool = option(True, "Mirror half of the training images.")
     random_scale: tuple = option((1.0, 1.0), "Range of the random scale: smallest,largest.")
+    scale_choices: tuple = option(
+        (), "Instead of --random_scale, the factors of which each sample draws one."
+    )
+    scale_filter: str = option(
+        "bilinear",
+        "How images are scaled: bilinear without smoothing, or in whole levels by Lanczos (down) "
+        "and a cubic (up), as DRN's code does.",
+        SCALE_FILTERS,
+    )
+    pad_place: str = option(
+        "random",
+        "Where an image lies in a larger crop: anywhere, amid (even; DRN's code), or with all "
+        "padding at the bottom and right (DeepLab's).",
+        tuple(PAD_PLACES),
+    )
+    fill: str = option(
+        "mean",
+        "What crops show outside of their images: the mean colour, or the image mirrored about "
+        "its edge (DRN's code). Labels are ignored there.",
+        FILLS,
+    )
     random_rotate: float = option(0.0, "Largest random rotation in degrees.")
     class_crops: float = option(
         0.0,
@@ -221,6 +243,9 @@ class TrainConfig:
         self._check_transforms()
         if self.patience and (not self.val_split or self.validate_every == "0"):
             raise TfsegError("patience needs validations: val_split and validate_every")
+        for name in ("scale_choices", "scale_filter", "pad_place", "fill"):
+            if self.short_sides and getattr(self, name) != getattr(TrainConfig, name):
+                raise TfsegError(f"{name} is for crops: short_sides excludes it")
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
@@ -279,6 +304,12 @@ class TrainConfig:
             raise TfsegError(
                 f"--random_scale must be smallest,largest, not {values.text(self.random_scale)}"
             )
+        choices = values.numbers("scale_choices", self.scale_choices, float)
+        if choices and (min(choices) <= 0 or scale != (1, 1)):
+            raise TfsegError(
+                "scale_choices must be factors above 0, in place of random_scale, not "
+                f"{values.text(self.scale_choices)}"
+            )
         weights = values.numbers("class_weights", self.class_weights, str)
         if len(weights) != 1 or weights[0] not in RULES:
             weights = values.numbers("class_weights", self.class_weights, float)
@@ -288,6 +319,7 @@ class TrainConfig:
             ("crop_size", size),
             ("short_sides", sides),
             ("random_scale", scale),
+            ("scale_choices", choices),
             ("class_weights", weights),
         ):
             object.__setattr__(self, name, value)

@@ -261,6 +261,10 @@ def augmentation(config, plan):
         mirror=config.mirror,
         class_crops=config.class_crops,
         class_odds=plan.class_odds,
+        scale_choices=config.scale_choices,
+        pad_place=config.pad_place,
+        fill=config.fill,
+        scale_filter=config.scale_filter,
     )
 
 

@@ -20,7 +20,8 @@ from tfseg.data.pipelines.classification import (
     RandomResizedCrop,
     class_train_dataset,
 )
-from tfseg.data.pipelines.transforms import random_matrix, warp
+from tfseg.data.pipelines.transforms import random_matrix
+from tfseg.data.pipelines.warp import warp
 from tfseg.errors import TfsegError
 from tfseg.models import PREPROCESSINGS, Preprocessing
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfseg.data import Augmentation
-from tfseg.data.pipelines.transforms import random_matrix, warp
+from tfseg.data.pipelines.transforms import CropSampler, random_matrix
+from tfseg.data.pipelines.warp import warp
 from tfseg.errors import TfsegError
 
 EVERYTHING = Augmentation((64, 80), scale_range=(0.5, 2.0), rotate=30, mirror=True)
@@ -174,6 +176,11 @@ def test_crop_wholly_beside_the_image():
         ({"crop_size": 8, "scale_range": (2, 1)}, "scale_range"),
         ({"crop_size": 8, "scale_range": (0, 1)}, "scale_range"),
         ({"crop_size": 8, "scale_range": (1,)}, "scale_range"),
+        ({"crop_size": 8, "scale_choices": (1, 0)}, "scale_choices"),
+        ({"crop_size": 8, "scale_choices": (1, 2), "scale_range": (1, 2)}, "scale_choices"),
+        ({"crop_size": 8, "pad_place": "evn"}, "even"),
+        ({"crop_size": 8, "fill": "reflection"}, "reflect"),
+        ({"crop_size": 8, "scale_filter": "lanczos"}, "lanczos_cubic"),
         ({"crop_size": 8, "rotate": -1}, "rotate"),
         ({"crop_size": 8, "rotate": 181}, "rotate"),
     ],
@@ -185,3 +192,81 @@ def test_impossible_augmentations(options, message):
 
 def test_one_number_is_a_square():
     assert Augmentation(7).crop_size == (7, 7)
+
+
+def samples(image, label, augmentation, count=40):
+    """`count` samples as training makes them, where normalising changes nothing."""
+    sampler = CropSampler(augmentation, 1, 0)
+    image, label = tf.constant(image), tf.constant(label)
+    for key in range(count):
+        key = tf.constant([3, key], tf.int64)
+        shown = sampler.show(0, image, label, key, lambda x: x, 255)
+        yield tuple(one.numpy() for one in shown)
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+NUMBERS = np.arange(1200).reshape(30, 40) % 251
+
+
+def test_choices_of_scales():
+    choices = (0.5, 0.75, 1, 1.25, 1.5)
+    found = matrices((40, 80), Augmentation(20, scale_choices=choices, mirror=False), 100)
+    scales, counts = np.unique(np.round(1 / found[:, 0, 0], 6), return_counts=True)
+    assert tuple(scales) == choices and counts.min() > 8
+
+
+@pytest.mark.parametrize(("place", "corner"), [("even", (5, 4)), ("bottom_right", (0, 0))])
+def test_places_of_padding(place, corner):
+    label = NUMBERS.astype(np.uint8)
+    augmentation = Augmentation((41, 49), mirror=False, pad_place=place)
+    padding = [(c, t - s - c) for c, t, s in zip(corner, (41, 49), label.shape, strict=True)]
+    for image, got in samples(NOISE, label, augmentation, 4):
+        np.testing.assert_array_equal(got, np.pad(label, padding, constant_values=255))
+        np.testing.assert_array_equal(image, np.pad(NOISE, [*padding, (0, 0)]))
+
+
+@pytest.mark.parametrize("scale_filter", ["bilinear", "lanczos_cubic"])
+def test_reflected_fill(scale_filter):
+    # As NumPy pads by "reflect", also more than once over.
+    label = NUMBERS.astype(np.uint8)
+    augmentation = Augmentation(
+        (101, 140), mirror=False, pad_place="even", fill="reflect", scale_filter=scale_filter
+    )
+    padding = [(35, 36), (50, 50)]
+    for image, got in samples(NOISE, label, augmentation, 2):
+        np.testing.assert_array_equal(got, np.pad(label, padding, constant_values=255))
+        np.testing.assert_array_equal(image, np.pad(NOISE, [*padding, (0, 0)], "reflect"))
+
+
+def test_reflected_fill_of_rotated_crops():
+    # Pixels within are the same; none is empty, and labels beyond the image are ignored.
+    options = {"crop_size": (50, 60), "rotate": 30, "scale_range": (0.5, 2)}
+    label = np.zeros((30, 40), np.uint8)
+    pairs = [
+        samples(NOISE + np.uint8(1) * (NOISE < 255), label, Augmentation(**options, fill=fill), 20)
+        for fill in ("mean", "reflect")
+    ]
+    for (mean, label), (reflected, same) in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(label, same)
+        inside = (mean > 0).all(-1) & (label == 0)
+        assert (reflected > 0).all() and (label == 255).any()
+        close = np.isclose(mean[inside], reflected[inside], atol=0.05).all(-1)
+        assert close.mean() > 0.85  # all but those at the edge, which are blended with the fill
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.5, 0.77, 1.0, 1.6, 2.0])
+def test_scale_filter_is_pillows(scale):
+    size = tuple(round(length * scale) for length in (40, 30))
+    label = NOISE[..., 0].copy()
+    kernel = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    picture = np.asarray(Image.fromarray(NOISE).resize(size, kernel), np.int32)
+    numbers = np.asarray(Image.fromarray(label).resize(size, Image.Resampling.NEAREST))
+    augmentation = Augmentation(
+        (10, 11), (scale, scale), mirror=False, scale_filter="lanczos_cubic"
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(numbers, (10, 11))
+    for image, got in samples(NOISE, label, augmentation, 5):
+        top, left = np.argwhere((windows == got).all((2, 3)))[0]
+        # Pillow computes in fixed point.
+        difference = np.abs(image - picture[top : top + 10, left : left + 11])
+        assert difference.max() <= 1
