@@ -45,9 +45,9 @@ flags.DEFINE_integer("batch_size", 1, "Images of one size that a device takes to
 flags.DEFINE_enum(
     "absent_classes",
     None,
-    ["skip", "zero"],
-    "Whether the means leave out classes that occur nowhere (skip) or count them 0 (zero); default "
-    "zero with --protocol=ade20k, else skip.",
+    ["skip", "truth", "zero"],
+    "Whether the means leave out classes that occur nowhere (skip) or not in the truth (truth), or "
+    "count them 0 (zero); default zero with --protocol=ade20k, else skip.",
 )
 flags.DEFINE_bool(
     "visualize",

@@ -62,6 +62,14 @@ def test_class_that_is_only_predicted_counts_as_zero_iou():
     assert values["mean_accuracy"] == pytest.approx((3 / 4 + 1) / 2)
 
 
+def test_classes_of_the_truth_alone():
+    # As DeepLab's PyTorch code has it: the third class is only predicted, the fourth nowhere.
+    matrix = np.array([[3, 0, 1, 0], [0, 4, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    values = scores(matrix, absent_classes="truth")
+    assert values["mean_iou"] == pytest.approx((3 / 4 + 1) / 2)
+    assert values["iou"][:3] == pytest.approx([3 / 4, 1, 0])
+
+
 def test_scores_are_plain_numbers_and_exact_for_large_counts():
     matrix = np.array([[2**53, 1], [0, 2**53]], np.int64)
     values = scores(matrix)

@@ -17,6 +17,7 @@ COUNTED_CLASSES = {
         "mean IoU: classes that occur in the truth or in the prediction; "
         "mean accuracy: classes that occur in the truth"
     ),
+    "truth": "mean IoU and mean accuracy: classes that occur in the truth",
     "zero": "mean IoU and mean accuracy: all classes; those that occur nowhere count 0",
 }
 
@@ -93,8 +94,9 @@ def scores(matrix, classes=None, absent_classes="skip"):
         matrix: integers [C, C], rows truth, columns prediction; or [C, C + 1], the last for pixels
             that got no class: they are missed, and no class is charged with them.
         classes: C names, to be returned beside the per-class scores.
-        absent_classes: "skip" or "zero": whether means leave out the classes that occur nowhere,
-            or run over all, as the ADE20K code's do.
+        absent_classes: "skip", "truth" or "zero": whether means leave out the classes that occur
+            nowhere, those that the truth hasn't got, as DeepLab's PyTorch code does, or run over
+            all, as the ADE20K code's do.
 
     Returns:
         A dict of plain floats in 0..1: "pixel_accuracy", "mean_accuracy", "mean_iou",

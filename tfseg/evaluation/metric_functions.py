@@ -1,7 +1,7 @@
 """The metrics of `tfseg.evaluation.metrics`, as functions of sums over images.
 
-Each takes the sums of its measure, float or integer [..., *shape], and "skip" or "zero" for classes
-that occur nowhere, and returns float64 [...] or [..., classes], nan where nothing can be said.
+Each takes the sums of its measure, float or integer [..., *shape], and "skip", "truth" or "zero"
+for absent classes, and returns float64 [...] or [..., classes], nan where nothing can be said.
 """
 
 import warnings
@@ -32,6 +32,12 @@ def _parts(sums):
     return sums[..., 0, :], sums[..., 1, :], sums[..., 2, :]
 
 
+def _mean_of_classes(values, counts, absent_classes):
+    if absent_classes == "truth":
+        values = np.where(_parts(counts)[1] > 0, values, np.nan)
+    return _mean(values, absent_classes)
+
+
 def iou(counts, absent_classes="skip"):
     right, true, predicted = _parts(counts)
     return _ratio(right, true + predicted - right)
@@ -53,7 +59,7 @@ def f1(counts, absent_classes="skip"):
 
 
 def mean_iou(counts, absent_classes="skip"):
-    return _mean(iou(counts), absent_classes)
+    return _mean_of_classes(iou(counts), counts, absent_classes)
 
 
 def mean_accuracy(counts, absent_classes="skip"):
@@ -61,7 +67,7 @@ def mean_accuracy(counts, absent_classes="skip"):
 
 
 def mean_f1(counts, absent_classes="skip"):
-    return _mean(f1(counts), absent_classes)
+    return _mean_of_classes(f1(counts), counts, absent_classes)
 
 
 def pixel_accuracy(counts, absent_classes="skip"):
