@@ -38,7 +38,7 @@ def resize_image(image, size, method="bilinear"):
     return tf.image.resize(image, size, method, antialias=True)
 
 
-def resize_labels(labels, size):
+def resize_labels(labels, size, legacy=False):
     """Labels at another resolution: each output cell takes the label at its centre.
 
     The source row of row i is floor((i + 0.5) * H / h), computed in integers; it is Pillow's
@@ -47,13 +47,14 @@ def resize_labels(labels, size):
     Args:
         labels: integers [N, H, W].
         size: (h, w), ints or scalar tensors.
+        legacy: take the label at the first corner instead, floor(i * H / h), as TensorFlow 1 does.
 
     Returns:
         Integers [N, h, w].
     """
     for axis, target in enumerate(size, start=1):
         source = labels.shape[axis] or tf.shape(labels)[axis]
-        rows = (2 * tf.range(target) + 1) * source // (2 * target)
+        rows = (2 * tf.range(target) + (0 if legacy else 1)) * source // (2 * target)
         labels = tf.gather(labels, rows, axis=axis)
     return labels
 

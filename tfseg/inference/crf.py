@@ -121,7 +121,7 @@ def save_logits(path, logits, size, upsampling, stride):
         path: of the file, *.npz.
         logits: [h, w, C]; they are stored as float16, which keeps three digits.
         size: (H, W) of the image.
-        upsampling: "bilinear" or "zero_border", as of a `Segmenter`.
+        upsampling: "bilinear", "zero_border" or "legacy", as of a `Segmenter`.
         stride: pixels per cell, for "zero_border".
     """
     limit = float(np.finfo(np.float16).max)
@@ -196,7 +196,7 @@ def _facts(archive):
     fits = len(shape) == 3 and 1 <= shape[0] <= height + 1 and 1 <= shape[1] <= width + 1
     if not fits or not 1 <= shape[2] <= 256 or dtype.kind != "f" or dtype.itemsize > 8:
         raise ValueError(f"{dtype} {list(shape)} for an image of {width}x{height}")
-    if upsampling not in ("bilinear", "zero_border") or stride < 1:
+    if upsampling not in ("bilinear", "zero_border", "legacy") or stride < 1:
         raise ValueError(f"upsampling {upsampling[:20]} with stride {stride}")
     return _Facts((height, width), upsampling, stride, shape[2])
 
@@ -231,6 +231,8 @@ def upsampled_probabilities(logits, size, upsampling, stride):
         logits = np.pad(logits, ((1, 1), (1, 1), (0, 0)))
         rows = (np.arange(height) + 0.5) / stride + 0.5
         columns = (np.arange(width) + 0.5) / stride + 0.5
+    elif upsampling == "legacy":
+        rows, columns = np.arange(height) * h / height, np.arange(width) * w / width
     else:
         rows = (np.arange(height) + 0.5) * h / height - 0.5
         columns = (np.arange(width) + 0.5) * w / width - 0.5

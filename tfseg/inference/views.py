@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfseg.layers import resize_legacy
+
 # Numbers in a strip of class scores, 16 MiB as float32.
 _STRIP = 1 << 22
 
@@ -22,6 +24,8 @@ class View:
 
     def __init__(self, model, image_size, view_size, map_size, same, mirrored, activation):
         self.upsampling = model.upsampling
+        # Where pixel 0 lies on the map's first pixel, not their corners on each other.
+        self._corner = model.upsampling == "legacy"
         self.stride = model.output_stride
         self.image_size = image_size
         self.view_size = view_size
@@ -32,8 +36,8 @@ class View:
 
     def needs(self, start, stop):
         """(first, last + 1) rows of the logits that rows [start, stop) of the image come from."""
-        if self.upsampling == "bilinear":
-            return _span(start, stop, self.image_size[0], self.map_size[0])
+        if self.upsampling != "zero_border":
+            return _span(start, stop, self.image_size[0], self.map_size[0], self._corner)
         start, stop = self._view_rows(start, stop)
         return _span(start, stop, self.map_size[0] * self.stride, self.map_size[0])
 
@@ -47,9 +51,10 @@ class View:
             float32 [N, stop - start, W, C].
         """
         width = self.image_size[1]
-        if self.upsampling == "bilinear":
-            rows = _rows(logits, first, self.map_size[0], self.image_size[0], start, stop)
-            scores = self.activation(_widen(rows, width))
+        if self.upsampling != "zero_border":
+            lengths = (self.map_size[0], self.image_size[0])
+            rows = _rows(logits, first, *lengths, start, stop, corner=self._corner)
+            scores = self.activation(_widen(rows, width, self._corner))
         else:
             above, below = self._view_rows(start, stop)
             scores = self.activation(self._zero_border(logits, first, above, below))
@@ -92,25 +97,28 @@ def row_order(batch, height, step):
     return tf.reshape(start * batch + within + rows - start, [-1])
 
 
-def _positions(start, stop, size, source):
-    """Where rows [start, stop) of a map of `size` rows lie among `source` rows, half-pixel."""
+def _positions(start, stop, size, source, corner=False):
+    """Where rows [start, stop) of a map of `size` rows lie among `source` rows: half-pixel, or with
+    `corner` as `tfseg.layers.resize_legacy` has it."""
     scale = tf.cast(source, tf.float32) / tf.cast(size, tf.float32)
+    if corner:
+        return tf.cast(tf.range(start, stop), tf.float32) * scale
     return (tf.cast(tf.range(start, stop), tf.float32) + 0.5) * scale - 0.5
 
 
-def _span(start, stop, size, source):
+def _span(start, stop, size, source, corner=False):
     """(first, last + 1) rows of `source` that rows [start, stop) are interpolated from."""
-    ends = _positions(start, stop, size, source)
+    ends = _positions(start, stop, size, source, corner)
     ends = tf.cast(tf.floor(tf.stack([ends[0], ends[-1]])), tf.int32)
     return tf.clip_by_value(ends[0], 0, source - 1), tf.clip_by_value(ends[1] + 2, 1, source)
 
 
-def _rows(maps, first, source, size, start, stop, zero_border=False):
+def _rows(maps, first, source, size, start, stop, zero_border=False, corner=False):
     """Rows [start, stop) of a bilinear resizing from `source` to `size` rows.
 
     `maps` has the source's rows from `first` on. Beyond the source lies its last row, or zeros.
     """
-    positions = _positions(start, stop, size, source)
+    positions = _positions(start, stop, size, source, corner)
     below = tf.floor(positions)
     share = (positions - below)[:, None, None]
     below = tf.cast(below, tf.int32)
@@ -124,5 +132,7 @@ def _rows(maps, first, source, size, start, stop, zero_border=False):
     return ends[0] + (ends[1] - ends[0]) * share
 
 
-def _widen(rows, width):
+def _widen(rows, width, corner=False):
+    if corner:
+        return resize_legacy(rows, (tf.shape(rows)[1], width))
     return tf.image.resize(rows, (tf.shape(rows)[1], width))

@@ -7,7 +7,7 @@ from tfseg.layers.conv_bn import ConvBN
 from tfseg.layers.dilated import DilatedConv2D, Smoothing
 from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
-from tfseg.layers.resize import resize, upsample_zero_border
+from tfseg.layers.resize import interpolate, resize, resize_legacy, upsample_zero_border
 
 __all__ = [
     "AdaptiveAveragePool2D",
@@ -19,6 +19,8 @@ __all__ = [
     "MaxPool2D",
     "Smoothing",
     "convolve",
+    "interpolate",
     "resize",
+    "resize_legacy",
     "upsample_zero_border",
 ]

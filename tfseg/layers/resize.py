@@ -22,6 +22,35 @@ def resize(maps, size):
     return ops.cast(ops.image.resize(maps, size, interpolation="bilinear"), maps.dtype)
 
 
+def resize_legacy(maps, size):
+    """Bilinear resizing as TensorFlow 1 has it: pixel i lies at i * h / H of the map, so that the
+    first ones coincide and nothing is interpolated beyond the last.
+
+    Args:
+        maps: [N, h, w, C].
+        size: (H, W), ints or scalar tensors.
+
+    Returns:
+        [N, H, W, C] of the same dtype.
+    """
+    for axis, target in enumerate(size, start=1):
+        source = ops.shape(maps)[axis]
+        scale = ops.cast(source, "float32") / ops.cast(target, "float32")
+        maps = interpolate(maps, ops.cast(ops.arange(target), "float32") * scale, axis)
+    return maps
+
+
+def interpolate(maps, positions, axis):
+    """Maps [N, H, W, C] at float32 positions along axis 1 or 2, none of them below 0; beyond the
+    last pixel is the last."""
+    last = ops.shape(maps)[axis] - 1
+    before = ops.minimum(ops.cast(ops.floor(positions), "int32"), last)
+    share = ops.cast(positions - ops.cast(before, "float32"), maps.dtype)
+    share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
+    start, stop = (ops.take(maps, i, axis) for i in (before, ops.minimum(before + 1, last)))
+    return start + (stop - start) * share
+
+
 def upsample_zero_border(maps, factor):
     """Bilinear upsampling that interpolates against zeros outside the map.
 

@@ -40,8 +40,10 @@ def create_model(
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
             `aux_loss_weight`: weight of the auxiliary output in the loss, for decoders that have
             one (0.4). `multi_scale`: scales at which one network looks at the image, such as
-            (1, 0.75, 0.5). An object takes no options: those of convolutions and batch norms then
-            are the other part's.
+            (1, 0.75, 0.5). `sampling`: "legacy" resizes logits, labels and the images of other
+            scales as TensorFlow 1's DeepLab codes do (default "half_pixel").
+            An object takes no options: those of convolutions and batch norms then are the other
+            part's.
 
     Returns:
         A `Segmenter`.
@@ -72,7 +74,7 @@ def create_model(
         encoder,
         _decoder(decoder, row, encoder, int(num_classes), values),
         spec,
-        row.upsampling,
+        _upsampling(row, options),
         row.loss_resolution,
         loss_weights,
         None if scales is None else check_scales(scales),
@@ -93,7 +95,7 @@ def _check_all(name, encoder, row, options):
     loss_weights = dict(row.loss_weights)
     auxiliary = ("aux_loss_weight",) if not row.name or "aux_logits" in loss_weights else ()
     _check_decoder_options(options, row.name, name)
-    _check_options(options, (*own, *row.options, *auxiliary, "multi_scale"), name)
+    _check_options(options, (*own, *row.options, *auxiliary, "multi_scale", "sampling"), name)
     if "aux_loss_weight" in options:
         loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
     if "dropout" in options and not 0 <= _weight("dropout", options["dropout"]) < 1:
@@ -101,6 +103,15 @@ def _check_all(name, encoder, row, options):
             f"dropout must be a share of at least 0 and below 1, not {options['dropout']}"
         )
     return loss_weights
+
+
+def _upsampling(row, options):
+    sampling = options.get("sampling", SAMPLINGS[0])
+    if sampling not in SAMPLINGS:
+        raise unknown("sampling", sampling, SAMPLINGS)
+    if sampling == "legacy" and row.upsampling != "bilinear":
+        raise TfsegError("sampling=legacy is for decoders whose logits are resized bilinearly")
+    return "legacy" if sampling == "legacy" else row.upsampling
 
 
 def _encoder(encoder, values):
@@ -144,6 +155,8 @@ def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Cla
     spec = ModelSpec(name, int(num_classes), options, preprocessing=None, kind="classifier")
     return Classifier(create_encoder(name, **options), spec)
 
+
+SAMPLINGS = ("half_pixel", "legacy")
 
 # A label map has 8 bits, of which one value is usually the ignore label.
 MAX_CLASSES = 256

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from tfseg.errors import TfsegError
-from tfseg.layers import resize
+from tfseg.layers import interpolate, resize, resize_legacy
 
 
 def check_scales(scales):
@@ -48,13 +48,14 @@ def _ratio(scale):
     return fractions.Fraction(scale).limit_denominator(1000)
 
 
-def apply_at_scales(network, images, scales):
+def apply_at_scales(network, images, scales, legacy=False):
     """The outputs of a network at each scale, and their element-wise maximum.
 
     Args:
         network: function from images [N, H, W, 3] to {name: [N, h, w, C]}.
         images: symbolic images.
         scales: see `check_scales`.
+        legacy: resize as TensorFlow 1 does.
 
     Returns:
         {name: the maximum over the scales at the size that scale 1 has, name_1: ..., name_0.75: ...
@@ -62,13 +63,13 @@ def apply_at_scales(network, images, scales):
     """
     by_scale = {}
     for scale in scales:
-        resized = images if scale == 1 else Rescale(scale, name=f"scale_{scale:g}")(images)
+        resized = images if scale == 1 else Rescale(scale, legacy, name=f"scale_{scale:g}")(images)
         by_scale[scale] = network(resized)
     outputs = {}
     for name in by_scale[1]:
         maps = {scale: by_scale[scale][name] for scale in scales}
         others = [value for scale, value in maps.items() if scale != 1]
-        outputs[name] = MaximumOverScales(name=f"{name}_maximum")([maps[1], *others])
+        outputs[name] = MaximumOverScales(legacy, name=f"{name}_maximum")([maps[1], *others])
         outputs.update({scaled_name(name, scale): value for scale, value in maps.items()})
     return outputs
 
@@ -82,17 +83,22 @@ class Rescale(keras.layers.Layer):
 
     Args:
         scale: a positive number.
+        legacy: pixel i lies at i * H / (rounded size), as in TensorFlow 1.
     """
 
-    def __init__(self, scale, **kwargs):
+    def __init__(self, scale, legacy=False, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
+        self.legacy = legacy
         self._ratio = _ratio(scale)
 
     def _scaled(self, size):
         return size * self._ratio.numerator // self._ratio.denominator
 
     def call(self, inputs):
+        if self.legacy:
+            lengths = ops.shape(inputs)[1:3]
+            return resize_legacy(inputs, [ops.maximum(self._scaled(n), 1) for n in lengths])
         return self._interpolate(self._interpolate(inputs, 1), 2)
 
     def _interpolate(self, inputs, axis):
@@ -100,32 +106,38 @@ class Rescale(keras.layers.Layer):
         pixels = ops.arange(ops.maximum(self._scaled(length), 1))
         last = ops.cast(length - 1, "float32")
         positions = ops.clip((ops.cast(pixels, "float32") + 0.5) / self.scale - 0.5, 0.0, last)
-        before = ops.floor(positions)
-        share = ops.cast(positions - before, inputs.dtype)
-        share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
-        before = ops.cast(before, "int32")
-        after = ops.minimum(before + 1, length - 1)
-        start, stop = (ops.take(inputs, index, axis) for index in (before, after))
-        return start + (stop - start) * share
+        return interpolate(inputs, positions, axis)
 
     def compute_output_shape(self, input_shape):
         sizes = [None if size is None else max(self._scaled(size), 1) for size in input_shape[1:3]]
         return (input_shape[0], *sizes, input_shape[3])
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale}
+        return {**super().get_config(), "scale": self.scale, "legacy": self.legacy}
 
 
 @keras.saving.register_keras_serializable("tfseg")
 class MaximumOverScales(keras.layers.Layer):
-    """The element-wise maximum of maps [N, h, w, C], bilinearly resized to the first one's size."""
+    """The element-wise maximum of maps [N, h, w, C], bilinearly resized to the first one's size.
+
+    Args:
+        legacy: resize as TensorFlow 1 does.
+    """
+
+    def __init__(self, legacy=False, **kwargs):
+        super().__init__(**kwargs)
+        self.legacy = legacy
 
     def call(self, inputs):
         first, *others = inputs
         size = ops.shape(first)[1:3]
         for maps in others:
-            first = ops.maximum(first, resize(maps, size))
+            resized = resize_legacy(maps, size) if self.legacy else resize(maps, size)
+            first = ops.maximum(first, resized)
         return first
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "legacy": self.legacy}

@@ -4,13 +4,13 @@ import keras
 from keras import ops
 
 from tfseg.errors import unknown
-from tfseg.layers import resize, upsample_zero_border
+from tfseg.layers import resize, resize_legacy, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
 
-UPSAMPLINGS = ("bilinear", "zero_border")
+UPSAMPLINGS = ("bilinear", "zero_border", "legacy")
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -28,7 +28,8 @@ class Segmenter(keras.Model):
         encoder: an `Encoder`.
         decoder: a layer from the encoder's features to a dict with "logits".
         spec: the `ModelSpec` of its recipe.
-        upsampling: how `upsample` works: "bilinear" or "zero_border".
+        upsampling: how `upsample` works: "bilinear", "zero_border", or "legacy", which resizes as
+            TensorFlow 1 did: also the images of other scales and, in training, the labels.
         loss_resolution: where the loss is computed: "labels" or "logits".
         loss_weights: {output of the decoder: weight in the loss}; a multi-scale model's maximum
             and every one of its scales have that weight, each at its own resolution.
@@ -50,7 +51,9 @@ class Segmenter(keras.Model):
         if scales is None:
             outputs = decoder(encoder(images))
         else:
-            outputs = apply_at_scales(lambda x: decoder(encoder(x)), images, scales)
+            outputs = apply_at_scales(
+                lambda x: decoder(encoder(x)), images, scales, upsampling == "legacy"
+            )
             names = {key: [key, *(scaled_name(key, s) for s in scales)] for key in loss_weights}
             loss_weights = {name: loss_weights[key] for key in names for name in names[key]}
             loss_resolution = "logits"
@@ -78,14 +81,14 @@ class Segmenter(keras.Model):
         Args:
             logits: [N, h, w, C].
             size: (H, W) of the images. "zero_border" multiplies by the output stride and crops to
-                it; "bilinear" resizes to it, and to any other size.
+                it; the others resize to it, and to any other size.
 
         Returns:
             [N, H, W, C].
         """
         if self.upsampling == "zero_border":
             return upsample_zero_border(logits, self.output_stride)[:, : size[0], : size[1]]
-        return resize(logits, size)
+        return resize_legacy(logits, size) if self.upsampling == "legacy" else resize(logits, size)
 
     def probabilities(self, images, size=None):
         """Softmax over the classes at `size` (default: the images' own).
@@ -99,8 +102,8 @@ class Segmenter(keras.Model):
         """
         own_size = ops.shape(images)[1:3]
         logits = self(images, training=False)["logits"]
-        if self.upsampling == "bilinear":
-            return ops.softmax(resize(logits, own_size if size is None else size))
+        if self.upsampling != "zero_border":
+            return ops.softmax(self.upsample(logits, own_size if size is None else size))
         probabilities = ops.softmax(self.upsample(logits, own_size))
         return probabilities if size is None else resize(probabilities, size)
 

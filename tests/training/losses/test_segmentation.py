@@ -21,6 +21,7 @@ def stand_in(loss_resolution="labels", loss_weights=None, classes=3):
     return types.SimpleNamespace(
         loss_weights=loss_weights or {"logits": 1.0},
         loss_resolution=loss_resolution,
+        upsampling="bilinear",
         num_classes=classes,
         upsample=lambda logits, size: tf.image.resize(logits, size),
         compute_output_shape=shapes,

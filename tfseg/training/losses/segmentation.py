@@ -23,11 +23,12 @@ class SegmentationLoss:
 
     Where logits and labels meet is the model's choice (`loss_resolution`): "labels" upsamples the
     logits to the labels (DRN); "logits" takes the labels at the centres of each map's cells
-    (DeepLab, ADE20K), which leaves labels that have the map's size already as they are.
+    (DeepLab, ADE20K; TensorFlow 1's codes at their first corners), which leaves labels that have
+    the map's size already as they are.
 
     Args:
         model: a `Segmenter`, or what else has `loss_weights` {output: weight}, `loss_resolution`,
-            `upsample`, `num_classes`, and what `OutputSizes` needs.
+            `upsampling`, `upsample`, `num_classes`, and what `OutputSizes` needs.
         ignore_label: the label value of pixels that don't count.
         class_weights: one factor per class; see the losses. Empty for none.
         loss: names of `LOSSES` with their factors: "cross_entropy:1,lovasz:0.5".
@@ -75,7 +76,7 @@ class SegmentationLoss:
             return tf.tile(self._counts(labels), [len(names)])
         sizes = self._output_sizes(image_size)
         return tf.concat(
-            [self._counts(resize_labels(labels, sizes[name])) for name in names], axis=0
+            [self._counts(self._resized(labels, sizes[name])) for name in names], axis=0
         )
 
     def __call__(self, outputs, labels, counts):
@@ -92,7 +93,7 @@ class SegmentationLoss:
             if self.model.loss_resolution == "labels":
                 logits = self.model.upsample(logits, size_of(labels))
             else:
-                targets = resize_labels(labels, size_of(logits))
+                targets = self._resized(labels, size_of(logits))
             targets = self._targets(targets, outputs.get(TEACHER))
             for factor, term, row in self.terms:
                 size = term.size(self.model.num_classes)
@@ -106,6 +107,9 @@ class SegmentationLoss:
             else:
                 total += factor * term.value(sums, own, targets)
         return total
+
+    def _resized(self, labels, size):
+        return resize_labels(labels, size, legacy=self.model.upsampling == "legacy")
 
     def _targets(self, labels, taught=None):
         if taught is not None and self.model.loss_resolution == "labels":

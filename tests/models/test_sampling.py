@@ -1,0 +1,112 @@
+"""sampling=legacy against TensorFlow 1's rules, stated once more in NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tfseg
+from tfseg.data.resizing import resize_labels
+from tfseg.inference import Inference, Protocol, views
+from tfseg.inference.crf import upsampled_probabilities
+from tfseg.layers import resize_legacy
+from tfseg.training import SegmentationLoss
+
+OPTIONS = {"blocks": [1, 1, 1, 1], "padding": "same", "sampling": "legacy"}
+SIDES = st.integers(1, 30)
+
+
+def legacy(maps, size):
+    """Bilinear, float64 [H, W, C] of [h, w, C]."""
+    for axis, length in enumerate(size):
+        place = np.arange(length) * maps.shape[axis] / length
+        before = np.floor(place).astype(int)
+        after = np.minimum(before + 1, maps.shape[axis] - 1)
+        share = (place - before).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+        maps = maps.take(before, axis) * (1 - share) + maps.take(after, axis) * share
+    return maps
+
+
+@given(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES))
+def test_maps_and_labels(source, target):
+    maps = np.random.default_rng(0).random((*source, 2), np.float32)
+    got = resize_legacy(tf.constant(maps[None]), target)[0]
+    np.testing.assert_allclose(got, legacy(maps, target), atol=1e-4)
+    labels = np.arange(source[0] * source[1]).reshape(source)
+    rows, columns = ([i * s // t for i in range(t)] for s, t in zip(source, target, strict=True))
+    got = resize_labels(tf.constant(labels[None]), target, legacy=True)[0]
+    np.testing.assert_array_equal(got, labels[np.ix_(rows, columns)])
+
+
+def test_labels_of_a_training_crop():
+    got = resize_labels(tf.range(321)[None, :, None], (41, 1), legacy=True)[0, :, 0]
+    assert got[:3].numpy().tolist() == [0, 7, 15]
+
+
+@pytest.mark.parametrize("scales", [None, (1, 0.75, 0.5)])
+def test_model_inference_and_tiles(scales, monkeypatch):
+    monkeypatch.setattr(views, "_STRIP", 7 * 70 * 3)
+    options = {**OPTIONS, **({"multi_scale": scales} if scales else {})}
+    model = tfseg.create_model("deeplab_v2_resnet50", 3, **options)
+    for variable in model.decoder.trainable_variables:
+        variable.assign(20 * variable)
+    image = np.random.default_rng(1).normal(size=(1, 61, 70, 3)).astype(np.float32)
+    outputs = {name: value.numpy() for name, value in model(image, training=False).items()}
+    if scales:
+        single = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS)
+        for ours, theirs in zip(single.variables, model.variables, strict=True):
+            ours.assign(theirs)
+        maps = []
+        for scale in scales:
+            small = legacy(image[0], (int(61 * scale), int(70 * scale)))[None]
+            maps.append(single(small.astype(np.float32), training=False)["logits"][0].numpy())
+            np.testing.assert_allclose(outputs[f"logits_{scale:g}"][0], maps[-1], atol=2e-3)
+        size = maps[0].shape[:2]
+        expected = np.max([legacy(one, size) for one in maps], 0)
+        np.testing.assert_allclose(outputs["logits"][0], expected, atol=2e-3)
+    scores = legacy(outputs["logits"][0], (61, 70))
+    expected = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    np.testing.assert_allclose(model.probabilities(image)[0], expected, atol=1e-4)
+    np.testing.assert_allclose(Inference(model).probabilities(image)[0], expected, atol=1e-4)
+    kept = upsampled_probabilities(outputs["logits"][0], (61, 70), model.upsampling, 8)
+    np.testing.assert_allclose(kept, expected, atol=1e-4)
+    # One tile that holds the image is the image.
+    tiled = Inference(model, Protocol(tile_size=640)).probabilities(image)
+    np.testing.assert_allclose(tiled[0], expected, atol=1e-4)
+
+
+def test_loss_takes_the_first_corners():
+    model = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS)
+    labels = np.random.default_rng(0).integers(0, 3, (1, 33, 41)).astype(np.int32)
+    logits = np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)
+    loss = SegmentationLoss(model)
+    counts = loss.counts(tf.constant(labels), (33, 41))
+    rows, columns = [i * 33 // 5 for i in range(5)], [i * 41 // 6 for i in range(6)]
+    truth = labels[0][np.ix_(rows, columns)]
+    log = logits[0] - np.log(np.exp(logits[0]).sum(-1, keepdims=True))
+    expected = -np.take_along_axis(log, truth[..., None], -1).mean()
+    got = loss({"logits": tf.constant(logits)}, tf.constant(labels), counts)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_it_travels_with_the_model(tmp_path):
+    model = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS, multi_scale=[1, 0.5])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    again = tf.keras.models.load_model(path)
+    assert again.upsampling == "legacy" and again.spec.options["sampling"] == "legacy"
+    image = np.random.default_rng(0).normal(size=(1, 40, 33, 3)).astype(np.float32)
+    np.testing.assert_allclose(again.probabilities(image), model.probabilities(image), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "sampling", "message"),
+    [
+        ("deeplab_v2_resnet50", "legcy", "unknown sampling 'legcy'.*legacy"),
+        ("drn_d_22", "legacy", "sampling=legacy is for decoders"),
+    ],
+)
+def test_refused(name, sampling, message):
+    with pytest.raises(tfseg.TfsegError, match=message):
+        tfseg.create_model(name, 3, sampling=sampling)
