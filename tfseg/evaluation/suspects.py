@@ -1,8 +1,8 @@
 """Masks that are likely wrong: where a model is sure of another class than the label's.
 
-After confident learning (Northcutt et al., 2021, section 3.1): a model is sure of a class where it
-gives it at least the probability that it gives it on average where the labels say it. Pixels
-become regions here, since people draw regions wrongly, and outlines never exactly.
+By the self-confidence of each pixel, the probability of the class that its label says (Northcutt et
+al., 2021). Pixels become regions here, since people draw regions wrongly, and outlines never
+exactly.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ from tfseg.evaluation.regions import components, near_change
 # Around outlines, labels and models are off by some pixels without being wrong.
 _RIM = 2
 _SMALLEST = 20
+# Added to probabilities: beyond a thousandth they say nothing.
+_LEAST = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +27,11 @@ class Suspect:
     Attributes:
         image: the image's name.
         given: the class that its label says.
-        suggested: the class that the model is sure of.
+        suggested: the class that the model sees in most of it.
         box: (left, top, right, bottom) in pixels; right and bottom are the first outside.
         pixels: how many the region has.
         place: (column, row) of one that lies in it.
-        confidence: mean probability of the suggested class, 0..1.
+        confidence: mean probability of what the model sees, 0..1.
         self_confidence: mean probability of the given class, 0..1.
         score: by which suspects are ordered; the largest first.
     """
@@ -45,57 +47,25 @@ class Suspect:
     score: float
 
 
-class Thresholds:
-    """The mean self-confidence of each class, gathered image by image.
-
-    Args:
-        num_classes: C.
-    """
-
-    def __init__(self, num_classes: int):
-        self._sum, self._count = np.zeros([2, num_classes])
-
-    def add(self, truth: np.ndarray, probabilities: np.ndarray) -> None:
-        """Takes an image: uint8 [H, W] with 255 for what doesn't count, and [H, W, C]."""
-        valid = truth != VOID
-        classes = truth[valid]
-        own = np.take_along_axis(probabilities[valid], classes[:, None].astype(np.int64), 1)[:, 0]
-        size = len(self._sum)
-        self._sum += np.bincount(classes, own, size)
-        self._count += np.bincount(classes, minlength=size)
-
-    def merge(self, other: "Thresholds") -> None:
-        """Takes what another has gathered."""
-        self._sum += other._sum
-        self._count += other._count
-
-    def values(self) -> np.ndarray:
-        """float64 [C]; 1 for classes that no label has: nothing is suspected to be one."""
-        return np.divide(self._sum, self._count, out=np.ones_like(self._sum), where=self._count > 0)
-
-
-def find_suspects(
-    image: str, truth: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray
-) -> list[Suspect]:
+def find_suspects(image: str, truth: np.ndarray, probabilities: np.ndarray) -> list[Suspect]:
     """The suspects of an image, in no order.
 
-    A region is connected, of one given and one suggested class. Its score is the margin of the
-    suggested over the given class, summed over the pixels that aren't at its rim: a thin seam
-    along an outline has none.
+    A region is a connected part of one given class where others are likelier. Its score is the log
+    of how many times likelier, summed over the pixels that aren't at its rim: a thin seam along an
+    outline has none.
 
     Args:
         image: its name.
         truth: uint8 [H, W]: classes, and 255 for pixels that don't count.
         probabilities: float [H, W, C].
-        thresholds: of each class, [C]; see `Thresholds`.
     """
     found = probabilities.argmax(-1)
-    best = _taken(probabilities, found)
-    sure = (truth != VOID) & (found != truth) & (best >= thresholds[found])
+    sure = (truth != VOID) & (found != truth)
     if not sure.any():
         return []
-    own = _taken(probabilities, np.where(sure, truth, 0))
-    return _regions(image, truth, found, sure, best, own)
+    best, own = (_taken(probabilities, one) for one in (found, np.where(sure, truth, 0)))
+    odds = np.log((best + _LEAST) / (own + _LEAST))
+    return _regions(image, truth, found, sure, best, own, odds)
 
 
 def find_mistakes(image: str, truth: np.ndarray, labels: np.ndarray) -> list[Suspect]:
@@ -109,7 +79,8 @@ def find_mistakes(image: str, truth: np.ndarray, labels: np.ndarray) -> list[Sus
     wrong = (truth != VOID) & (labels != truth)
     if not wrong.any():
         return []
-    return _regions(image, truth, labels, wrong, np.ones(truth.shape), np.zeros(truth.shape))
+    one, none = np.ones(truth.shape), np.zeros(truth.shape)
+    return _regions(image, truth, labels, wrong, one, none, one)
 
 
 def _taken(probabilities, classes):
@@ -119,11 +90,11 @@ def _taken(probabilities, classes):
     ].astype(np.float64)
 
 
-def _regions(image, truth, found, sure, best, own):
-    """Suspects of the connected parts of `sure` that are of one given and one found class."""
-    kinds = np.where(sure, 1 + truth.astype(np.int64) * 256 + found, 0)
+def _regions(image, truth, found, sure, best, own, weight):
+    """Suspects of the connected parts of `sure` that are of one given class."""
+    kinds = np.where(sure, 1 + truth.astype(np.int64), 0)
     number = components(kinds)
-    margin = np.where(sure & ~near_change(number, _RIM), best - own, 0)
+    margin = np.where(sure & ~near_change(number, _RIM), weight, 0)
     count = int(number.max()) + 1
     flat = number.ravel()
     pixels = np.bincount(flat, minlength=count)
@@ -142,7 +113,7 @@ def _regions(image, truth, found, sure, best, own):
             Suspect(
                 image=image,
                 given=int(truth[middle]),
-                suggested=int(found[middle]),
+                suggested=int(np.bincount(found.ravel()[places]).argmax()),
                 box=(
                     *(int(columns.min()), int(rows.min())),
                     *(int(columns.max()) + 1, int(rows.max()) + 1),

@@ -9,7 +9,7 @@ from tfseg.data.info import DataInfo
 from tfseg.data.lists import ImageList
 from tfseg.evaluation.judge import run_all
 from tfseg.evaluation.predictions import Reading, read_prediction
-from tfseg.evaluation.suspects import Suspect, Thresholds, find_mistakes, find_suspects, ranked
+from tfseg.evaluation.suspects import Suspect, find_mistakes, find_suspects, ranked
 from tfseg.evaluation.truth import Truth
 
 
@@ -49,33 +49,19 @@ def find_worst(
         suspects: how many likely wrong labels to name.
         each: how many regions of each class.
         jobs: processes; default one for each core.
-        progress: called as progress(done, total), with two steps an image where there are
-            probabilities.
+        progress: called as progress(done, total), with numbers of images.
     """
     calls = [(image_list.pick([index]), path) for index, path in enumerate(paths)]
-    floats = all(path.lower().endswith(".npy") for path in paths)
-    total = len(calls) * (1 + floats)
-    thresholds = None
-    if floats:
-        sums = Thresholds(rule.num_classes)
-        work = functools.partial(_own_confidence, info, rule)
-        for done, one in enumerate(run_all(work, calls, len(calls), jobs), 1):
-            sums.merge(one)
-            if progress:
-                progress(done, total)
-        thresholds = sums.values()
     found: list[Suspect] = []
     missed, mistaken = (collections.defaultdict(list) for _ in range(2))
-    work = functools.partial(_look, info, rule, thresholds)
-    for done, (likely, wrong) in enumerate(
-        run_all(work, calls, len(calls), jobs), total - len(calls) + 1
-    ):
+    work = functools.partial(_look, info, rule)
+    for done, (likely, wrong) in enumerate(run_all(work, calls, len(calls), jobs), 1):
         found = ranked([*found, *likely], suspects)
         for one in wrong:
             for places, index in ((missed, one.given), (mistaken, one.suggested)):
                 places[index] = ranked([*places[index], one], each)
         if progress:
-            progress(done, total)
+            progress(done, len(calls))
     classes = range(rule.num_classes)
     return Worst(found, [missed[i] for i in classes], [mistaken[i] for i in classes])
 
@@ -85,18 +71,10 @@ def _read(info, rule, image_list, path):
     return (truth, *read_prediction(path, truth.shape, rule))
 
 
-def _own_confidence(info, rule, image_list, path):
-    truth, _, probabilities = _read(info, rule, image_list, path)
-    one = Thresholds(rule.num_classes)
-    if probabilities is not None:
-        one.add(truth, probabilities)
-    return one
-
-
-def _look(info, rule, thresholds, image_list, path):
+def _look(info, rule, image_list, path):
     truth, labels, probabilities = _read(info, rule, image_list, path)
     (name,) = image_list.names
     likely = []
-    if thresholds is not None and probabilities is not None:
-        likely = find_suspects(name, truth, probabilities, thresholds)
+    if probabilities is not None:
+        likely = find_suspects(name, truth, probabilities)
     return likely, find_mistakes(name, truth, labels)

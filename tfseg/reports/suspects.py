@@ -35,8 +35,9 @@ def write(
         palette: [red, green, blue] per class.
     """
     note = (
-        "<p>Where the model is sure of another class than the label's: after Northcutt et al., "
-        "2021, by connected region. Look at each before you change it.</p>"
+        "<p>Where the model is sure of another class than the label's: by each pixel's "
+        "self-confidence (Northcutt et al., 2021), summed over connected regions. Look at each "
+        "before you change it.</p>"
     )
     parts = [("Likely wrong labels", note, suspects)] if suspects else []
     parts += [(title, "", regions) for title, regions in mistakes.items() if regions]
