@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,9 +14,20 @@ _HEAT = np.array([(0, 0, 0), (86, 0, 140), (225, 50, 40), (255, 190, 0), (255, 2
 
 
 def class_names(classes, num_classes):
-    """`num_classes` names: those of `classes` (or None), and "class 7" where they end."""
-    names = list(classes or ())[:num_classes]
-    return names + [f"class {index}" for index in range(len(names), num_classes)]
+    """`num_classes` different names: those of `classes` (or None), and "class 7" where they end.
+
+    Of equal names, which old models may have, the second becomes "disc (2)".
+    """
+    names = list(classes or ())
+    names += [f"class {index}" for index in range(len(names), num_classes)]
+    taken, seen = set(names), set()
+    for index, name in enumerate(names):
+        if name in seen:
+            marked = (f"{name} ({count})" for count in itertools.count(2))
+            names[index] = next(one for one in marked if one not in taken)
+        seen.add(name)
+        taken.add(names[index])
+    return names[:num_classes]
 
 
 def default_palette(num_classes):

@@ -1,8 +1,12 @@
 import json
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfseg.reports import summary
+from tfseg.visualize import class_names
 
 MATRIX = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]], np.int64)
 PROTOCOL = {"split": "val", "images": 2, "scales": [1.0], "flip": False, "weights": "w.weights.h5"}
@@ -44,3 +48,20 @@ def test_long_label_maps_take_one_short_line():
     protocol = {"label_map": {str(value): 0 for value in range(182)}}
     text = summary.table(summary.metrics(MATRIX, None, protocol))
     assert any(line.split() == ["label", "map", "182", "values"] for line in text.splitlines())
+
+
+@given(st.lists(st.sampled_from(["a", "b", "a (2)", "a (3)", "class 1", "class 3"]), max_size=6))
+def test_shares_sum_to_one_whatever_the_classes_are_called(classes):
+    labels = np.arange(6).repeat(2)
+    shares = dict(summary.class_shares(labels, classes))
+    assert len(shares) == 6 and sum(shares.values()) == pytest.approx(1)
+    # A name doesn't depend on what else the image shows, and the first of a name keeps it.
+    names = class_names(classes, 6)
+    assert list(shares) == names
+    assert [dict(summary.class_shares(labels[:2], classes))] == [{names[0]: 1.0}]
+    assert all(names[classes.index(name)] == name for name in classes)
+
+
+def test_the_second_of_a_name_is_marked():
+    classes = ["disc", "square", "disc", "disc (2)", "disc"]
+    assert class_names(classes, 5) == ["disc", "square", "disc (3)", "disc (2)", "disc (4)"]
