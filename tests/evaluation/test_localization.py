@@ -63,6 +63,9 @@ def test_box_files(tmp_path):
     path.write_text("image,class,left,top,right,bottom\na.jpg,cat,1,2,x,4\n")
     with pytest.raises(TfsegError, match="line 2: expected image,class,left"):
         read_boxes(path)
+    path.write_text("image,class,left,top,right,bottom\na.jpg," + "c" * 200_000 + ",1,2,3,4\n")
+    with pytest.raises(TfsegError, match=r"boxes.csv, line .*: field larger than field limit"):
+        read_boxes(path)
 
 
 def test_box_where_every_activation_is_negative():

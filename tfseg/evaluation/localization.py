@@ -144,7 +144,7 @@ def read_boxes(path):
                 boxes.setdefault(row["image"], []).append((row["class"], place))
     except OSError as error:
         raise TfsegError(f"can't read {path}: {error.strerror}") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise TfsegError(
             f"{path}, line {number}: expected image,class,left,top,right,bottom: {error}"
         ) from error

@@ -87,3 +87,29 @@ def test_a_further_call_loses_no_list(tmp_path):
     assert sum(map(len, names(tmp_path / "out").values())) == 2
     prepare_folder(tmp_path / "a", tmp_path / "out")
     assert names(tmp_path / "out") == {"train": ["images/0.png", "images/1.png"]}
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_copies_of_one_source_never_replace_those_of_another(tmp_path, share):
+    for source in "ab":
+        draw(tmp_path / source, *(f"{k}/{n}.png" for k in ("images", "labels") for n in range(2)))
+    other = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    for number in range(2):
+        Image.fromarray(other).save(tmp_path / f"b/images/{number}.png")
+    prepare_folder(tmp_path / "a", tmp_path / "out")
+    before = (tmp_path / "out/images/0.png").read_bytes()
+    with pytest.raises(
+        TfsegError, match=r"copies from .*/a of the same names, .*out/images/0"
+    ) as e:
+        prepare_folder(tmp_path / "b", tmp_path / "out", val_share=share)
+    assert "\n" not in str(e.value) and (tmp_path / "out/images/0.png").read_bytes() == before
+    # The same source is prepared again however it is named, another where nothing is listed.
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    prepare_folder(tmp_path / "link", tmp_path / "out", val_share=share)
+    for path in (tmp_path / "out").glob("*.txt"):
+        path.unlink()
+    prepare_folder(tmp_path / "b", tmp_path / "out", val_share=share)
+    assert (tmp_path / "out/images/0.png").read_bytes() != before
+    (tmp_path / "out/sources.json").write_text("[]")
+    with pytest.raises(TfsegError, match=r"sources\.json doesn't hold"):
+        prepare_folder(tmp_path / "b", tmp_path / "out")

@@ -6,7 +6,10 @@ import os
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import is_list, read_split, remove
 from tfseg.errors import TfsegError
+from tfseg.files import read_json, write_json
 
+# {split: the folder that its copies were made from}.
+SOURCES = "sources.json"
 _SPLITS = ("train", "val", "test", "coarse")
 
 
@@ -36,6 +39,48 @@ def stale_splits(data_dir, images):
         if split not in new and not lost:
             stale.append(split)
     return stale
+
+
+def require_same_source(data_dir, roots, images):
+    """Checks that no copy of one source would take the place of another's.
+
+    Args:
+        data_dir: the data folder, which need not be there.
+        roots: {split: the source folder that will be written}.
+        images: as for `stale_splits`.
+
+    Raises:
+        TfsegError: a list has an image of another source under a name that is to be written.
+    """
+    for split, source in _sources(data_dir).items():
+        if not is_list(data_dir, split):
+            continue
+        listed = {
+            _stem(data_dir, path) for path in read_split(data_dir, split, labels=False).images
+        }
+        for new, root in roots.items():
+            met = sorted(listed & {_stem(data_dir, path) for path in images[new]})
+            if met and os.path.realpath(root) != source:
+                raise TfsegError(
+                    f"{data_dir} has copies from {source} of the same names, {len(met)} such as "
+                    f"{met[0]}, which those from {root} would replace: name another data_dir, or "
+                    f"remove {split}_images.txt first"
+                )
+
+
+def keep_sources(data_dir, roots):
+    """Notes from where the splits {split: source folder} were copied."""
+    sources = {**_sources(data_dir), **{k: os.path.realpath(v) for k, v in roots.items()}}
+    sources = {split: sources[split] for split in sorted(sources) if is_list(data_dir, split)}
+    write_json(os.path.join(data_dir, SOURCES), sources)
+
+
+def _sources(data_dir):
+    path = os.path.join(data_dir, SOURCES)
+    found = read_json(path) if os.path.exists(path) else {}
+    if not isinstance(found, dict) or not all(isinstance(x, str) for x in found.values()):
+        raise TfsegError(f"{path} doesn't hold {{split: folder}}: remove it")
+    return found
 
 
 def remove_lists(data_dir, splits):

@@ -14,7 +14,13 @@ from tfseg.data.prepare.convert import (
     convert_label,
     in_parallel,
 )
-from tfseg.data.prepare.earlier import remove_lists, stale_splits, with_training_statistics
+from tfseg.data.prepare.earlier import (
+    keep_sources,
+    remove_lists,
+    require_same_source,
+    stale_splits,
+    with_training_statistics,
+)
 from tfseg.data.prepare.pairs import folder_pair
 from tfseg.data.prepare.sources import LAYOUTS, SOURCES
 from tfseg.errors import TfsegError, unknown
@@ -127,9 +133,12 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     for pair in pairs:
         images[pair.split].append(f"images/{pair.stem}.png")
     stale = stale_splits(data_dir, images)
+    roots = {split: chosen.root for split, chosen in splits.items()}
+    require_same_source(data_dir, roots, images)
     folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
     done = store_pairs(pairs, len(pairs), dataset, folder, size, progress)
     remove_lists(data_dir, stale)
+    keep_sources(data_dir, roots)
     return done
 
 
