@@ -102,6 +102,44 @@ def test_damaged_files(tmp_path, content, words):
     assert len(str(caught.value)) < 400
 
 
+NAMED = {**GOOD, "classes": ["ground", "disc", "square"], "palette": [[0, 0, 0]] * 3}
+PLAIN = json.dumps(NAMED)
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ({"mean": [89.0, 76.0, 88.0], "std": [40.0, 20.0, 40.0]}, "mean must be three fractions"),
+        ({"mean": 0.5}, "mean must be three fractions"),
+        ({"mean": [0.5], "std": [0.2]}, "mean must be three fractions"),
+        ({"std": [0.2, 0.0, 0.2]}, "std must be positive"),
+        ({"classes": ["ground", "disc", "disc"]}, "classes 1 and 2 are both called 'disc'"),
+        ({"classes": 3}, "classes must be a list of names"),
+        ({"classes": {"0": "ground", "1": "disc", "2": "square"}}, "classes must be a list"),
+        ({"palette": ["#000000", "#C82828", "#283CDC"]}, "palette must be a list of"),
+        ({"palette": [[0, 0, 0], [0.78, 0.15, 0.15], [0.1, 0.2, 0.8]]}, "palette must be a list"),
+        ({"ignore_label": -1}, "ignore_label must be a value in 0..255"),
+        ({"ignore_label": None}, "ignore_label must be a value in 0..255"),
+        ({"num_classes": 3}, "unknown entries: num_classes; it may have mean"),
+        (f"// mine\n{PLAIN}".encode(), "not valid JSON: .*line 1, column 1"),
+        (f"{PLAIN[:-1]},}}".encode(), "not valid JSON: .*line 1"),
+        ({"classes": ['ground, "soil"', "disc", "quadrat été"]}, None),
+        (PLAIN.encode("utf-8-sig"), None),
+        (PLAIN.encode("utf-16"), None),
+    ],
+)
+def test_what_people_write_by_hand(tmp_path, content, words):
+    if isinstance(content, dict):
+        content = json.dumps({**NAMED, **content}).encode()
+    (tmp_path / "info.json").write_bytes(content)
+    if words is None:
+        assert len(DataInfo.load(tmp_path).classes) == 3
+        return
+    with pytest.raises(TfsegError, match=words) as caught:
+        DataInfo.load(tmp_path)
+    assert "info.json" in str(caught.value) and "\n" not in str(caught.value)
+
+
 VALUES = st.recursive(
     st.one_of(
         *(st.none(), st.booleans(), st.integers(-9, 300), st.integers(), st.floats(0, 1)),
