@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,11 @@ def edit_label(change):
     return spoil
 
 
+def relabel(folder, change):
+    for path in (folder / "labels/train").glob("*.png"):
+        Image.fromarray(change(np.array(Image.open(path)))).save(path)
+
+
 def cut(path, share=0.5):
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
 
@@ -122,6 +128,10 @@ DATA = {
         "is 64x48, but its label map",
     ),
     "label out of range": (edit_label(out_of_range), "has the value 77 in 5 pixels; allowed are"),
+    "every training pixel ignored": (
+        lambda f: relabel(f, lambda label: label * 0 + 255),
+        "the split train has no pixel that counts: all pixels of the 4 label maps are ignored",
+    ),
     "RGB label map": (
         edit_label(lambda label, path: Image.fromarray(np.dstack([label] * 3)).save(path)),
         "has 8-bit RGB pixels",
@@ -232,6 +242,7 @@ def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("bad")
     places = {name: root / name for name in ("good", "run", "new", "damaged", "unfinished", "out")}
     write_sample_dataset(places["good"], train=4, val=2, size=(48, 64))
+    relabel(places["good"], lambda label: np.where(label == 1, 0, label).astype(np.uint8))
     calls = {}
     for name, (spoil, _) in DATA.items():
         folder = root / name
@@ -258,6 +269,11 @@ def results(tmp_path_factory):
     train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
     (first,) = run([("train.py", [text.format(**places) for text in train], 0)])
     assert first["code"] == 0 and first["changed"], first["error"]
+    # Training goes on where a class has no pixel, but says so.
+    assert re.search(
+        r"the split train: none of the 4 label maps has a pixel of the class(es)? (0 .*)?1 \(",
+        first["error"],
+    ), first["error"]
     shutil.copytree(places["run"], places["damaged"])
     cut(places["damaged"] / "checkpoints" / "step-1.index")
     cut(places["damaged"] / "best.weights.h5")
