@@ -26,7 +26,8 @@ TFLITE = ["ai-edge-litert>=1.3,<3"]
 APP = ["gradio>=6,<7"]
 
 setup(
-    name="tfseg",
+    # Another author's library is called tfseg on the Python package index.
+    name="tfseg-keras",
     version=version(),
     description="Semantic segmentation with dilated convolutions, in TensorFlow 2 and Keras 3",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
@@ -34,8 +35,15 @@ setup(
     author="The tfseg authors",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    packages=find_packages(include=["tfseg", "tfseg.*"]),
-    package_data={"tfseg.data.catalog": ["*.csv"], "tfseg.serving": ["*.js"]},
+    # The recipes are part of the package under another name: see tfseg/cli/files.py.
+    packages=[*find_packages(include=["tfseg", "tfseg.*"]), "tfseg.recipes"],
+    package_dir={"tfseg.recipes": "flags"},
+    package_data={
+        "tfseg.data.catalog": ["*.csv"],
+        "tfseg.recipes": ["*/*.flags"],
+        "tfseg.serving": ["*.js"],
+    },
+    entry_points={"console_scripts": ["tfseg = tfseg.cli:main"]},
     python_requires=">=3.10,<3.14",
     install_requires=requirements(),
     extras_require={
@@ -43,12 +51,12 @@ setup(
         "crf": ["pydensecrf2>=1.1,<2"],
         # Reads label maps in MATLAB files: COCO-Stuff 10k, SBD.
         "mat": MAT,
-        # Formats that tools/export.py writes: the converter, and the runtimes that check it.
+        # Formats that `tfseg export` writes: the converter, and the runtimes that check it.
         "onnx": ONNX,
         "tflite": TFLITE,
-        # Videos and cameras in tools/predict.py.
+        # Videos and cameras in `tfseg predict`.
         "video": ["opencv-python>=4.8,<6"],
-        # The page of tools/demo_app.py.
+        # The page of `tfseg app`.
         "app": APP,
         # Lets the page's test open it in Chromium, where the system has one.
         "browser": ["playwright>=1.50,<2"],

@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1] / "tfseg"
 
 # From the top down. Those of one row don't import each other.
 ORDER = """
+__main__
 cli
 workflows
 benchmark

@@ -1,26 +1,21 @@
 """The recipes in flags/: each must be something that the trainer takes."""
 
-from pathlib import Path
+import re
 
 import pytest
-from absl import flags
 
 import tfseg
+from tfseg.cli.files import expand, list_recipes, recipes_dir
+from tfseg.cli.shared import parse_options
 from tfseg.training.config import TrainConfig
-from tools.common import parse_options
 
-ROOT = Path(__file__).resolve().parents[1]
-RECIPES = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "flags").glob("*/*.flags")
-    if path.parent.name != "base"
-)
+RECIPES = [name for name in list_recipes() if not name.startswith("base/")]
 
 
 def settings(recipe):
-    """{flag: value} of a recipe and what it includes, read by absl; the last one counts."""
+    """{flag: value} of a recipe and what it includes; the last one counts."""
     values = {}
-    for line in flags.FlagValues().read_flags_from_files([f"--flagfile={recipe}"]):
+    for line in expand([f"--recipe={recipe}"]):
         name, equals, text = line.removeprefix("--").partition("=")
         if not equals:
             values[name.removeprefix("no")] = not name.startswith("no")
@@ -33,14 +28,8 @@ def settings(recipe):
     return values
 
 
-@pytest.fixture(autouse=True)
-def in_the_root(monkeypatch):
-    # Recipes include others by paths from the root of the repository.
-    monkeypatch.chdir(ROOT)
-
-
 def test_there_are_recipes():
-    assert "flags/sample/drn_d_22.flags" in RECIPES
+    assert "sample/drn_d_22" in RECIPES
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -49,7 +38,9 @@ def test_recipe_is_a_valid_configuration(recipe):
     values["model_options"] = parse_options(values.get("model_options", []))
     config = TrainConfig(**{"data_dir": "data", "run_dir": "run", **values})
     assert config.model in tfseg.list_models()
-    assert Path(recipe).stem.startswith(config.model.replace("+", "_").replace("_bilinear", ""))
+    assert recipe.partition("/")[2].startswith(
+        config.model.replace("+", "_").replace("_bilinear", "")
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,16 +54,15 @@ def test_options_of_the_model_exist(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe_says_where_it_comes_from(recipe):
-    head = [line for line in Path(recipe).read_text().splitlines() if line.startswith("#")]
+    text = (recipes_dir() / f"{recipe}.flags").read_text(encoding="utf-8")
+    head = [line for line in text.splitlines() if line.startswith("#")]
     for entry in ("Paper", "Command", "Published", "Measured"):
         assert any(line.startswith(f"#   {entry}") for line in head), entry
-    assert f"--flagfile={recipe}" in "\n".join(head)
+    assert re.search(rf"tfseg train --recipe={recipe}\b", "\n".join(head))
 
 
 def test_a_recipe_overrides_what_it_includes():
-    plain, longer = (
-        settings(f"flags/cityscapes/{name}.flags") for name in ("drn_c_26", "drn_d_105")
-    )
+    plain, longer = (settings(f"cityscapes/{name}") for name in ("drn_c_26", "drn_d_105"))
     assert (plain["model"], plain["crop_size"], plain["epochs"]) == ("drn_c_26", "896", 250)
     assert plain["num_classes"] == longer["num_classes"] == 19
     assert longer["lr_schedule"] == "poly"
@@ -99,7 +89,7 @@ def test_a_recipe_overrides_what_it_includes():
     ],
 )
 def test_deeplab_v2_as_published(recipe, published):
-    values = settings(f"flags/{recipe}.flags")
+    values = settings(recipe)
     batch = values["batch_size"] * values.get("accumulation_steps", 1)
     names = ("learning_rate", "weight_decay", "steps", "crop_size")
     rate, decay, steps, crop = (values[name] for name in names)

@@ -11,28 +11,38 @@ if typing.TYPE_CHECKING:
     from tfseg.errors import TfsegError
     from tfseg.inference.predictor import load
     from tfseg.models import create_classifier, create_model, list_models
-    from tfseg.serving import export
     from tfseg.weights import load_weights
+    from tfseg.workflows import check, evaluate, export, predict, prepare, train
 
 __all__ = [
     "TfsegError",
+    "check",
     "create_classifier",
     "create_encoder",
     "create_model",
+    "evaluate",
     "export",
     "list_models",
     "load",
     "load_weights",
+    "predict",
+    "prepare",
+    "train",
 ]
 _HOMES = {
     "TfsegError": "errors",
+    "check": "workflows",
     "create_classifier": "models",
     "create_encoder": "encoders",
     "create_model": "models",
-    "export": "serving",
+    "evaluate": "workflows",
+    "export": "workflows",
     "list_models": "models",
     "load": "inference",
     "load_weights": "weights",
+    "predict": "workflows",
+    "prepare": "workflows",
+    "train": "workflows",
 }
 
 

@@ -5,15 +5,21 @@ import unicodedata
 
 
 class TfsegError(Exception):
-    """Something the user can put right: a file, a flag, an option or a label.
+    """Something the user can put right: a file, an argument, an option or a label.
 
-    The message is one line that says what is wrong, where, and what is allowed.
-    The tools print it after ``error:`` and exit with status 1, without a traceback. Control
+    The message is one line that says what is wrong, where, and what is allowed. It has arguments'
+    names between backticks, which the command shows as its flags: "`batch_size=3`".
+    The command prints it after ``error:`` and exits with status 1, without a traceback. Control
     characters, which names in files may have, are escaped.
+
+    Attributes:
+        remedy: (verb, {argument: value}) of a call that puts it right, or None; the message says so
+            in words, and the command shows how it is called.
     """
 
-    def __init__(self, message=""):
+    def __init__(self, message="", remedy=None):
         super().__init__("".join(map(_escaped, str(message))))
+        self.remedy = remedy
 
 
 def _escaped(letter):

@@ -205,7 +205,7 @@ def locked(run_dir):
 def _make(run_dir):
     """Makes the folder; returns those that weren't there, the innermost first."""
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
-        raise TfsegError(f"--run_dir={run_dir} is a file, not a folder")
+        raise TfsegError(f"`run_dir={run_dir}` is a file, not a folder")
     missing, folder = [], os.path.abspath(run_dir)
     while not os.path.lexists(folder):
         missing.append(folder)
@@ -213,7 +213,7 @@ def _make(run_dir):
     try:
         os.makedirs(run_dir, exist_ok=True)
     except OSError as error:
-        raise TfsegError(f"can't make --run_dir={run_dir}: {error.strerror}") from error
+        raise TfsegError(f"can't make `run_dir={run_dir}`: {error.strerror}") from error
     return missing
 
 
@@ -238,7 +238,7 @@ def _lock(run_dir, path):
             file.close()
             raise TfsegError(
                 f"{run_dir} is being trained by {holder}: wait for its end, or use another "
-                "--run_dir"
+                "`run_dir`"
             ) from error
         except OSError as error:
             logging.warning(

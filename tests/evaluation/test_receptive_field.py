@@ -127,8 +127,7 @@ def test_picture_has_the_centre_in_the_middle():
 
 def test_tool(tmp_path):
     command = [
-        sys.executable,
-        "tools/receptive_field.py",
+        *(sys.executable, "-m", "tfseg", "receptive_field"),
         "--model=resnet50_caffe",
         "--image_size=65",
     ]

@@ -30,7 +30,7 @@ from tfseg.inference.crf import (
 )
 from tfseg.models import create_model
 
-TOOL = pathlib.Path(__file__).parents[2] / "tools" / "crf.py"
+TOOL = ("-m", "tfseg", "crf")
 installed = pytest.mark.skipif(
     importlib.util.find_spec("pydensecrf") is None, reason="the extra [crf] isn't installed"
 )
@@ -176,7 +176,7 @@ def folder(tmp_path):
 
 def command(folder, *more):
     places = (f"--logits_dir={folder}/logits", f"--output_dir={folder}/out")
-    arguments = (sys.executable, TOOL, f"--data_dir={folder}", *places, "--jobs=1", *more)
+    arguments = (sys.executable, *TOOL, f"--data_dir={folder}", *places, "--jobs=1", *more)
     return [str(one) for one in arguments]
 
 
@@ -289,7 +289,7 @@ def test_grid_search(folder):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--crf_option=radius=3", "unknown crf_option 'radius'"),
+        ("--crf_option=radius=3", "unknown --crf_option 'radius'"),
         ("--grid=bilateral_xy=wide", "--grid=bilateral_xy=wide must be"),
         ("--logits_dir=/nowhere", "00.npz"),
     ],

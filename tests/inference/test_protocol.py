@@ -22,7 +22,7 @@ CLASSES = 4
 SIZES = ((20, 30), (33, 47), (40, 9), (24, 24), (41, 28))
 # 0 is unlabelled, as in ADE20K.
 LABEL_MAP = {0: 255, **{value + 1: value for value in range(CLASSES)}}
-ADE20K = Protocol(short_sides=(16, 24), max_long_side=40, padding_constant=8)
+ADE20K = Protocol(short_sides=(16, 24), max_long_side=40, size_divisor=8)
 SCALES = Protocol(scales=(0.5, 1.0, 1.25))
 
 
@@ -70,7 +70,7 @@ def sizes(protocol, size):
 def test_sizes_by_hand():
     # 512x683 at short sides 300 and 600: 300x400.2 and 600x800.4, up to multiples of 8 and 32.
     assert sizes(Protocol(short_sides=(300, 600)), (512, 683)) == [[300, 400], [600, 800]]
-    rounded = Protocol(short_sides=(300, 600), padding_constant=32)
+    rounded = Protocol(short_sides=(300, 600), size_divisor=32)
     assert sizes(rounded, (512, 683)) == [[320, 416], [608, 800]]
     # 300 would make the long side 1200.
     assert sizes(Protocol(short_sides=(300,)), (1600, 400)) == [[1000, 250]]
@@ -188,7 +188,7 @@ def test_protocol_names_every_choice():
         "flip": False,
         "short_sides": [16, 24],
         "max_long_side": 40,
-        "padding_constant": 8,
+        "size_divisor": 8,
         "image_resizing": "bilinear, smoothed for reduction",
         "average": "mean of the probabilities",
     }
@@ -198,7 +198,7 @@ def test_protocol_names_every_choice():
         "resolution": "native",
         "flip": False,
         "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75],
-        "padding_constant": 1,
+        "size_divisor": 1,
         "image_resizing": "bicubic, smoothed for reduction",
         "average": "sum of the log-probabilities",
     }
@@ -212,7 +212,7 @@ def test_protocol_names_every_choice():
         {"scales": ()},
         {"scales": (0,)},
         {"short_sides": (-1,)},
-        {"padding_constant": 0},
+        {"size_divisor": 0},
         {"tile_size": -1},
     ],
 )

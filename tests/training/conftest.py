@@ -101,14 +101,14 @@ def assert_same_run():
 
 @pytest.fixture
 def start():
-    """Function (config, **environment) -> Popen of tools/train.py; ended when the test ends."""
+    """Function (config, **environment) -> Popen of `tfseg train`; ended when the test ends."""
     started = []
 
     def run(config, **environment):
         path = pathlib.Path(config.run_dir + ".flags")
         path.write_text(config.to_flags())
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tools" / "train.py"), f"--flagfile={path}"],
+            [sys.executable, "-m", "tfseg", "train", f"--flagfile={path}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

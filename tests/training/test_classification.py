@@ -90,7 +90,7 @@ SIZES = ("--crop_size=32", "--resize=36")
 
 def tool(*arguments):
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools/classify.py"), *map(str, arguments)],
+        [sys.executable, "-m", "tfseg", "classify", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -140,13 +140,13 @@ def test_settings_are_those_of_the_paper_and_checked(make, folders):
     assert (config.learning_rate, config.batch_size, config.crop_size) == (0.1, 256, (224, 224))
     flags = config.to_flags()
     assert "--resize=256" in flags and "short_sides" not in flags and "ohem" not in flags
-    with pytest.raises(TfsegError, match="--resize=36 is smaller than --crop_size"):
+    with pytest.raises(TfsegError, match="`resize=36` is smaller than `crop_size`"):
         make(crop_size=40)
     with pytest.raises(TfsegError, match="loss lovasz is over maps: classifiers have cross_entr"):
         make(loss="lovasz")
     with pytest.raises(TfsegError, match="transform cutmix isn't for classifiers"):
         make(transforms="cutmix")
-    with pytest.raises(TfsegError, match=r"--color_jitter must be in 0\.\.1"):
+    with pytest.raises(TfsegError, match=r"`color_jitter` must be in 0\.\.1"):
         make(color_jitter=2.0)
 
 

@@ -57,7 +57,7 @@ def config(data_dir, tmp_path):
             "model_options": TINY,
             "short_sides": (32, 40),
             "max_long_side": 70,
-            "padding_constant": 32,
+            "size_divisor": 32,
             "batch_size": 4,
             "steps": 4,
             "strategy": "one_device",
@@ -178,12 +178,12 @@ def test_epochs_and_rates_are_what_they_are_told(config, run_of):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"crop_size": 32}, "--short_sides and --crop_size exclude each other"),
-        ({"random_scale": (0.5, 2)}, "--short_sides excludes --random_scale"),
-        ({"xla": True}, "and --xla"),
-        ({"short_sides": "0,4"}, "--short_sides must be above 0, not 0,4"),
-        ({"padding_constant": 0}, "--padding_constant must be at least 1"),
-        ({"padding_constant": 8}, "--padding_constant=8 is not a multiple of the output stride"),
+        ({"crop_size": 32}, "`short_sides` and `crop_size` exclude each other"),
+        ({"random_scale": (0.5, 2)}, "`short_sides` excludes `random_scale`"),
+        ({"xla": True}, "and `xla`"),
+        ({"short_sides": "0,4"}, "`short_sides` must be above 0, not 0,4"),
+        ({"size_divisor": 0}, "`size_divisor` must be at least 1"),
+        ({"size_divisor": 8}, "`size_divisor=8` is not a multiple of the output stride"),
         ({"param_groups": "all", "encoder_learning_rate": 0.1}, "needs groups of the encoder's"),
     ],
 )

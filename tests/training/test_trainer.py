@@ -317,18 +317,18 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
         train(config)
     names = read_split(config.data_dir, "train").names
     assert sum(name in str(error.value) for name in names) == 4
-    assert "--learning_rate" in str(error.value) and "step 2 is saved" in str(error.value)
+    assert "`learning_rate`" in str(error.value) and "step 2 is saved" in str(error.value)
     assert "\n" not in str(error.value)
     assert run_of(config)[1]
 
 
 def test_batch_that_replicas_cannot_share(make_config):
-    with pytest.raises(TfsegError, match="--batch_size=3 can't be dealt to 2 replicas"):
+    with pytest.raises(TfsegError, match="`batch_size=3` can't be dealt to 2 replicas"):
         train(make_config(batch_size=3, strategy="mirrored", replicas=2))
 
 
 def test_crop_smaller_than_the_stride(make_config):
-    with pytest.raises(TfsegError, match="--crop_size=7,7 is smaller than the output stride"):
+    with pytest.raises(TfsegError, match="`crop_size=7,7` is smaller than the output stride"):
         train(make_config(crop_size=7))
 
 
@@ -340,7 +340,7 @@ def test_run_directory_that_is_a_file(make_config, tmp_path):
 
 def test_run_directory_that_cannot_be_made(make_config, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(TfsegError, match=r"can't make --run_dir=.*file/run: Not a directory"):
+    with pytest.raises(TfsegError, match=r"can't make `run_dir=.*file/run`: Not a directory"):
         train(make_config("file/run"))
 
 

@@ -21,7 +21,7 @@ from tfseg.reports.panels import PanelWriter
 
 
 def create_predictor(spec, protocol=None, precision="float32"):
-    """A `Predictor` with fresh weights, its batch norms folded as tools/evaluate.py does it.
+    """A `Predictor` with fresh weights, its batch norms folded as evaluations have them.
 
     Args:
         spec: the `ModelSpec`.

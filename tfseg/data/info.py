@@ -105,9 +105,9 @@ class DataInfo:
             raise TfsegError(f"there is no data folder {data_dir}")
         if not os.path.exists(path):
             raise TfsegError(
-                f"{path} is missing: it states mean and std of the training images; "
-                f"`python tools/prepare_data.py --dataset=folder --data_dir={data_dir}` "
-                "computes it"
+                f"{path} is missing: it states mean and std of the training images, and "
+                "preparing the folder computes it",
+                remedy=("prepare", {"dataset": "folder", "data_dir": data_dir}),
             )
         values = read_json(path)
         names = [field.name for field in dataclasses.fields(cls)]

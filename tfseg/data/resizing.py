@@ -1,6 +1,8 @@
 """Sizes that images are brought to, and how images and label maps are brought to them."""
 
-import tensorflow as tf
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 # Ways to resize an image: TensorFlow's name of the kernel, and its reach in pixels.
 RESIZINGS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}

@@ -15,12 +15,11 @@ from tfseg.data.image_files import read_image, read_label
 from tfseg.data.lists import relative_name
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, require_file
+from tfseg.inference.outputs import DEFAULT_OUTPUTS
 from tfseg.inference.resume import Outputs
 from tfseg.outputs import OutputFolder, stems
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-OUTPUTS = ("labels", "color", "overlay", "panel", "ids")
-DEFAULT_OUTPUTS = OUTPUTS[:3]
 
 
 def find_images(inputs, output_dir=None):
@@ -131,7 +130,7 @@ def predict_files(
         predictor: a `Predictor`.
         names: {image path: name}, as from `find_images`.
         output_dir: the folder for the results.
-        outputs: which of `OUTPUTS` to write.
+        outputs: which of `tfseg.inference.outputs.OUTPUTS` to write.
         threads: how many threads read and write; so many images are in flight beside the one in
             the network.
         ids: for "ids": uint8 [256], the value of each class, as from `class_values`.

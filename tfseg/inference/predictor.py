@@ -60,8 +60,8 @@ def _released(name):
         )
     if zoo.RELEASES[name].classifier:
         raise TfsegError(
-            f"{name} is an image classifier: start a training from it with --init_weights={name} "
-            "--new_head"
+            f"{name} is an image classifier: start a training from it with `init_weights={name}` "
+            "and `new_head`"
         )
     return release_spec(name)
 

@@ -3,10 +3,11 @@
 import dataclasses
 import math
 
-import tensorflow as tf
-
 from tfseg.data.resizing import RESIZINGS, resized
 from tfseg.errors import TfsegError, unknown
+from tfseg.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
 
 # average: what is computed of each view's logits, at the image's size, and how views are joined.
 AVERAGES = {
@@ -28,7 +29,7 @@ class Protocol:
         short_sides: instead of `scales`, lengths of the short side in pixels, as in the ADE20K
             code.
         max_long_side: with `short_sides`, limit of the other side.
-        padding_constant: heights and widths are rounded up to multiples of it, and the image
+        size_divisor: heights and widths are rounded up to multiples of it, and the image
             resized to exactly that.
         image_resizing: "bilinear" or "bicubic"; smoothed for reduction, as Pillow does it.
         flip: whether the network also sees each size mirrored left and right.
@@ -46,18 +47,22 @@ class Protocol:
     scales: tuple = (1.0,)
     short_sides: tuple = ()
     max_long_side: int = 1000
-    padding_constant: int = 1
+    size_divisor: int = 1
     image_resizing: str = "bilinear"
     flip: bool = False
     average: str = "probabilities"
     tile_size: int = 0
+    # What `size_divisor` was called in version 0.1.
+    padding_constant: dataclasses.InitVar[int | None] = None
 
-    def __post_init__(self):
+    def __post_init__(self, padding_constant):
+        if padding_constant is not None:
+            object.__setattr__(self, "size_divisor", padding_constant)
         for name in ("scales", "short_sides"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.short_sides and self.scales != (1.0,):
             raise TfsegError("evaluation takes scales or short sides, not both")
-        numbers = (*self.scales, *self.short_sides, self.max_long_side, self.padding_constant)
+        numbers = (*self.scales, *self.short_sides, self.max_long_side, self.size_divisor)
         if not self.scales or not all(0 < x < math.inf for x in numbers):
             raise TfsegError(f"scales and sizes of an evaluation must be positive, not {numbers}")
         if self.average not in AVERAGES:
@@ -75,7 +80,7 @@ class Protocol:
 
     def keeps_size(self, index):
         """Whether size number `index` is the image's own, whatever that is."""
-        return not self.short_sides and self.scales[index] == 1 and self.padding_constant == 1
+        return not self.short_sides and self.scales[index] == 1 and self.size_divisor == 1
 
     def sizes(self, size):
         """What the network looks at: a list of int32 [2], for images of `size`, int32 [2]."""
@@ -84,7 +89,7 @@ class Protocol:
         else:
             floats = tf.cast(size, tf.float64)
             sizes = [tf.maximum(tf.cast(floats * scale, tf.int32), 1) for scale in self.scales]
-        step = self.padding_constant
+        step = self.size_divisor
         # Not as -(-one // step): exported graphs may round negative quotients to zero.
         return [(one + step - 1) // step * step for one in sizes]
 
@@ -103,7 +108,7 @@ class Protocol:
             values["scales"] = list(self.scales)
         resizes = not all(self.keeps_size(index) for index, _ in self.views)
         if resizes:
-            values["padding_constant"] = self.padding_constant
+            values["size_divisor"] = self.size_divisor
             values["image_resizing"] = f"{self.image_resizing}, smoothed for reduction"
         if resizes or len(self.views) > 1:
             values["average"] = AVERAGES[self.average]
@@ -120,7 +125,7 @@ PROTOCOLS = {
     # Yu et al. 2017, the multi-scale testing of the published code
     "drn": Protocol(scales=_SIX, image_resizing="bicubic", average="log_probabilities"),
     # Zhou et al. 2019, section 5, and its code
-    "ade20k": Protocol(short_sides=(300, 375, 450, 525, 600), padding_constant=8),
+    "ade20k": Protocol(short_sides=(300, 375, 450, 525, 600), size_divisor=8),
     # Chen et al. 2018, section 4.1.2; for networks without `multi_scale`, which do so themselves
     "deeplab_v2": Protocol(scales=(0.5, 0.75, 1.0), average="maximum"),
     # Chen et al. 2017, "Rethinking Atrous Convolution", section 4.1

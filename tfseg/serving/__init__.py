@@ -1,8 +1,14 @@
 """Trained models where tfseg isn't installed: exports that say what they are and were checked."""
 
-from tfseg.serving.card import read_card
-from tfseg.serving.export import export
-from tfseg.serving.to_onnx import export_onnx
-from tfseg.serving.to_tflite import QUANTIZATIONS, export_tflite
+from tfseg.lazy import lazy_names
 
-__all__ = ["QUANTIZATIONS", "export", "export_onnx", "export_tflite", "read_card"]
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "card": ["read_card"],
+        "formats": ["EXPORT_FORMATS"],
+        "to_onnx": ["export_onnx"],
+        "to_saved_model": ["export"],
+        "to_tflite": ["QUANTIZATIONS", "export_tflite"],
+    },
+)

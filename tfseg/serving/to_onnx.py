@@ -10,8 +10,8 @@ from tfseg.errors import TfsegError
 from tfseg.files import replacing
 from tfseg.serving.card import model_card
 from tfseg.serving.compare import compare
-from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.to_saved_model import check_image_size
 from tfseg.serving.verify import check
 
 # The first with everything that tfseg's models need.
@@ -43,7 +43,7 @@ def export_onnx(source, path, *, image_size=None, data=None):
         import onnxruntime
         import tf2onnx
     except ImportError as error:
-        raise TfsegError(f"ONNX needs {error.name}: pip install 'tfseg[onnx]'") from error
+        raise TfsegError(f"ONNX needs {error.name}: pip install 'tfseg-keras[onnx]'") from error
     if image_size is not None:
         image_size = check_image_size(image_size)
     predictor = exportable(source)

@@ -11,8 +11,8 @@ from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
 from tfseg.serving.card import model_card
 from tfseg.serving.compare import compare, resized
-from tfseg.serving.export import check_image_size
 from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.to_saved_model import check_image_size
 from tfseg.serving.verify import drawn_image
 
 QUANTIZATIONS = ("float16", "int8")
@@ -69,7 +69,7 @@ def _interpreter_class():
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise TfsegError(
-            f"TensorFlow Lite needs {error.name}: pip install 'tfseg[tflite]'"
+            f"TensorFlow Lite needs {error.name}: pip install 'tfseg-keras[tflite]'"
         ) from error
     return Interpreter
 

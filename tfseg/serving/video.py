@@ -124,7 +124,7 @@ def _opencv():
     except ImportError as error:
         # It may be there and lack a library of the system.
         reason = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
-        raise TfsegError(f"video needs OpenCV{reason}: pip install 'tfseg[video]'") from error
+        raise TfsegError(f"video needs OpenCV{reason}: pip install 'tfseg-keras[video]'") from error
     return cv2
 
 

@@ -5,7 +5,8 @@ from tfseg.lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "classification": ["Classification", "ClassifyConfig"],
+        "classification": ["Classification"],
+        "classify_config": ["ClassifyConfig"],
         "config": ["TrainConfig"],
         "losses": ["LOSSES", "SegmentationLoss"],
         "optimizers": ["OPTIMIZERS", "SGD", "AdamW"],

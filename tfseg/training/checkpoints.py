@@ -79,7 +79,7 @@ def find_checkpoint(run_dir):
         return None
     raise TfsegError(
         f"{run_dir} has no whole checkpoint: {'; '.join(damaged)}. Put a whole one back, or train "
-        "anew in another --run_dir"
+        "anew in another `run_dir`"
     )
 
 

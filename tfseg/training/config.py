@@ -16,6 +16,9 @@ from tfseg.training.losses import LOSSES, check_loss, parse_loss
 from tfseg.training.optimizers import OPTIMIZERS
 from tfseg.training.schedules import SCHEDULES
 
+# {name of an option in version 0.1, which keeps working as an argument and as a flag: name now}.
+EARLIER_NAMES = {"padding_constant": "size_divisor"}
+
 # Options that decide what a step computes from which samples: a resumed run can't change them.
 FIXED_ON_RESUME = (
     *("model", "num_classes", "model_options", "batch_size", "accumulation_steps", "seed"),
@@ -37,10 +40,10 @@ def option(default, help, choices=None):
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """The settings of a run; each field is a flag of tools/train.py, explained by its `help`.
+    """The settings of a run; each field is a flag of the command, explained by its `help`.
 
     Raises:
-        TfsegError: a value that is out of range; the message names the flag.
+        TfsegError: a value that is out of range; the message names the field.
     """
 
     data_dir: str = option("", "Folder with the image lists and info.json.")
@@ -53,27 +56,27 @@ class TrainConfig:
     train_split: str = option("train", "Split to train on.")
     val_split: str = option("val", "Split to validate on; empty for no validation.")
     crop_size: tuple = option(
-        (), "Training crop: height,width or one number; 321 where --short_sides isn't given."
+        (), "Training crop: height,width or one number; 321 where `short_sides` isn't given."
     )
     short_sides: tuple = option(
         (),
         "Instead of crops, batches of natural shape: whole images, landscape and portrait ones "
         "apart, with a short side drawn from these lengths for each batch on each device.",
     )
-    max_long_side: int = option(1000, "With --short_sides: longest side of an image.")
-    padding_constant: int = option(
-        8, "With --short_sides: what the batches' height and width are multiples of."
+    max_long_side: int = option(1000, "With `short_sides`: longest side of an image.")
+    size_divisor: int = option(
+        8, "With `short_sides`: what the batches' height and width are multiples of."
     )
     batch_size: int = option(8, "Samples in a (micro-)batch, over all replicas and workers.")
     accumulation_steps: int = option(1, "Micro-batches per update.")
-    steps: int = option(0, "Updates in the whole run; give this or --epochs.")
-    epochs: float = option(0.0, "Passes over the training images; give this or --steps.")
+    steps: int = option(0, "Updates in the whole run; give this or `epochs`.")
+    epochs: float = option(0.0, "Passes over the training images; give this or `steps`.")
     steps_per_epoch: int = option(
         0, "Updates that count as an epoch; 0 for as many as the training list has batches."
     )
     learning_rate: float = option(0.01, "Initial learning rate.")
     encoder_learning_rate: float = option(
-        0.0, "Initial learning rate of the encoder; 0 for --learning_rate."
+        0.0, "Initial learning rate of the encoder; 0 for `learning_rate`."
     )
     lr_schedule: str = option(
         "poly",
@@ -82,17 +85,17 @@ class TrainConfig:
         SCHEDULES,
     )
     lr_warmup_steps: int = option(
-        0, "Updates in which the learning rate rises from near 0; --lr_schedule follows."
+        0, "Updates in which the learning rate rises from near 0; `lr_schedule` follows."
     )
     lr_power: float = option(0.9, "Exponent of the poly schedule.")
     lr_step_size: float = option(
         100.0,
-        "Length of a step of the step schedule, in epochs with --lr_update_every=epoch, "
+        "Length of a step of the step schedule, in epochs with `lr_update_every=epoch`, "
         "otherwise in updates.",
     )
     lr_decay_rate: float = option(0.1, "Factor at each step of the step schedule.")
     lr_final: float = option(
-        0.0, "Of the cosine and one_cycle schedules: the end, as a share of --learning_rate."
+        0.0, "Of the cosine and one_cycle schedules: the end, as a share of `learning_rate`."
     )
     lr_peak: float = option(0.3, "Of the one_cycle schedule: the peak, as a share of the run.")
     lr_update_every: str = option(
@@ -123,7 +126,7 @@ class TrainConfig:
     mirror: bool = option(True, "Mirror half of the training images.")
     random_scale: tuple = option((1.0, 1.0), "Range of the random scale: smallest,largest.")
     scale_choices: tuple = option(
-        (), "Instead of --random_scale, the factors of which each sample draws one."
+        (), "Instead of `random_scale`, the factors of which each sample draws one."
     )
     scale_filter: str = option(
         "bilinear",
@@ -159,7 +162,7 @@ class TrainConfig:
         "auto", "Distribution.", ("auto", "one_device", "mirrored", "multi_worker")
     )
     replicas: int = option(
-        0, "Replicas of --strategy=mirrored: 0 for all GPUs; without GPUs, so many on the CPU."
+        0, "Replicas of `strategy=mirrored`: 0 for all GPUs; without GPUs, so many on the CPU."
     )
     validate_every: str = option(
         "epoch", "Validation: epoch, a number of updates, or 0 for the end only."
@@ -180,12 +183,12 @@ class TrainConfig:
     )
     new_head: bool = option(
         False,
-        "Leave the head, and smoothing filters that it hasn't got, fresh where --init_weights "
+        "Leave the head, and smoothing filters that it hasn't got, fresh where `init_weights` "
         "doesn't fit.",
     )
     preprocessing: str = option(
         "auto",
-        "Normalisation of a new run's images: what --init_weights expects if it says so, else the "
+        "Normalisation of a new run's images: what `init_weights` expects if it says so, else the "
         "data's mean and std (auto), the data's (data), or a published one.",
         ("auto", "data", *PREPROCESSINGS),
     )
@@ -216,7 +219,7 @@ class TrainConfig:
     ohem_fraction: float = option(
         0.0,
         "Of ohem: share of each image's valid pixels, hardest first, that it counts. Given without "
-        "--loss, that is ohem.",
+        "`loss`, that is ohem.",
     )
     loss_average: str = option(
         "batch",
@@ -225,11 +228,15 @@ class TrainConfig:
         ("batch", "micro_batch"),
     )
 
-    def __post_init__(self):
+    padding_constant: dataclasses.InitVar[int | None] = None
+
+    def __post_init__(self, padding_constant):
+        if padding_constant is not None:
+            object.__setattr__(self, "size_divisor", padding_constant)
         self._check_types()
         for name in ("data_dir", "run_dir", "model"):
             if not getattr(self, name):
-                raise TfsegError(f"--{name} is missing")
+                raise TfsegError(f"`{name}` is missing")
         for field in dataclasses.fields(self):
             choices, value = field.metadata["choices"], getattr(self, field.name)
             if choices and value not in choices:
@@ -237,7 +244,7 @@ class TrainConfig:
         self._normalise()
         self._check_numbers()
         if (self.steps > 0) == (self.epochs > 0):
-            raise TfsegError("give the length of the run: either --steps or --epochs, above 0")
+            raise TfsegError("give the length of the run: either `steps` or `epochs`, above 0")
         self._check_loss()
         self._check_optimizer()
         self._check_transforms()
@@ -248,8 +255,8 @@ class TrainConfig:
                 raise TfsegError(f"{name} is for crops: short_sides excludes it")
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
-                "--short_sides excludes --random_scale and --random_rotate, which are for crops, "
-                "and --xla, which needs one size"
+                "`short_sides` excludes `random_scale` and `random_rotate`, which are for crops, "
+                "and `xla`, which needs one size"
             )
 
     def _check_loss(self):
@@ -295,14 +302,14 @@ class TrainConfig:
     def _normalise(self):
         sides = values.numbers("short_sides", self.short_sides, int)
         if sides and min(sides) < 1:
-            raise TfsegError(f"--short_sides must be above 0, not {values.text(self.short_sides)}")
+            raise TfsegError(f"`short_sides` must be above 0, not {values.text(self.short_sides)}")
         if sides and self.crop_size:
-            raise TfsegError("--short_sides and --crop_size exclude each other")
+            raise TfsegError("`short_sides` and `crop_size` exclude each other")
         size = () if sides else values.height_width("crop_size", self.crop_size or (321,))
         scale = values.numbers("random_scale", self.random_scale, float)
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
             raise TfsegError(
-                f"--random_scale must be smallest,largest, not {values.text(self.random_scale)}"
+                f"`random_scale` must be smallest,largest, not {values.text(self.random_scale)}"
             )
         choices = values.numbers("scale_choices", self.scale_choices, float)
         if choices and (min(choices) <= 0 or scale != (1, 1)):
@@ -314,7 +321,7 @@ class TrainConfig:
         if len(weights) != 1 or weights[0] not in RULES:
             weights = values.numbers("class_weights", self.class_weights, float)
         if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
-            raise TfsegError("--class_weights must be at least 0, and not all 0")
+            raise TfsegError("`class_weights` must be at least 0, and not all 0")
         for name, value in (
             ("crop_size", size),
             ("short_sides", sides),
@@ -343,12 +350,12 @@ class TrainConfig:
                 dict: ("a dict", isinstance(value, dict)),
             }.get(field.type, ("", True))
             if not right:
-                raise TfsegError(f"--{field.name} must be {words}, not {value!r}")
+                raise TfsegError(f"`{field.name}` must be {words}, not {value!r}")
 
     def _check_numbers(self):
         limits = {
             **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
-            **dict.fromkeys(("max_long_side", "padding_constant"), (1, math.inf)),
+            **dict.fromkeys(("max_long_side", "size_divisor"), (1, math.inf)),
             **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
             **dict.fromkeys(("lr_warmup_steps", "patience"), (0, math.inf)),
             **dict.fromkeys(("lr_final", "lr_peak"), (0, 1)),
@@ -367,14 +374,14 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high or not math.isfinite(value):
                 end = f"at least {low}" if high == math.inf else f"in {low}..{high}"
-                raise TfsegError(f"--{name} must be {end}, not {value}")
+                raise TfsegError(f"`{name}` must be {end}, not {value}")
         for name in _BELOW_ONE:
             if getattr(self, name) == 1:
-                raise TfsegError(f"--{name} must be less than 1")
+                raise TfsegError(f"`{name}` must be less than 1")
         for name in _ABOVE_ZERO:
             value = getattr(self, name)
             if not 0 < value < math.inf:
-                raise TfsegError(f"--{name} must be above 0, not {value}")
+                raise TfsegError(f"`{name}` must be above 0, not {value}")
 
     @property
     def effective_batch(self):

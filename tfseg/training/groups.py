@@ -73,8 +73,8 @@ def with_encoder_rate(rows, factor):
     """
     if not any(row.name.startswith("encoder") for row in rows):
         raise TfsegError(
-            "--encoder_learning_rate needs groups of the encoder's own: give "
-            "--param_groups=conv_kernels or deeplab"
+            "`encoder_learning_rate` needs groups of the encoder's own: give "
+            "`param_groups=conv_kernels` or deeplab"
         )
     return tuple(
         dataclasses.replace(row, learning_rate=row.learning_rate * factor)

@@ -55,6 +55,6 @@ def non_finite(step, loss, norm, learning_rate, files, checkpoint_step):
     return TfsegError(
         f"loss {loss:g}, gradient norm {norm:g} at step {step} with learning rate "
         f"{learning_rate:g}: the update was not applied ({kept}). Likely causes: a learning rate "
-        "too high (lower --learning_rate or set --clip_norm), float16 overflow (use bfloat16), or "
+        "too high (lower `learning_rate` or set `clip_norm`), float16 overflow (use bfloat16), or "
         f"a damaged image among {shown}"
     )

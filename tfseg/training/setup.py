@@ -64,7 +64,7 @@ def plan_run(config):
     num_classes = config.num_classes or len(info.classes or ())
     if not num_classes:
         raise TfsegError(
-            f"how many classes? {config.data_dir}/info.json has no class names: give --num_classes"
+            f"how many classes? {config.data_dir}/info.json has no class names: give `num_classes`"
         )
     try:
         spec = _spec(config, num_classes, info)
@@ -99,7 +99,7 @@ def _spec(config, num_classes, info):
 
 
 def _class_weights(config, info):
-    """The numbers that --class_weights gives or names."""
+    """The numbers that `class_weights` gives or names."""
     (rule, *_) = config.class_weights or (None,)
     return _weights_by(rule, config, info) if isinstance(rule, str) else config.class_weights
 
@@ -107,9 +107,9 @@ def _class_weights(config, info):
 def _weights_by(rule, config, info):
     if rule not in (info.class_weights or {}):
         raise TfsegError(
-            f"{config.data_dir}/info.json has no class weights '{rule}': "
-            f"`python tools/prepare_data.py --dataset=folder --data_dir={config.data_dir}` "
-            "computes them from the training labels"
+            f"{config.data_dir}/info.json has no class weights '{rule}'; preparing the folder "
+            "computes them from the training labels",
+            remedy=("prepare", {"dataset": "folder", "data_dir": config.data_dir}),
         )
     return tuple(info.class_weights[rule])
 
@@ -131,11 +131,11 @@ def check_replicas(config, strategy):
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise TfsegError(
-            f"--batch_size={config.batch_size} can't be dealt to {replicas} replicas: it must be a "
+            f"`batch_size={config.batch_size}` can't be dealt to {replicas} replicas: it must be a "
             f"multiple of {replicas}"
         )
     if config.xla and replicas > 1:
-        raise TfsegError(f"--xla works with one replica only, not with {replicas}")
+        raise TfsegError(f"`xla` works with one replica only, not with {replicas}")
 
 
 def check_data(config, plan):
@@ -151,8 +151,9 @@ def check_data(config, plan):
             logging.warning("%s", message)
     errors = report.errors
     if errors:
-        more = f" (and {len(errors) - 1} more: run tools/check_data.py)" if len(errors) > 1 else ""
-        raise TfsegError(errors[0] + more)
+        more = f" (and {len(errors) - 1} more, which a whole check lists)" if errors[1:] else ""
+        remedy = ("check", {"data_dir": config.data_dir}) if errors[1:] else None
+        raise TfsegError(errors[0] + more, remedy)
 
 
 def fixed_settings(config, plan, replicas):
@@ -182,7 +183,7 @@ def check_resume(run_dir, state, settings):
         if saved != value:
             raise TfsegError(
                 f"{run_dir} was trained to step {state['step']} with {name} "
-                f"{_shown(saved)}, not {_shown(value)}: use the same, or another --run_dir"
+                f"{_shown(saved)}, not {_shown(value)}: use the same, or another `run_dir`"
             )
 
 
@@ -228,20 +229,18 @@ def build_model(config, plan):
     """
     keras.utils.set_random_seed(config.seed)
     if plan.spec.options.get("folded"):
-        raise TfsegError("--model_option=folded=true is for inference: it leaves out batch norms")
+        raise TfsegError("`model_options=folded=true` is for inference: it leaves out batch norms")
     options = {}
     if config.freeze_batch_norm != "none":
         options["freeze_batch_norm"] = config.freeze_batch_norm
     with precision(config.precision):
         model = plan.spec.build(**options)
     stride = f"the output stride of {config.model}, {model.output_stride}"
-    if config.short_sides and config.padding_constant % model.output_stride:
-        raise TfsegError(
-            f"--padding_constant={config.padding_constant} is not a multiple of {stride}"
-        )
+    if config.short_sides and config.size_divisor % model.output_stride:
+        raise TfsegError(f"`size_divisor={config.size_divisor}` is not a multiple of {stride}")
     if config.crop_size and min(config.crop_size) < model.output_stride:
         size = ",".join(map(str, config.crop_size))
-        raise TfsegError(f"--crop_size={size} is smaller than {stride}")
+        raise TfsegError(f"`crop_size={size}` is smaller than {stride}")
     return model
 
 
@@ -251,7 +250,7 @@ def augmentation(config, plan):
         return NaturalShapes(
             short_sides=config.short_sides,
             max_long_side=config.max_long_side,
-            padding_constant=config.padding_constant,
+            size_divisor=config.size_divisor,
             mirror=config.mirror,
         )
     return Augmentation(

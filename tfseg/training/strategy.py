@@ -68,7 +68,7 @@ def _multi_worker():
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
     else:
         raise TfsegError(
-            "--strategy=multi_worker needs TF_CONFIG in the environment, or a Slurm step (srun) "
+            "`strategy=multi_worker` needs TF_CONFIG in the environment, or a Slurm step (srun) "
             "of several tasks"
         )
     try:
@@ -80,7 +80,7 @@ def _multi_worker():
 def _devices(gpus, replicas):
     if gpus:
         if replicas > len(gpus):
-            raise TfsegError(f"--replicas={replicas} asks for more than the {len(gpus)} GPUs here")
+            raise TfsegError(f"`replicas={replicas}` asks for more than the {len(gpus)} GPUs here")
         return [f"GPU:{index}" for index in range(replicas or len(gpus))]
     replicas = max(replicas, 1)
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -92,7 +92,7 @@ def _devices(gpus, replicas):
             )
         except RuntimeError as error:
             raise TfsegError(
-                f"--replicas={replicas} comes too late: TensorFlow has started with "
+                f"`replicas={replicas}` comes too late: TensorFlow has started with "
                 f"{len(configured)} logical CPU device(s)"
             ) from error
     return [f"CPU:{index}" for index in range(replicas)]

@@ -18,7 +18,7 @@ def interval(name, value, steps_per_epoch):
     lowest = 1 if name == "lr_update_every" else 0
     if not str(value).isdigit() or int(value) < lowest:
         words = "step, epoch" if name == "lr_update_every" else "epoch"
-        raise TfsegError(f"--{name} must be {words} or a number of updates, not '{value}'")
+        raise TfsegError(f"`{name}` must be {words} or a number of updates, not '{value}'")
     return int(value)
 
 
@@ -31,7 +31,7 @@ def numbers(name, value, kind):
     """A tuple of numbers from a number, a sequence, or comma-separated text.
 
     Raises:
-        TfsegError: it isn't one; the message names the flag `name`.
+        TfsegError: it isn't one; the message names the argument `name`.
     """
     parts = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, str):
@@ -39,9 +39,9 @@ def numbers(name, value, kind):
     try:
         found = tuple(kind(part) for part in parts)
     except (TypeError, ValueError) as error:
-        raise TfsegError(f"--{name} must be numbers, not '{text(value)}'") from error
+        raise TfsegError(f"`{name}` must be numbers, not '{text(value)}'") from error
     if kind is float and not all(map(math.isfinite, found)):
-        raise TfsegError(f"--{name} must be finite numbers, not '{text(value)}'")
+        raise TfsegError(f"`{name}` must be finite numbers, not '{text(value)}'")
     return found
 
 
@@ -54,7 +54,7 @@ def height_width(name, value):
     size = numbers(name, value, int)
     size = size * 2 if len(size) == 1 else size
     if len(size) != 2 or min(size) < 1:
-        raise TfsegError(f"--{name} must be height,width or one number, not {text(value)}")
+        raise TfsegError(f"`{name}` must be height,width or one number, not {text(value)}")
     return size
 
 

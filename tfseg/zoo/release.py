@@ -38,7 +38,7 @@ class Release:
         classifier: whether it is an image classifier.
         options: options of the model.
         preprocessing: what the images went through, or None for the data set's own.
-        dataset: what it was trained on, under tools/prepare_data.py's name where it has one.
+        dataset: what it was trained on, under the name in `DATASETS` where it has one.
         protocol: how the score was measured.
         scores: {metric: published value}, percent.
     """

@@ -138,7 +138,7 @@ def not_utf8(folder):
         (one_pixel, ["3_label.png has the value 4 in 1 pixels; allowed are 0..3 and 255"]),
         (grey_image, ["image", "3.png is grey (L)"]),
         (sixteen_bits, ["3_label.png has 16-bit grey pixels", "8-bit grey or palette"]),
-        (colours, ["3_label.png has 8-bit RGB pixels", "--color_map"]),
+        (colours, ["3_label.png has 8-bit RGB pixels", "`color_map`"]),
         (other_palette, ["3_label.png paints the value", "in the colour of", "(kind "]),
         (blended, ["3_label.png looks anti-aliased"]),
         (same_name, ["train/3.jpg", "duplicate", "as train/3.png"]),

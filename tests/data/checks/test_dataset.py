@@ -120,7 +120,7 @@ def test_missing_lists_are_errors_too(folder):
 
 def test_number_of_classes_must_be_known(folder):
     DataInfo((0, 0, 0), (1, 1, 1)).save(folder)
-    with pytest.raises(TfsegError, match="--num_classes"):
+    with pytest.raises(TfsegError, match="`num_classes`"):
         check_dataset(folder)
     assert check_dataset(folder, num_classes=4).errors == []
 

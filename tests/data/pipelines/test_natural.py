@@ -18,7 +18,7 @@ from tfseg.errors import TfsegError
 
 # (height, width): four landscape or square, three portrait.
 SIZES = [(20, 30), (40, 24), (24, 24), (17, 40), (40, 31), (20, 33), (50, 20)]
-SHAPES = NaturalShapes((12, 16, 20), max_long_side=36, padding_constant=8)
+SHAPES = NaturalShapes((12, 16, 20), max_long_side=36, size_divisor=8)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_splits_and_what_is_wrong(builder, tmp_path):
         prepare_tfds(builder, tmp_path, features=("image", "mask"))
     with pytest.raises(TfsegError, match="has the value 3 in"):
         prepare_tfds(builder, tmp_path, dataset=Dataset("two", ("a", "b"), label_map={1: 0, 2: 1}))
-    with pytest.raises(TfsegError, match="--tfds_name=no_such_set"):
+    with pytest.raises(TfsegError, match="`tfds_name=no_such_set`"):
         tfds_builder("no_such_set", tmp_path)
 
 

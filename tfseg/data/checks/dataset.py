@@ -129,7 +129,7 @@ def check_dataset(
     if not num_classes:
         raise TfsegError(
             f'how many classes? {data_dir}/info.json has no class names: add them as "classes", '
-            "or give --num_classes"
+            "or give `num_classes`"
         )
     names = class_names(info.classes, num_classes)
     table = label_table(num_classes, info.label_map, info.ignore_label)
@@ -299,8 +299,8 @@ def _check_palettes(painted, report):
             (one, first), (other, second) = list(colours.items())[:2]
             report.errors.append(
                 f"the palettes disagree: {first} paints the value {value} in {one}, {second} in "
-                f"{other}, so one value means two classes; a table of colours "
-                "(prepare_data.py --color_map) turns such label maps into indices"
+                f"{other}, so one value means two classes; preparing the "
+                "folder by a table of colours (`color_map`) turns such label maps into indices"
             )
             return
 

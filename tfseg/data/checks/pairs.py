@@ -85,7 +85,7 @@ def _label(file, title, whole, facts):
         if facts["kind"] in ("PNG P", "PNG L"):
             return "; its image is an index PNG: are the two lists swapped?"
         coloured = colour_type in (png.RGB, png.RGBA)
-        return "; prepare_data.py --color_map turns colours into indices" if coloured else ""
+        return "; a table of colours (`color_map`) prepares them as indices" if coloured else ""
 
     _require_content(file, title)
     width, height, colour_type = read_label_header(file, title, hint)

@@ -27,13 +27,13 @@ class NaturalShapes:
     it; label maps take the nearest value at the centre of each pixel. Half of the images are
     mirrored if `mirror`. On the right and below, images are padded with the mean colour, and label
     maps with the ignore label, to the batch's largest height and width, rounded up to multiples
-    of `padding_constant`. Where that is a multiple of the network's stride, the loss, which takes
+    of `size_divisor`. Where that is a multiple of the network's stride, the loss, which takes
     labels at the centres of its cells, sees the same labels whatever the padding.
 
     Attributes:
         short_sides: lengths in pixels, each as likely.
         max_long_side: limit of the other side.
-        padding_constant: what heights and widths of batches are multiples of.
+        size_divisor: what heights and widths of batches are multiples of.
         mirror: whether to mirror left and right.
 
     Raises:
@@ -42,15 +42,19 @@ class NaturalShapes:
 
     short_sides: tuple
     max_long_side: int = 1000
-    padding_constant: int = 8
+    size_divisor: int = 8
     mirror: bool = True
+    # What `size_divisor` was called in version 0.1.
+    padding_constant: dataclasses.InitVar[int | None] = None
 
-    def __post_init__(self):
+    def __post_init__(self, padding_constant):
+        if padding_constant is not None:
+            object.__setattr__(self, "size_divisor", padding_constant)
         object.__setattr__(self, "short_sides", tuple(self.short_sides))
-        values = (*self.short_sides, self.max_long_side, self.padding_constant)
+        values = (*self.short_sides, self.max_long_side, self.size_divisor)
         if not self.short_sides or not all(type(x) is int and x > 0 for x in values):
             raise TfsegError(
-                "short_sides, max_long_side and padding_constant must be positive whole numbers, "
+                "short_sides, max_long_side and size_divisor must be positive whole numbers, "
                 f"not {values}"
             )
 
@@ -94,7 +98,7 @@ class NaturalSampler:
         member = number % self.order.group_size
         sizes = tf.gather(self.sizes, files)
         sizes = resized(sizes, self._short_side(epoch, place), self.shapes.max_long_side)
-        step = self.shapes.padding_constant
+        step = self.shapes.size_divisor
         full = -(-tf.reduce_max(sizes, axis=0) // step) * step
         size, full = tf.cast(sizes[member], tf.int32), tf.cast(full, tf.int32)
         with tf.control_dependencies([self._require_size(files[member], label)]):

@@ -130,7 +130,7 @@ def read_mat(path):
     try:
         from scipy.io import loadmat
     except ImportError as error:
-        raise TfsegError(f'{path} needs SciPy: pip install "tfseg[mat]"') from error
+        raise TfsegError(f'{path} needs SciPy: pip install "tfseg-keras[mat]"') from error
     try:
         with open_file(path) as file:
             content = loadmat(file)

@@ -77,7 +77,7 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
     sources = [os.path.abspath(one) for one in sources]
     _check_source(sources, data_dir)
     if len(sources) > (2 if name == "voc12aug" else 1):
-        raise TfsegError(f"{name} has one --source folder, not {len(sources)}")
+        raise TfsegError(f"{name} has one `source` folder, not {len(sources)}")
     splits = SOURCES[name](*sources)
     if not splits:
         raise TfsegError(
@@ -169,7 +169,7 @@ def store_pairs(pairs, total, dataset, folder, size=None, progress=None):
 
 def _store_in_place(splits, dataset, data_dir, size, progress):
     if size is not None:
-        raise TfsegError("files that stay in place can't be resized: leave out --size")
+        raise TfsegError("files that stay in place can't be resized: leave out `size`")
     if dataset.color_map is not None:
         raise TfsegError(f"label maps with colours can't stay in place ({dataset.title})")
 

@@ -95,8 +95,8 @@ def voc12aug(source, sbd=None):
         ending = ".mat"
     if not os.path.isdir(folder):
         raise TfsegError(
-            f"there is no folder {folder}: voc12aug needs SegmentationClassAug in --source, or "
-            "SBD's benchmark_RELEASE as a second --source"
+            f"there is no folder {folder}: voc12aug needs SegmentationClassAug in `source`, or "
+            "SBD's benchmark_RELEASE as a second `source`"
         )
     for stem in _stems(folder, ending):
         path = os.path.join(folder, stem + ending)

@@ -37,7 +37,7 @@ def tfds_builder(name, data_dir=None):
         ValueError,
     ) as error:
         reason = str(error).strip().splitlines()[0]
-        raise TfsegError(f"can't prepare --tfds_name={name}: {reason}") from error
+        raise TfsegError(f"can't prepare `tfds_name={name}`: {reason}") from error
     return builder
 
 

@@ -51,7 +51,7 @@ class SegmentationLoss:
     ):
         if class_weights and len(class_weights) != model.num_classes:
             raise TfsegError(
-                f"--class_weights has {len(class_weights)} numbers for {model.num_classes} classes"
+                f"`class_weights` has {len(class_weights)} numbers for {model.num_classes} classes"
             )
         self.model = model
         self._output_sizes = OutputSizes(model)

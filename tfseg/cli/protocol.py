@@ -2,34 +2,31 @@
 
 import dataclasses
 
-import common
-from absl import flags
-from PIL import Image
-
+from tfseg.cli import shared
 from tfseg.errors import TfsegError, unknown
-from tfseg.inference import PROTOCOLS
-from tfseg.inference.crf import CRF, require_crf
-from tfseg.inference.protocol import AVERAGES
+from tfseg.inference.protocol import AVERAGES, PROTOCOLS
 
-FLAGS = flags.FLAGS
+# What most people need of these flags.
+GROUP = "protocol eval_scales flip tile_size"
 
 
-def define():
+def define(flags):
     """Defines --protocol, and the flags that override parts of it."""
-    flags.DEFINE_enum(
+    flags.choice(
         "protocol", "single_scale", PROTOCOLS, "A published evaluation; flags below override it."
     )
-    flags.DEFINE_list("eval_scales", None, "Look at the image at these scales.")
-    flags.DEFINE_list(
+    flags.several("eval_scales", None, "Look at the image at these scales.")
+    flags.several(
         "eval_short_sides", None, "Instead: at these lengths of the short side, in pixels."
     )
-    flags.DEFINE_integer("max_long_side", None, "With --eval_short_sides: longest side (1000).", 1)
-    flags.DEFINE_integer(
-        "padding_constant", None, "Heights and widths are rounded up to multiples of this (1).", 1
+    flags.integer("max_long_side", None, "With --eval_short_sides: longest side (1000).", 1)
+    flags.integer(
+        "size_divisor", None, "Heights and widths are rounded up to multiples of this (1).", 1
     )
-    flags.DEFINE_bool("flip", None, "Look at the image mirrored, too.")
-    flags.DEFINE_enum("average", None, AVERAGES, "How the scores of several views are joined.")
-    flags.DEFINE_integer(
+    flags.alias("padding_constant", "size_divisor")
+    flags.boolean("flip", None, "Look at the image mirrored, too.")
+    flags.choice("average", None, AVERAGES, "How the scores of several views are joined.")
+    flags.integer(
         "tile_size",
         0,
         "Look at pieces of this height and width, for images that don't fit into memory; 0: whole.",
@@ -37,22 +34,24 @@ def define():
     )
 
 
-def read():
+def read(flags):
     """The `Protocol` that the flags state; with tiles, images of any size may be read.
 
     Raises:
         TfsegError: what isn't a positive number, or both scales and short sides.
     """
     values = {
-        "scales": _numbers("eval_scales", float),
-        "short_sides": _numbers("eval_short_sides", int),
-        "max_long_side": FLAGS.max_long_side,
-        "padding_constant": FLAGS.padding_constant,
-        "flip": FLAGS.flip,
-        "average": FLAGS.average,
-        "tile_size": FLAGS.tile_size,
+        "scales": _numbers(flags, "eval_scales", float),
+        "short_sides": _numbers(flags, "eval_short_sides", int),
+        "max_long_side": flags.max_long_side,
+        "size_divisor": flags.size_divisor,
+        "flip": flags.flip,
+        "average": flags.average,
+        "tile_size": flags.tile_size,
     }
-    if FLAGS.tile_size:
+    if flags.tile_size:
+        from PIL import Image
+
         # Pillow takes more than 179 million pixels for an attack. Tiles are for just that.
         Image.MAX_IMAGE_PIXELS = None
     given = {name: value for name, value in values.items() if value is not None}
@@ -61,40 +60,46 @@ def read():
         given.setdefault("short_sides", ())
     elif "short_sides" in given:
         given["scales"] = (1.0,)
-    return dataclasses.replace(PROTOCOLS[FLAGS.protocol], **given)
+    return dataclasses.replace(PROTOCOLS[flags.protocol], **given)
 
 
-def define_crf():
-    """Defines --crf_option, and what `read_crf` takes from it."""
-    flags.DEFINE_multi_string(
+def define_crf(flags, switch=True):
+    """Defines --crf_option, which `read_crf` takes, and --crf, which asks for it."""
+    if switch:
+        flags.boolean("crf", False, "Refine the label maps by a dense CRF.")
+    flags.multi(
         "crf_option",
         [],
         "A parameter of the dense CRF as key=value, such as bilateral_xy=67; may be repeated.",
     )
 
 
-def read_crf():
-    """The `CRF` that --crf_option states, by default DeepLab's.
+def read_crf(flags):
+    """The `CRF` that the flags state, by default DeepLab's; None where --crf doesn't ask for it.
 
     Raises:
         TfsegError: no such parameter, a bad value, or pydensecrf isn't installed.
     """
+    from tfseg.inference.crf import CRF, require_crf
+
+    if "crf" in flags and not flags.crf:
+        return None
     require_crf()
     options, names = {}, [field.name for field in dataclasses.fields(CRF)]
-    for pair in FLAGS.crf_option:
+    for pair in flags.crf_option:
         name, _, value = pair.partition("=")
         if name not in names:
-            raise unknown("crf_option", name, names)
-        options[name] = common.parse_value(value)
+            raise unknown("--crf_option", name, names)
+        options[name] = shared.parse_value(value)
         if type(options[name]) not in (int, float):
             raise TfsegError(f"--crf_option={pair} must be a name, = and a number")
     return CRF(**options)
 
 
-def _numbers(name, kind):
-    if FLAGS[name].value is None:
+def _numbers(flags, name, kind):
+    if flags[name].value is None:
         return None
     try:
-        return tuple(kind(text) for text in FLAGS[name].value)
+        return tuple(kind(text) for text in flags[name].value)
     except ValueError as error:
         raise TfsegError(f"--{name} must be numbers: {error}") from error

@@ -14,30 +14,28 @@ from PIL import Image
 
 from tfseg.data import write_sample_dataset
 
-TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+ROOT = pathlib.Path(__file__).parents[2]
 
-# Imports what the tools need once and forks for each call, as the imports take most of the time.
-# Takes JSON [[tool, arguments, largest file in bytes or 0], ...] on stdin and prints JSON
+# Imports what the verbs need once and forks for each call, as the imports take most of the time.
+# Takes JSON [[verb, arguments, largest file in bytes or 0], ...] on stdin and prints JSON
 # [{"code", "error", "changed"}, ...]: exit code, stderr, and whether the run directory's
 # checkpoints or best weights have changed.
 DRIVER = """
-import hashlib, json, os, pathlib, resource, runpy, sys, tempfile
-tools, run = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-sys.path.insert(0, str(tools))
+import hashlib, json, os, pathlib, resource, sys, tempfile
+run = pathlib.Path(sys.argv[1])
 import tfseg.training, tfseg.inference.predict_files, tensorflow
 
 def digest():
     files = [run / "best.weights.h5", *sorted((run / "checkpoints").glob("*"))]
     return [(str(f), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files if f.exists()]
 
-def call(tool, arguments, limit):
+def call(verb, arguments, limit):
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    sys.argv = [str(tools / tool), *arguments]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    return tfseg.cli.main([verb, *arguments])
 
 results = []
-for tool, arguments, limit in json.load(sys.stdin):
+for verb, arguments, limit in json.load(sys.stdin):
     before = digest()
     with tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as output:
         child = os.fork()
@@ -46,9 +44,7 @@ for tool, arguments, limit in json.load(sys.stdin):
             os.dup2(error.fileno(), 2)
             code = 70
             try:
-                call(tool, arguments, limit)
-            except SystemExit as end:
-                code = end.code or 0
+                code = call(verb, arguments, limit)
             except BaseException:
                 import traceback
                 traceback.print_exc()
@@ -103,7 +99,7 @@ def write_info(folder, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-# {what is wrong: (how to spoil the data folder, words of the message)}, for train.py
+# {what is wrong: (how to spoil the data folder, words of the message)}, for `train`
 DATA = {
     "missing list": (lambda f: (f / "train_images.txt").unlink(), "no list of the split 'train'"),
     "missing label list": (lambda f: (f / "val_labels.txt").unlink(), "val_labels.txt is missing"),
@@ -149,83 +145,87 @@ DATA = {
     ),
 }
 
-# {what is wrong: (tool, arguments, words of the message)}
+# {what is wrong: (verb, arguments, words of the message)}
 CALLS = {
-    "unknown split": ("train.py", ["--data_dir={good}", *NEW, "--val_split=exam"], "'exam'"),
-    "no data folder": ("train.py", ["--data_dir={new}", *NEW], "no data folder"),
+    "unknown split": ("train", ["--data_dir={good}", *NEW, "--val_split=exam"], "'exam'"),
+    "no data folder": ("train", ["--data_dir={new}", *NEW], "no data folder"),
     "crop below the stride": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--crop_size=7"],
         "--crop_size=7,7 is smaller than the output stride",
     ),
     "unknown model": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--model=drn_d_2"],
         "unknown model 'drn_d_2'; did you mean drn_d_",
     ),
     "unknown option": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--model_option=output_strid=8"],
         "did you mean output_stride",
     ),
     "learning rate nan": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--learning_rate=nan"],
         "--learning_rate must be above 0, not nan",
     ),
     "learning rate below 0": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--learning_rate=-1"],
         "--learning_rate must be above 0, not -1.0",
     ),
-    "no length": ("train.py", ["--data_dir={good}", *NEW, "--steps=0"], "--steps or --epochs"),
-    "text for a number": ("train.py", ["--data_dir={good}", *NEW, "--steps=x"], "--steps=x"),
-    "unknown flag": ("train.py", ["--data_dir={good}", *NEW, "--step=9"], "flag 'step'"),
-    "no flag file": ("train.py", ["--flagfile={new}"], "Unable to open flagfile"),
-    "argument without a flag": ("train.py", ["good", *NEW], "unexpected argument 'good'"),
+    "no length": ("train", ["--data_dir={good}", *NEW, "--steps=0"], "--steps or --epochs"),
+    "text for a number": ("train", ["--data_dir={good}", *NEW, "--steps=x"], "--steps=x"),
+    "unknown flag": (
+        "train",
+        ["--data_dir={good}", *NEW, "--step=9"],
+        "unknown flag '--step'; did you mean --steps",
+    ),
+    "no flag file": ("train", ["--flagfile={new}"], "there is no flag file"),
+    "argument without a flag": ("train", ["good", *NEW], "unexpected argument 'good'"),
     "run directory below a file": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--run_dir={good}/info.json/run"],
         "can't make --run_dir=",
     ),
     "initial weights of no kind": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--init_weights={good}/info.json"],
         "info.json",
     ),
-    "resumed with another model": ("train.py", [*AGAIN, "--model=drn_c_26"], "with model drn_d_22"),
-    "resumed with another seed": ("train.py", [*AGAIN, "--seed=1"], "with seed 0, not 1"),
+    "resumed with another model": ("train", [*AGAIN, "--model=drn_c_26"], "with model drn_d_22"),
+    "resumed with another seed": ("train", [*AGAIN, "--seed=1"], "with seed 0, not 1"),
     "more classes than names": (
-        "train.py",
+        "train",
         ["--data_dir={good}", *NEW, "--num_classes=8"],
         "info.json: classes has 7 entries for a model of 8 classes",
     ),
     "resumed from a damaged checkpoint": (
-        "train.py",
+        "train",
         [*AGAIN, "--run_dir={damaged}"],
         "has no whole checkpoint",
     ),
-    "no run directory": ("evaluate.py", [*EVALUATE, "--run_dir={new}"], "there is no run"),
-    "run without weights": ("evaluate.py", [*EVALUATE, "--run_dir={unfinished}"], "yet"),
+    "no run directory": ("evaluate", [*EVALUATE, "--run_dir={new}"], "there is no run"),
+    "run without weights": ("evaluate", [*EVALUATE, "--run_dir={unfinished}"], "yet"),
     "damaged weights": (
-        "evaluate.py",
+        "evaluate",
         [*EVALUATE, "--run_dir={damaged}"],
         "it is damaged, or not as Keras writes it",
     ),
     "other class count": (
-        "evaluate.py",
+        "evaluate",
         ["--weights={run}/best.weights.h5", *NETWORK, "--num_classes=5", *EVALUATE],
         "it has 7 classes, the model 5",
     ),
-    "split that isn't there": ("evaluate.py", [*EVALUATE, "--run_dir={run}", "--split=x"], "'x'"),
-    "missing photo": ("predict.py", ["--run_dir={run}", "--output_dir={new}", "a.png"], "a.png"),
+    "split that isn't there": ("evaluate", [*EVALUATE, "--run_dir={run}", "--split=x"], "'x'"),
+    "missing photo": ("predict", ["--run_dir={run}", "--output_dir={new}", "a.png"], "a.png"),
     "damaged photo": (
-        "predict.py",
+        "predict",
         ["--run_dir={run}", "--output_dir={out}", "{damaged}/photo.jpg"],
         "photo.jpg can't be read",
     ),
     "no source": (
-        "prepare_data.py",
+        "prepare",
         ["--dataset=camvid", "--source={new}", "--data_dir={new}"],
         "there is no source folder",
     ),
@@ -248,18 +248,18 @@ def results(tmp_path_factory):
         folder = root / name
         shutil.copytree(places["good"], folder)
         spoil(folder)
-        calls[name] = ("train.py", [f"--data_dir={folder}", *NEW], 0)
-    calls |= {name: (tool, arguments, 0) for name, (tool, arguments, _) in CALLS.items()}
-    more = {name: ("train.py", AGAIN + rest, LIMIT) for name, rest in FULL_DISK.items()}
+        calls[name] = ("train", [f"--data_dir={folder}", *NEW], 0)
+    calls |= {name: (verb, arguments, 0) for name, (verb, arguments, _) in CALLS.items()}
+    more = {name: ("train", AGAIN + rest, LIMIT) for name, rest in FULL_DISK.items()}
     calls |= {f"full disk, {name}": one for name, one in more.items()}
     calls = {
-        name: (tool, [text.format(**places) for text in arguments], limit)
-        for name, (tool, arguments, limit) in calls.items()
+        name: (verb, [text.format(**places) for text in arguments], limit)
+        for name, (verb, arguments, limit) in calls.items()
     }
 
     def run(several):
-        environment = {**os.environ, "PYTHONPATH": str(TOOLS.parent)}
-        command = [sys.executable, "-c", DRIVER, str(TOOLS), str(places["run"])]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", DRIVER, str(places["run"])]
         done = subprocess.run(
             command, input=json.dumps(several), env=environment, capture_output=True, text=True
         )
@@ -267,7 +267,7 @@ def results(tmp_path_factory):
         return json.loads(done.stdout)
 
     train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
-    (first,) = run([("train.py", [text.format(**places) for text in train], 0)])
+    (first,) = run([("train", [text.format(**places) for text in train], 0)])
     assert first["code"] == 0 and first["changed"], first["error"]
     # Training goes on where a class has no pixel, but says so.
     assert re.search(

@@ -1,8 +1,6 @@
-"""The tools as people call them: their output, exit codes and files."""
+"""The verbs as people call them: their output, exit codes and files."""
 
-import importlib.util
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -16,11 +14,11 @@ import tfseg
 from tfseg.models import ModelSpec
 from tfseg.weights import save_weights
 
-TOOLS = pathlib.Path(__file__).parents[2] / "tools"
+COMMAND = (sys.executable, "-m", "tfseg")
 
 
-def call(tool, *arguments):
-    command = [sys.executable, str(TOOLS / tool), *map(str, arguments)]
+def call(verb, *arguments):
+    command = [*COMMAND, verb, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -56,7 +54,7 @@ def data_dir(tmp_path_factory):
 
 
 def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir, tmp_path):
-    result = call("evaluate.py", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
+    result = call("evaluate", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
     assert result.returncode == 0, result.stderr
     path = run_dir / "eval" / "val" / "metrics.json"
     assert "mean IoU" in result.stdout and str(path) in result.stdout
@@ -70,7 +68,7 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
     # Two replicas, the weights without their run directory, whose normalisation differs, and the
     # protocol whose means run over all classes.
     result = call(
-        "evaluate.py",
+        "evaluate",
         *("--model=drn_d_22", f"--weights={run_dir}/best.weights.h5", f"--data_dir={data_dir}"),
         *("--strategy=mirrored", "--replicas=2", f"--output_dir={tmp_path}"),
         *("--protocol=ade20k", "--eval_short_sides=16,24", "--visualize"),
@@ -95,7 +93,7 @@ def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
     (folder / "deep" / "good.png").write_bytes(good)
     (folder / "bad.png").write_bytes(good[: len(good) // 2])
     out = tmp_path / "out"
-    result = call("predict.py", f"--run_dir={run_dir}", f"--output_dir={out}", folder)
+    result = call("predict", f"--run_dir={run_dir}", f"--output_dir={out}", folder)
     assert result.returncode == 1
     assert len(errors(result)) == 1 and "bad.png" in errors(result)[0]
     assert "predicted 1 of 2 images" in result.stdout
@@ -107,10 +105,10 @@ def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
 @pytest.mark.slow
 def test_shares_of_images_that_were_done_before(run_dir, data_dir, tmp_path):
     arguments = (f"--run_dir={run_dir}", f"--output_dir={tmp_path}/out", data_dir / "images")
-    assert call("predict.py", *arguments, "--outputs=overlay").returncode == 0
+    assert call("predict", *arguments, "--outputs=overlay").returncode == 0
     # No label map was kept.
     shares = ("--outputs=overlay", f"--shares={tmp_path}/shares.json")
-    result = call("predict.py", *arguments, *shares)
+    result = call("predict", *arguments, *shares)
     assert result.returncode == 0, result.stderr
     values = json.loads((tmp_path / "shares.json").read_text())
     assert len(values) == 2
@@ -118,17 +116,17 @@ def test_shares_of_images_that_were_done_before(run_dir, data_dir, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "message"),
+    ("verb", "arguments", "message"),
     [
-        ("evaluate.py", ["--data_dir={data}"], "give --run_dir, or --weights"),
-        ("evaluate.py", ["--run_dir={data}", "--data_dir={data}"], "model.json"),
-        ("evaluate.py", ["--run_dir={run}", "--data_dir={data}", "--split=test"], "test_images"),
-        ("predict.py", ["--run_dir={run}", "--output_dir=out"], "no image given"),
-        ("predict.py", ["--output_dir=out", "{data}"], "give --run_dir, or --weights"),
+        ("evaluate", ["--data_dir={data}"], "give --run_dir, or --weights"),
+        ("evaluate", ["--run_dir={data}", "--data_dir={data}"], "model.json"),
+        ("evaluate", ["--run_dir={run}", "--data_dir={data}", "--split=test"], "test_images"),
+        ("predict", ["--run_dir={run}", "--output_dir=out"], "no image given"),
+        ("predict", ["--output_dir=out", "{data}"], "give --run_dir, or --weights"),
     ],
 )
-def test_user_errors_are_one_line(tool, arguments, message, run_dir, data_dir):
-    result = call(tool, *(a.format(run=run_dir, data=data_dir) for a in arguments))
+def test_user_errors_are_one_line(verb, arguments, message, run_dir, data_dir):
+    result = call(verb, *(a.format(run=run_dir, data=data_dir) for a in arguments))
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert len(errors(result)) == 1
@@ -142,7 +140,7 @@ def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
         pixels = np.random.default_rng(number).integers(0, 256, (300, 400, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number:02d}.png")
     arguments = (f"--run_dir={run_dir}", f"--output_dir={out}", str(photos))
-    command = [sys.executable, str(TOOLS / "predict.py"), *arguments]
+    command = [*COMMAND, "predict", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
@@ -155,7 +153,7 @@ def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
     assert 0 < len(list(out.glob("labels/*.png"))) < 40
     for path in before:
         Image.open(path).load()  # whole, whenever the end came
-    result = call("predict.py", *arguments)
+    result = call("predict", *arguments)
     assert result.returncode == 0, result.stderr
     for kind in ("labels", "color", "overlay"):
         assert len(list((out / kind).glob("*.png"))) == 40
@@ -164,35 +162,3 @@ def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
     kept = [path for path, time_ns in before.items() if path.stat().st_mtime_ns == time_ns]
     # Of an image whose three pictures were not all there, all three are made again.
     assert len(before) - len(kept) <= 2 * 8
-
-
-@pytest.fixture(scope="module")
-def common():
-    spec = importlib.util.spec_from_file_location("common", TOOLS / "common.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_paths_at_home(common, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
-    flags = common.flags
-    monkeypatch.setattr(common, "FLAGS", flags.FlagValues())
-    for define, name in ((flags.DEFINE_string, "one"), (flags.DEFINE_multi_string, "many")):
-        define(name, None, "A path.", flag_values=common.FLAGS)
-    arguments = ["tool", "--one=~/a.pth,~/b~.pth", "--many=~", "--many=x/~/y", "~/photos", "-"]
-    assert common._parse(arguments) == ["tool", "/home/me/photos", "-"]
-    assert common.FLAGS.one == "/home/me/a.pth,/home/me/b~.pth"
-    assert common.FLAGS.many == ["/home/me", "x/~/y"]
-
-
-def test_choices_with_commas_or_repeated(common):
-    common.define_choices("some_outputs", ["a"], ["a", "b", "c"], "What")
-    flag = common.FLAGS["some_outputs"]
-    assert flag.value == ["a"]
-    flag.parse("b, c")
-    flag.parse("a")
-    assert flag.value == ["b", "c", "a"]
-    with pytest.raises(common.flags.IllegalFlagValueError, match="should be one of <a"):
-        flag.parse("a,d")
-    delattr(common.FLAGS, "some_outputs")

@@ -1,0 +1,51 @@
+"""Definition, parsing and spelling of flags."""
+
+import pytest
+
+from tfseg.cli import shared
+from tfseg.cli.flags import Flags
+from tfseg.errors import TfsegError
+from tfseg.training.config import TrainConfig
+
+
+def test_paths_at_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    flags = Flags()
+    flags.string("one", None, "A path.")
+    flags.multi("many", None, "Paths.")
+    paths = flags.parse(["--one=~/a.pth,~/b~.pth", "--many=~", "~/photos", "--many=x/~/y", "-"])
+    assert paths == ["/home/me/photos", "-"]
+    assert flags.one == "/home/me/a.pth,/home/me/b~.pth" and flags.many == ["/home/me", "x/~/y"]
+
+
+def test_choices_with_commas_or_repeated():
+    for arguments in (["--some=b, c", "--some=a"], ["--some=b", "--some=c,a"]):
+        flags = Flags()
+        flags.choices("some", ["a"], ["a", "b", "c"], "Which.")
+        assert flags.some == ["a"]
+        flags.parse(arguments)
+        assert flags.some == ["b", "c", "a"]
+    with pytest.raises(TfsegError, match="unknown --some 'd'"):
+        flags.parse(["--some=a,d"])
+
+
+def test_arguments_are_spelled_as_flags():
+    flags = Flags()
+    flags.integer("steps", 0, "Updates.")
+    shared.define_model_option(flags)
+    text = "`steps`, `steps=3`, `model_options=a` and `scale=2`, `no name`: steps"
+    found = flags.spell(text)
+    assert found == "--steps, --steps=3, --model_option=a and `scale=2`, `no name`: steps"
+
+
+def test_earlier_names_of_flags_and_arguments_keep_working():
+    flags = Flags()
+    shared.define_config(flags, TrainConfig)
+    needed = {"data_dir": "d", "run_dir": "r", "model": "m", "steps": 1, "short_sides": (32,)}
+    arguments = [f"--{name}={value}" for name, value in needed.items() if name != "short_sides"]
+    flags.parse([*arguments, "--short_sides=32", "--padding_constant=16"])
+    config = shared.read_config(flags, TrainConfig)
+    assert config.size_divisor == 16
+    assert config == TrainConfig(**needed, padding_constant=16)
+    assert "--size_divisor=16\n" in config.to_flags()
+    assert "padding_constant" not in config.to_flags()

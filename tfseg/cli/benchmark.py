@@ -1,0 +1,170 @@
+"""Measures the speed of inference, training step and input pipeline, and their memory.
+
+    tfseg benchmark --model=drn_d_22 --num_classes=19 --image_size=256 --batch_size=2
+    tfseg benchmark … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
+    tfseg benchmark --evaluation --data_dir=data/camvid --split=val --protocol=drn --flip
+    tfseg benchmark --dilated_layers --repeats=50
+
+Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
+in the same run. --evaluation measures a whole one, from files to scores and pictures, and
+how much of it the network takes. --dilated_layers measures no model, but what each way to smooth a
+dilated convolution adds to it.
+"""
+
+from tfseg.cli import protocol, shared
+from tfseg.files import write_json
+from tfseg.models import PRECISIONS
+
+GROUPS = {
+    "Model": "model num_classes model_option precision saved_model",
+    "What": "image_size batch_size data_dir split evaluation dilated_layers",
+    "Samples": "random_scale random_rotate mirror cache",
+    "Measurement": "repeats requests images output",
+    "Protocol": "protocol eval_scales flip",
+}
+
+
+def define(flags):
+    flags.string("model", "drn_d_22", "Name of the model.")
+    flags.integer("num_classes", 0, "Classes; 0 for as many as info.json names, or 19.", 0)
+    shared.define_model_option(flags)
+    flags.string("image_size", "256", "Images and training crops: height,width or one number.")
+    flags.integer("batch_size", 2, "Images per step.", 1)
+    flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
+    flags.string(
+        "saved_model", None, "A folder that `tfseg export` wrote: measured in place of --model."
+    )
+    shared.define_data(flags, split="train")
+    flags.string("random_scale", "1,1", "Range of the random scale: smallest,largest.")
+    flags.number("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
+    flags.boolean("mirror", True, "Mirror half of the images.")
+    flags.boolean("cache", False, "Keep the decoded images in memory.")
+    flags.boolean("evaluation", False, "Measure an evaluation of --split of --data_dir.")
+    protocol.define(flags)
+    flags.integer("images", 8, "With --evaluation: the first so many images.", 1)
+    flags.boolean("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
+    flags.integer(
+        "repeats", 20, "Timed calls of each part; hundreds to tell whether memory grows.", 1
+    )
+    flags.integer(
+        "requests",
+        0,
+        "Also ask for so many answers at once, about one image each, and check them.",
+        0,
+    )
+    flags.string("output", None, "JSON file for the figures.")
+
+
+def model_spec(flags, info):
+    """The `ModelSpec` that the flags and a `DataInfo`, or None, state."""
+    from tfseg.models import ModelSpec, Preprocessing
+
+    return ModelSpec(
+        flags.model,
+        flags.num_classes or len((info and info.classes) or range(19)),
+        shared.parse_options(flags.model_option),
+        Preprocessing(mean=info.mean, std=info.std) if info else Preprocessing(),
+    )
+
+
+def saved_model_parts(flags, size):
+    """({name: part}, facts) of --saved_model."""
+    from tfseg import benchmark
+
+    counts = {"repeats": flags.repeats, "requests": flags.requests}
+    parts, card = benchmark.saved_model_parts(flags.saved_model, size, flags.batch_size, **counts)
+    return parts, {name: card[name] for name in ("model", "num_classes", "precision")}
+
+
+def model_parts(flags, size):
+    """({name: part}, facts) of --model, and of the input pipeline if there is --data_dir."""
+    from tfseg import benchmark
+    from tfseg.data import Augmentation, DataInfo, read_split
+    from tfseg.training.values import numbers
+
+    info = DataInfo.load(flags.data_dir) if flags.data_dir else None
+    spec = model_spec(flags, info)
+    image_list = read_split(flags.data_dir, flags.split) if info else None
+    parts, step = benchmark.network_parts(
+        *(spec, size, flags.batch_size),
+        precision=flags.precision,
+        repeats=flags.repeats,
+        requests=flags.requests,
+    )
+    if info:
+        scales = numbers("random_scale", flags.random_scale, float)
+        augmentation = Augmentation(size, scales, flags.random_rotate, flags.mirror)
+        parts |= benchmark.data_parts(
+            *(image_list, info, spec, augmentation, flags.batch_size),
+            step=step,
+            cache=flags.cache,
+            repeats=flags.repeats,
+        )
+    facts = {name: flags[name].value for name in ("model", "model_option", "data_dir")}
+    return parts, {**facts, "num_classes": spec.num_classes, "precision": flags.precision}
+
+
+def time_parts(flags, size):
+    from tfseg import benchmark, machine
+
+    parts, facts = saved_model_parts(flags, size) if flags.saved_model else model_parts(flags, size)
+    settings = {"image_size": flags.image_size, "batch_size": flags.batch_size, **facts}
+    results, peaks = benchmark.run(parts, settings["precision"])
+    here = machine.describe()
+    print(f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}")
+    for name in here["accelerators"]:
+        print(name)
+    print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
+    print(
+        f"{settings['model']}, {settings['num_classes']} classes, {settings['precision']}, "
+        f"batch {flags.batch_size} of {size[0]}x{size[1]}\n"
+    )
+    print(benchmark.table(results))
+    return {"peak_gflop_per_second": peaks, "settings": settings, "parts": results}
+
+
+def time_evaluation(flags):
+    from tfseg import benchmark
+    from tfseg.data import DataInfo, read_split
+    from tfseg.reports import summary
+
+    flags.require("data_dir")
+    info = DataInfo.load(flags.data_dir)
+    image_list = read_split(flags.data_dir, flags.split).first(flags.images)
+    spec = model_spec(flags, info)
+    predictor = benchmark.create_predictor(spec, protocol.read(flags), flags.precision)
+    values = benchmark.measure_evaluation(predictor, image_list, info, flags.repeats)
+    facts = predictor.inference.protocol
+    print(f"{spec.name}, {spec.num_classes} classes, {len(image_list)} images of {flags.data_dir}")
+    print(summary.plain(facts))
+    print(
+        f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
+        f"{values['network_share']:.1%} of the time in the network"
+    )
+    return {"protocol": facts, "images": len(image_list), **values}
+
+
+def compare_dilated_layers(flags):
+    from tfseg.benchmark import dilated
+    from tfseg.models import precision
+
+    with precision(flags.precision):
+        results = dilated.measure_layers(repeats=flags.repeats)
+    print(dilated.table(results))
+    return {"dilated_layers": results}
+
+
+def main(flags):
+    from tfseg import machine
+    from tfseg.training.values import height_width
+
+    size = height_width("image_size", flags.image_size)
+    if flags.dilated_layers:
+        values = compare_dilated_layers(flags)
+    elif flags.evaluation:
+        values = time_evaluation(flags)
+    else:
+        values = time_parts(flags, size)
+    if flags.output:
+        write_json(flags.output, {"machine": machine.describe(), **values})
+        print(f"\nwritten to {flags.output}")

@@ -1,0 +1,126 @@
+"""Trains, tests and looks into image classifiers.
+
+    tfseg classify train --data_dir=imagenet --model=drn_d_22 --run_dir=runs/drn_d_22
+    tfseg classify test --data_dir=imagenet --run_dir=runs/drn_d_22
+    tfseg classify locate --run_dir=runs/drn_d_22 --output_dir=out photo.jpg folder/
+
+The data folder has train/CLASS/*.jpg and val/CLASS/*.jpg; no info.json is needed. Training has what
+`tfseg train` has: the same command continues a run, and devices and machines are used alike.
+"test" prints the shares of images whose class is the first, and among the first five. "locate"
+names what pictures show, and writes class activation maps with a box around the positions of the
+first class; with --boxes, a CSV file of image,class,left,top,right,bottom, also the localisation
+error (DRN paper, section 3).
+"""
+
+import sys
+
+from absl import logging
+
+from tfseg import runs, workflows
+from tfseg.cli import next_step, shared
+from tfseg.errors import TfsegError
+from tfseg.training.classify_config import ClassifyConfig
+from tfseg.training.values import height_width
+
+PATHS = "train|test|locate IMAGE…"
+GROUPS = {
+    "Data and run": "data_dir run_dir",
+    "Model": "model model_option init_weights new_head weights class_names precision",
+    "Training": "epochs steps batch_size learning_rate lr_schedule optimizer weight_decay",
+    "Samples": "crop_size resize color_jitter mirror transforms",
+    "test": "split",
+    "locate": "output_dir box_threshold boxes",
+}
+
+
+def define(flags):
+    shared.define_config(flags, ClassifyConfig)
+    flags.string("split", "val", "test: folder of the images.")
+    flags.string(
+        "weights",
+        None,
+        "test, locate: a file of ImageNet weights, or a release of the zoo, which needs no "
+        "--model.",
+    )
+    flags.string(
+        "class_names",
+        None,
+        "With --weights: text file with a class (folder) a line; default ImageNet's.",
+    )
+    flags.string("output_dir", None, "locate: folder for the pictures.")
+    flags.number("box_threshold", 0.5, "locate: share of the largest activation.", 0, 1)
+    flags.string("boxes", None, "locate: CSV file with the objects' boxes.")
+
+
+def main(flags, arguments):
+    verbs = {"train": train, "test": test, "locate": locate}
+    if not arguments or arguments[0] not in verbs:
+        raise TfsegError("say what to do first: tfseg classify train, test or locate")
+    verb, *paths = arguments
+    if paths and verb != "locate":
+        raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
+    return verbs[verb](flags, *([paths] if verb == "locate" else []))
+
+
+def train(flags):
+    config = shared.read_config(flags, ClassifyConfig)
+    shared.fetch(config.init_weights)
+    result = workflows.train(config, progress_bar=sys.stderr.isatty())
+    if result.stopped_by:
+        return 128 + result.stopped_by
+    logging.info("next: %s", next_step.after_classify(config.run_dir, config.data_dir))
+    return 0
+
+
+def test(flags):
+    flags.require("data_dir")
+    classifier = _classifier(flags)
+    with shared.progress_bar("image") as progress:
+        found = workflows.test(
+            classifier,
+            flags.data_dir,
+            flags.split,
+            height_width("crop_size", flags.crop_size),
+            flags.resize,
+            progress,
+        )
+    print(f"{found['images']} images, {found['classes']} classes")
+    print(f"top-1 {found['top1']:.4f}\ntop-5 {found['top5']:.4f}")
+
+
+def locate(flags, paths):
+    flags.require("output_dir")
+    if not paths:
+        raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    errors = workflows.locate(
+        _classifier(flags),
+        paths,
+        flags.output_dir,
+        min(height_width("crop_size", flags.crop_size)),
+        box_threshold=flags.box_threshold,
+        boxes=flags.boxes,
+        on_image=lambda path, best: print(
+            f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best)
+        ),
+    )
+    for top, (error, count) in errors.items():
+        print(f"top-{top} localisation error {error:.4f} of {count} images")
+
+
+def _classifier(flags):
+    """The `TrainedClassifier` that the flags name.
+
+    Of a run, --crop_size and --resize are the run's where they aren't given.
+    """
+    options = shared.parse_options(flags.model_option)
+    if flags.weights:
+        shared.fetch(flags.weights)
+        return workflows.TrainedClassifier(
+            flags.weights, flags.model or None, options, flags.class_names
+        )
+    flags.require("run_dir")
+    for line in (runs.read_config(flags.run_dir) or "").splitlines():
+        name, _, value = line[2:].partition("=")
+        if name in ("crop_size", "resize") and not flags[name].present:
+            flags[name].parse(value)
+    return workflows.TrainedClassifier(flags.run_dir)

@@ -1,0 +1,170 @@
+"""How a call of the command goes: its verb, its flags, its end."""
+
+import importlib
+import logging as standard_logging
+import os
+import sys
+
+from absl import logging
+
+from tfseg.cli import help as texts
+from tfseg.cli import next_step
+from tfseg.cli.files import expand
+from tfseg.cli.flags import Flags
+from tfseg.cli.verbs import VERBS
+from tfseg.errors import TfsegError, unknown
+from tfseg.version import __version__
+
+_HELP = ("-h", "--help", "-help", "--helpshort")
+_HELPFULL = ("--helpfull", "-helpfull")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; the one place that turns exceptions into exit codes.
+
+    A `TfsegError` ends in one line on stderr and exit code 1, or the error's own `exit_code`;
+    Ctrl-C in 130; a closed pipe in 141.
+
+    Args:
+        arguments: without the program's name; default the process's own.
+
+    Returns:
+        The exit code.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(arguments) or 0
+        sys.stdout.flush()
+        return code
+    except TfsegError as error:
+        return _fail(str(error) + _remedy(error), getattr(error, "exit_code", 1))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Python would complain once more while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def script(verb: str) -> None:
+    """Ends the process with what `tfseg VERB` does: for scripts under a verb's earlier name."""
+    sys.exit(main([verb, *sys.argv[1:]]))
+
+
+def _run(arguments):
+    name, *rest = arguments or ["--help"]
+    if name in (*_HELP, *_HELPFULL, "help"):
+        print(texts.overview())
+        return 0
+    if name == "--version":
+        print(f"tfseg {__version__}")
+        return 0
+    if name.startswith("-"):
+        raise TfsegError(f"say what to do before any flag: tfseg VERB {name} …; see tfseg --help")
+    if name not in VERBS:
+        raise unknown("verb", name, VERBS)
+    module = VERBS[name].load()
+    rest = expand(rest)
+    _import_modules(rest)
+    flags = Flags()
+    module.define(flags)
+    _define_own(flags)
+    for argument in rest:
+        if argument in (*_HELP, *_HELPFULL):
+            print(texts.of_verb(name, module, flags, full=argument in _HELPFULL))
+            return 0
+        if argument == "--":
+            break
+    paths = flags.parse(rest)
+    _start_logging(flags.verbosity)
+    takes_paths = hasattr(module, "PATHS")
+    if paths and not takes_paths:
+        raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
+    try:
+        return module.main(flags, *([paths] if takes_paths else []))
+    except TfsegError as error:
+        error.args = (flags.spell(str(error)),)
+        raise
+
+
+def _define_own(flags):
+    """The flags that all verbs have."""
+    flags.multi(
+        "recipe", [], "A recipe, such as camvid/drn_d_22: flags that what follows overrides."
+    )
+    flags.multi("flagfile", [], "A file with a flag a line, such as a run's config.flags.")
+    flags.multi("import", [], "A module of yours to import first: it registers rows of its own.")
+    flags.integer("verbosity", logging.INFO, "What is logged: -1 warnings, 0 all, 1 details.")
+
+
+def _import_modules(arguments):
+    """Imports what --import names, before the flags are defined: their choices may be its rows."""
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            return
+        if name not in ("--import", "-import"):
+            continue
+        value = value if equals else next(iter(arguments[index + 1 :]), "")
+        for module in value.split(","):
+            _import_module(module.strip())
+
+
+def _import_module(module):
+    # It lies where the command is called, a folder that console scripts don't search.
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise TfsegError(f"--import={module}: there is no such module here") from error
+    except (ValueError, TypeError) as error:
+        raise TfsegError(f"--import={module}: {error}") from error
+
+
+def _is_ours(record):
+    # TensorFlow's Python side logs through absl too, on every checkpoint for example.
+    return record.levelno >= standard_logging.WARNING or "tensorflow" not in record.pathname
+
+
+class _ToStderr(standard_logging.StreamHandler):
+    """Writes to what stderr is at the time."""
+
+    @property
+    def stream(self):
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _):
+        pass
+
+
+_handler = _ToStderr()
+_handler.setFormatter(standard_logging.Formatter("%(message)s"))
+_handler.addFilter(_is_ours)
+
+
+def _start_logging(verbosity):
+    """Our own lines go to stderr as they are."""
+    logging.set_verbosity(verbosity)
+    # TensorFlow's own logger tells of temporary paths, graphs traced again, every all-reduce.
+    standard_logging.getLogger("tensorflow").setLevel(standard_logging.WARNING)
+    standard_logging.getLogger().addHandler(_handler)
+
+
+def _remedy(error):
+    """The call of the command that puts an error right, where it or its cause names one."""
+    while error is not None:
+        if remedy := getattr(error, "remedy", None):
+            verb, arguments = remedy
+            return f": {next_step.command(verb, *(f'--{k}={v}' for k, v in arguments.items()))}"
+        error = error.__cause__
+    return ""
+
+
+def _fail(message, code=1):
+    print(f"error: {message}", file=sys.stderr)
+    return code

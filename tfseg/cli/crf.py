@@ -1,0 +1,78 @@
+"""Refines kept logits by a dense CRF, in several processes.
+
+    tfseg evaluate … --save_logits=logits
+    tfseg crf --data_dir=data/camvid --logits_dir=logits --output_dir=crf --jobs=8
+    tfseg crf … --grid=bilateral_xy=33,67 --grid=bilateral_rgb=3,5,9 --images=100
+
+Writes label maps (8-bit PNG) to OUTPUT_DIR/labels and metrics.json to OUTPUT_DIR. Run again after
+an interruption, it does what is missing. With --grid, it scores every combination of the values on
+the first --images of the split instead, and writes grid.json.
+"""
+
+import dataclasses
+import os
+import time
+
+from tfseg import workflows
+from tfseg.cli import protocol, shared
+from tfseg.errors import TfsegError
+
+GROUPS = {
+    "Data": "data_dir split logits_dir output_dir images",
+    "CRF": "crf_option grid jobs",
+}
+
+
+def define(flags):
+    shared.define_data(flags, split="val")
+    flags.string("logits_dir", None, "What --save_logits of `tfseg evaluate` named.")
+    flags.string("output_dir", None, "Folder for the results.")
+    flags.integer("jobs", os.cpu_count(), "Processes.", 1)
+    flags.integer("images", 0, "The first so many images alone; 0 for all.", 0)
+    flags.multi("grid", [], "Parameter and values to compare, as bilateral_xy=33,67.")
+    protocol.define_crf(flags, switch=False)
+
+
+def main(flags):
+    flags.require("data_dir", "logits_dir", "output_dir")
+    from tfseg.reports import summary
+
+    crf, parameters = protocol.read_crf(flags), _grid(flags)
+    start = time.perf_counter()
+    with shared.progress_bar("image") as progress:
+        arguments = {
+            **{name: flags[name].value for name in ("logits_dir", "data_dir", "output_dir")},
+            **{name: flags[name].value for name in ("split", "images", "jobs")},
+            "progress": progress,
+        }
+        if parameters:
+            results, path = workflows.search(crf, parameters, **arguments)
+        else:
+            found = workflows.refine(crf, **arguments)
+    seconds = time.perf_counter() - start
+    if parameters:
+        for result in results:
+            score = result.pop("mean_iou")
+            print(f"mean IoU {score:.4f}  {summary.plain(result)}")
+        print(f"\n{len(results)} CRFs in {seconds:.1f} s")
+        print(f"the best first; written to {path}")
+        return
+    print(summary.table(found.values))
+    there = f"; {found.kept} were there already" if found.kept else ""
+    print(f"\nrefined {found.refined} images in {seconds:.1f} s{there}")
+    print(f"written to {found.metrics_path} and {found.labels_dir}")
+
+
+def _grid(flags):
+    """{parameter: values} of --grid."""
+    from tfseg.inference.crf import CRF
+
+    names = [field.name for field in dataclasses.fields(CRF)]
+    values = {}
+    for text in flags.grid:
+        name, _, numbers = text.partition("=")
+        numbers = shared.parse_value(numbers)
+        values[name] = numbers if isinstance(numbers, list) else [numbers]
+        if name not in names or not all(type(x) in (int, float) for x in values[name]):
+            raise TfsegError(f"--grid={text} must be one of {', '.join(names)}, then = and numbers")
+    return values

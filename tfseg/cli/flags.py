@@ -1,0 +1,163 @@
+"""The flags of a verb: absl's, without its global table, and errors with the nearest right one."""
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from absl import flags as absl_flags
+
+from tfseg.errors import TfsegError, unknown
+
+# What arguments are called as flags, where they don't share a name.
+_OTHER_NAMES = {"model_options": "model_option", "scales": "eval_scales"}
+
+
+class Flags:
+    """What a verb is told: define flags by the methods, parse, then read them as attributes.
+
+    flags.integer("jobs", 4, "Processes.", 1)
+    flags.parse(["--jobs=8", "photo.jpg"])
+    flags.jobs
+    """
+
+    def __init__(self):
+        self._order: list[str] = []
+        self._values = absl_flags.FlagValues()
+        # Files may stand before flags, as in other programs.
+        self._values.set_gnu_getopt(True)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._values[name].value
+
+    def __getitem__(self, name: str) -> absl_flags.Flag:
+        return self._values[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __iter__(self):
+        """The names of the flags, as they were defined."""
+        return iter(self._order)
+
+    def _define(self, define, name, *arguments):
+        define(name, *arguments, flag_values=self._values)
+        self._order.append(name)
+
+    def string(self, name, default, help):
+        self._define(absl_flags.DEFINE_string, name, default, help)
+
+    def boolean(self, name, default, help):
+        self._define(absl_flags.DEFINE_boolean, name, default, help)
+
+    def integer(self, name, default, help, lower=None, upper=None):
+        self._define(absl_flags.DEFINE_integer, name, default, help, lower, upper)
+
+    def number(self, name, default, help, lower=None, upper=None):
+        self._define(absl_flags.DEFINE_float, name, default, help, lower, upper)
+
+    def several(self, name, default, help):
+        """Several values with commas between."""
+        self._define(absl_flags.DEFINE_list, name, default, help)
+
+    def multi(self, name, default, help):
+        """A flag that may be repeated, each time with one value."""
+        self._define(absl_flags.DEFINE_multi_string, name, default, help)
+
+    def choice(self, name: str, default: Any, choices: Iterable[str], help: str):
+        """One of `choices`."""
+        self._choose(absl_flags.Flag, name, default, choices, help)
+
+    def choices(self, name: str, default: Iterable[str], choices: Iterable[str], help: str):
+        """Some of `choices`: --name=a,b as well as --name=a --name=b."""
+        self._choose(_Several, name, [*default], choices, help)
+
+    def _choose(self, kind, name, default, choices, help):
+        flag = kind(_Choice(name, choices), absl_flags.ArgumentSerializer(), name, default, help)
+        self._define(lambda _, flag_values: absl_flags.DEFINE_flag(flag, flag_values), name)
+
+    def alias(self, name: str, of: str):
+        """Another name of a flag, which help doesn't show."""
+        absl_flags.DEFINE_alias(name, of, flag_values=self._values)
+
+    def parse(self, arguments: Iterable[str]) -> list[str]:
+        """Reads the flags; returns the arguments that are none.
+
+        Raises:
+            TfsegError: an unknown flag, or a wrong value.
+        """
+        try:
+            paths = self._values(["tfseg", *arguments])[1:]
+        except absl_flags.UnrecognizedFlagError as error:
+            raise unknown("flag", f"--{error.flagname}", self._spellings()) from error
+        except absl_flags.Error as error:
+            raise TfsegError(" ".join(str(error).split())) from error
+        for name in self._values:
+            self._values[name].value = _at_home(self._values[name].value)
+        return [_at_home(path) for path in paths]
+
+    def _spellings(self):
+        off = [f"--no{name}" for name in self._values if self._values[name].boolean]
+        return [*(f"--{name}" for name in self._values), *off]
+
+    def spell(self, text: str) -> str:
+        """A text of the library's, with dashes where it has flags' names between backticks.
+
+        "`steps` or `lr_schedule=poly`" becomes "--steps or --lr_schedule=poly".
+        """
+
+        def flag(match):
+            name = _OTHER_NAMES.get(match[1], match[1])
+            return f"--{name}{match[2] or ''}" if name in self else match[0]
+
+        return re.sub(r"`(\w+)(=[^`]*)?`", flag, text)
+
+    def require(self, *names: str) -> None:
+        """Checks that the flags `names` were given.
+
+        Raises:
+            TfsegError: one is missing.
+        """
+        for name in names:
+            if self[name].value in (None, "", []):
+                raise TfsegError(f"--{name} is missing; --help lists the flags")
+
+
+class _Choice(absl_flags.ArgumentParser):
+    """A value that is one of several; the error has the nearest."""
+
+    def __init__(self, name, choices):
+        super().__init__()
+        self.name, self.choices = name, list(choices)
+
+    def parse(self, argument):
+        if argument not in self.choices:
+            raise unknown(f"--{self.name}", argument, self.choices)
+        return argument
+
+    def flag_type(self):
+        return "string enum"
+
+
+class _Several(absl_flags.MultiFlag):
+    """Takes several values at once, with commas between, as well as one after the other."""
+
+    def _parse(self, arguments):
+        if isinstance(arguments, str):
+            arguments = [part.strip() for part in arguments.split(",")]
+        return super()._parse(arguments)
+
+
+def _at_home(value):
+    """A flag's value with the home folder where it says "~/".
+
+    Shells put it in at the start of a word alone, which it isn't in --output_dir=~/x nor in a flag
+    file. Only paths start so.
+    """
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    if not isinstance(value, str) or "~" not in value:
+        return value
+    return ",".join(os.path.expanduser(part) for part in value.split(","))

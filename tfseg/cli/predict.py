@@ -1,0 +1,122 @@
+"""Predicts label maps of images, videos, or what a camera sees.
+
+    tfseg predict --run_dir=runs/camvid --output_dir=out photo.jpg photos/ list.txt street.mp4
+
+Takes image files, folders with all their subfolders, and lists (.txt, one image a line). Writes
+below --output_dir, with the folders' structure kept:
+    labels/   8-bit PNG of class indices
+    color/    the same indices in a PNG with the model's palette, so that viewers show colours
+    overlay/  the colours laid over the image; videos become videos here
+    panel/    the image, the colours and the overlay side by side (--outputs=panel)
+    ids/      the data set's own label values, as a benchmark's server takes them (--outputs=ids)
+Run again with the same settings, it predicts what is missing or older than its image. Photos are
+turned upright as their EXIF orientation says. Videos and cameras need the extra [video].
+"""
+
+import sys
+
+from tqdm import tqdm
+
+from tfseg import workflows
+from tfseg.cli import protocol, trained_model
+from tfseg.cli.evaluate import print_shares
+from tfseg.data.catalog import DATASETS
+from tfseg.errors import TfsegError
+from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
+
+PATHS = "IMAGE|FOLDER|LIST|VIDEO…"
+GROUPS = {
+    "Model": trained_model.GROUP,
+    "Results": "output_dir outputs ids_of shares print_shares",
+    "Protocol": protocol.GROUP,
+    "Dense CRF": "crf crf_option",
+    "Camera": "camera",
+}
+
+
+def define(flags):
+    trained_model.define(flags)
+    flags.string(
+        "data_dir",
+        None,
+        "With --weights: the folder whose info.json has normalisation and palette.",
+    )
+    flags.string("output_dir", None, "Folder for the results.")
+    protocol.define(flags)
+    protocol.define_crf(flags)
+    flags.boolean("print_shares", False, "Print each class's share of each image.")
+    flags.string("shares", None, "JSON file for each class's share of each image.")
+    flags.choices(
+        "outputs",
+        DEFAULT_OUTPUTS,
+        OUTPUTS,
+        f"What to write, with commas between: {', '.join(OUTPUTS)}.",
+    )
+    flags.choice(
+        "ids_of", None, DATASETS, "With --outputs=ids: the data set; default the model's own."
+    )
+    flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
+
+
+def main(flags, inputs):
+    if flags.camera is not None:
+        if inputs:
+            raise TfsegError("--camera shows a camera: it takes no files beside it")
+        return show_camera(flags)
+    flags.require("output_dir")
+    if not inputs:
+        raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    with Bars() as bars:
+        found = workflows.predict(
+            trained_model.read(flags),
+            inputs,
+            flags.output_dir,
+            flags.outputs,
+            protocol=protocol.read(flags),
+            crf=protocol.read_crf(flags),
+            ids_of=flags.ids_of,
+            shares=flags.shares,
+            progress=bars,
+            on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
+            on_shares=print_shares if flags.print_shares else None,
+        )
+    for source, (path, frames, rate) in found.videos.items():
+        print(f"predicted {frames} frames of {source}, {rate:.1f} a second: {path}")
+    if found.images:
+        folders = ", ".join(f"{kind}/" for kind in flags.outputs)
+        there = f", {found.kept} were there already" if found.kept else ""
+        done = found.images - len(found.failures) - found.kept
+        print(f"predicted {done} of {found.images} images{there}: {flags.output_dir} has {folders}")
+    return 1 if found.failures else 0
+
+
+def show_camera(flags):
+    """A window with what a camera sees, until it is closed."""
+    from tfseg.serving.video import predict_camera
+
+    predictor = trained_model.read(flags).load(protocol.read(flags), protocol.read_crf(flags))
+    frames, rate = predict_camera(predictor, flags.camera)
+    print(f"showed {frames} frames, {rate:.1f} a second")
+
+
+class Bars:
+    """One bar after another, as their units change: a function (unit, done, total)."""
+
+    def __init__(self):
+        self.bar = self.unit = None
+        self.done = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar:
+            self.bar.close()
+
+    def __call__(self, unit, done, total):
+        if self.unit != unit or done < self.done:
+            self.__exit__()
+            self.bar, self.unit, self.done = tqdm(unit=unit, disable=None), unit, 0
+        self.bar.total = total
+        self.bar.update(done - self.done)
+        self.done = done

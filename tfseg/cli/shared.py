@@ -1,0 +1,124 @@
+"""Flags that several verbs have, and what they stand for."""
+
+import contextlib
+import os
+
+from tqdm import tqdm
+
+from tfseg.errors import TfsegError
+from tfseg.training.config import EARLIER_NAMES
+
+
+def define_data(flags, split=None):
+    """Defines --data_dir and, if a default is given, --split."""
+    flags.string("data_dir", None, "Folder with the image lists and info.json.")
+    if split is not None:
+        flags.string("split", split, "Which lists to read: {split}_images.txt and so on.")
+
+
+def define_model_option(flags):
+    """Defines --model_option, whose values `parse_options` reads."""
+    flags.multi(
+        "model_option",
+        [],
+        "An option of the model as key=value, such as output_stride=16; may be repeated.",
+    )
+
+
+def define_config(flags, config):
+    """Defines a flag for each setting of `TrainConfig`, or of a class like it."""
+    kinds = {
+        bool: flags.boolean,
+        int: flags.integer,
+        float: flags.number,
+        str: flags.string,
+    }
+    for field in config.flag_fields():
+        name, default = field.name, field.default
+        help, choices = field.metadata["help"], field.metadata["choices"]
+        if name == "model_options":
+            define_model_option(flags)
+        elif choices:
+            flags.choice(name, default, choices, help)
+        elif field.type is tuple:
+            flags.string(name, ",".join(map(str, default)), help)
+        else:
+            kinds[field.type](name, default, help)
+    for earlier, name in EARLIER_NAMES.items():
+        if name in flags:
+            flags.alias(earlier, name)
+
+
+def read_config(flags, config):
+    """The `TrainConfig`, or what is like it, that the flags of `define_config` describe."""
+    names = [field.name for field in config.flag_fields() if field.name != "model_options"]
+    values = {name: flags[name].value for name in names}
+    return config(**values, model_options=parse_options(flags.model_option))
+
+
+def parse_options(pairs):
+    """["key=value", ...] as a dict; values become bools, ints, floats, None, lists or strings.
+
+    Raises:
+        TfsegError: an entry has no "=".
+    """
+    options = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise TfsegError(f"--model_option={pair} is not of the form key=value")
+        options[key.strip()] = parse_value(value.strip())
+    return options
+
+
+def parse_value(text):
+    """ "true", "16", "0.5", "none", "1,2,4" or any other text as the Python value it stands for."""
+    if "," in text:
+        return [parse_value(part.strip()) for part in text.split(",") if part.strip()]
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+@contextlib.contextmanager
+def progress_bar(unit):
+    """A bar on a terminal, as a function (done, total) of numbers of `unit`."""
+    with tqdm(unit=unit, disable=None) as bar:
+        before = 0
+
+        def show(done, total):
+            nonlocal before
+            if done < before:
+                bar.reset()
+                before = 0
+            bar.total = total
+            bar.update(done - before)
+            before = done
+
+        yield show
+
+
+def fetch(source):
+    """Downloads what of `source` is a release of the zoo, with a bar where stderr is a terminal.
+
+    Args:
+        source: a file of weights, a run directory, or a release's name.
+    """
+    from tfseg import zoo
+
+    if source not in zoo.RELEASES or os.path.exists(source):
+        return
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+
+        def show(name, done, total):
+            bar.set_description(name, refresh=False)
+            bar.total = total
+            bar.update(done - bar.n)
+
+        zoo.fetch(source, show)

@@ -1,0 +1,41 @@
+"""Trains a model, or continues a run that was interrupted.
+
+    tfseg train --recipe=camvid/drn_d_22 --data_dir=data/camvid --run_dir=runs/first
+    tfseg train --flagfile=runs/first/config.flags --run_dir=runs/again
+
+The same command continues a run that has a checkpoint. SIGTERM and Ctrl-C save a checkpoint and end
+with exit code 143 or 130. A value of most flags may come from a recipe; what follows it counts.
+"""
+
+import sys
+
+from absl import logging
+
+from tfseg import workflows
+from tfseg.cli import next_step, shared
+from tfseg.training.config import TrainConfig
+
+GROUPS = {
+    "Run": "recipe data_dir run_dir init_weights new_head",
+    "Model": "model num_classes model_option precision",
+    "Length and rate": "epochs steps batch_size learning_rate lr_schedule optimizer weight_decay",
+    "Samples": "crop_size random_scale random_rotate mirror transforms class_crops cache",
+    "Loss": "loss class_weights",
+    "Watching": "validate_every patience checkpoint_every",
+    "Devices": "strategy replicas accumulation_steps",
+}
+
+
+def define(flags):
+    shared.define_config(flags, TrainConfig)
+
+
+def main(flags):
+    config = shared.read_config(flags, TrainConfig)
+    shared.fetch(config.init_weights)
+    result = workflows.train(config, progress_bar=sys.stderr.isatty())
+    if result.stopped_by:
+        return 128 + result.stopped_by
+    split = config.val_split or config.train_split
+    logging.info("next: %s", next_step.after_train(config.run_dir, config.data_dir, split))
+    return 0

@@ -1,0 +1,58 @@
+"""The flags that name a trained model, for the verbs that use one."""
+
+from tfseg.cli import shared
+from tfseg.errors import TfsegError
+from tfseg.models import PRECISIONS, PREPROCESSINGS
+
+# What most people need of these flags.
+GROUP = "run_dir weights model num_classes precision"
+
+
+def define(flags):
+    """Defines --run_dir, and --weights with --model, --num_classes and --model_option."""
+    flags.string("run_dir", None, "Run directory of a training: its best weights are used.")
+    flags.string(
+        "weights",
+        None,
+        "Instead of --run_dir: weights of --model with --num_classes, as a file or files with "
+        "commas between; or what says itself what it is: a release of the zoo, a .weights.h5, a "
+        "checkpoint in a run directory.",
+    )
+    flags.string("model", None, "Model that --weights belong to.")
+    flags.integer(
+        "num_classes", 0, "Classes that --weights tell apart; 0 for as many as info.json names."
+    )
+    shared.define_model_option(flags)
+    flags.choice(
+        "preprocessing",
+        "auto",
+        ["auto", "data", *PREPROCESSINGS],
+        "Normalisation for --weights with --model: what they expect if they say so, else "
+        "info.json's (auto), info.json's (data), or a published one.",
+    )
+    flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
+
+
+def read(flags):
+    """The `TrainedModel` that the flags name, its weights downloaded if they are a release.
+
+    Raises:
+        TfsegError: flags that contradict each other, or a missing one.
+    """
+    from tfseg.workflows import TrainedModel
+
+    if flags.run_dir and (flags.weights or flags.model):
+        raise TfsegError("give --run_dir, or --weights with --model, not both")
+    if not flags.run_dir and not flags.weights:
+        raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
+    if flags.weights:
+        shared.fetch(flags.weights)
+    return TrainedModel(
+        flags.run_dir or flags.weights,
+        model=flags.model,
+        num_classes=flags.num_classes,
+        model_options=shared.parse_options(flags.model_option),
+        data_dir=flags.data_dir,
+        preprocessing=flags.preprocessing,
+        precision=flags.precision,
+    )

@@ -1,0 +1,4 @@
+"""What a prediction of files can write."""
+
+OUTPUTS = ("labels", "color", "overlay", "panel", "ids")
+DEFAULT_OUTPUTS = OUTPUTS[:3]

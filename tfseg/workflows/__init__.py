@@ -1,0 +1,21 @@
+"""What each verb of the command does, from Python: nothing here reads a flag or prints."""
+
+from tfseg.lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "checking": ["check"],
+        "classifying": ["TrainedClassifier", "locate", "test"],
+        "conversion": ["convert"],
+        "evaluation": ["Evaluation", "evaluate"],
+        "exporting": ["export"],
+        "fields": ["measure_fields"],
+        "judging": ["Judgement", "compare", "judge"],
+        "prediction": ["Prediction", "predict"],
+        "preparation": ["Prepared", "prepare"],
+        "refining": ["Refinement", "refine", "search"],
+        "trained": ["TrainedModel"],
+        "training": ["train"],
+    },
+)

@@ -1,0 +1,118 @@
+"""Label maps of many files."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+
+from tfseg.data.catalog import DATASETS
+from tfseg.data.labels import class_values
+from tfseg.errors import TfsegError
+from tfseg.files import write_json
+from tfseg.inference import Predictor
+from tfseg.inference.outputs import DEFAULT_OUTPUTS
+from tfseg.inference.predict_files import find_images, predict_files
+from tfseg.inference.resume import settings_of
+from tfseg.outputs import OutputFolder, require_apart
+from tfseg.reports.summary import class_shares
+from tfseg.serving.video import predict_video, split_videos
+from tfseg.workflows.trained import TrainedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a prediction of files has come to.
+
+    Attributes:
+        images: how many images there were.
+        kept: of how many the results were there already.
+        failures: one line for each image that can't be read.
+        videos: {source: (path of the result, frames, frames a second)}.
+    """
+
+    images: int
+    kept: int
+    failures: tuple[str, ...]
+    videos: Mapping[str, tuple[str, int, float]]
+
+
+def predict(
+    model: str | TrainedModel | Predictor,
+    inputs: Iterable[str],
+    output_dir: str,
+    outputs: Iterable[str] = DEFAULT_OUTPUTS,
+    *,
+    protocol=None,
+    crf=None,
+    ids_of: str | None = None,
+    shares: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    on_failure: Callable[[str], None] | None = None,
+    on_shares: Callable[[str, list], None] | None = None,
+) -> Prediction:
+    """Writes label maps and pictures of files; what an earlier call has left isn't made again.
+
+        tfseg.predict("runs/camvid", ["photos/"], "out")
+
+    Args:
+        model, protocol, crf: as for `tfseg.evaluate`.
+        inputs: image files, folders, lists (.txt, one image a line), and videos.
+        output_dir: the folder for the results: see `predict_files`.
+        outputs: which of them to write.
+        ids_of: with "ids" among `outputs`: the data set whose label values are meant; default the
+            model's own.
+        shares: a JSON file for each class's share of each image, or None.
+        progress: called as progress(unit, done, total), where unit is "frame" or "image".
+        on_failure: called with one line for each image that can't be read.
+        on_shares: called as on_shares(path, shares) for each image.
+
+    Raises:
+        TfsegError: whatever the user can put right. An image that can't be read is a failure of its
+            own, and the others are predicted.
+    """
+    videos, images = split_videos(list(inputs))
+    names = find_images(images, output_dir)
+    if shares:
+        require_apart(shares, names)
+    if isinstance(model, str):
+        model = TrainedModel(model)
+    predictor = model if isinstance(model, Predictor) else model.load(protocol, crf)
+    progress = progress or (lambda unit, done, total: None)
+    done_videos = {}
+    for source, name in videos.items():
+        path = OutputFolder(output_dir, videos).path(f"overlay/{name}")
+        frames, rate = predict_video(predictor, source, path, lambda *n: progress("frame", *n))
+        done_videos[source] = path, frames, rate
+    ids = _ids(predictor.spec, ids_of) if "ids" in outputs else None
+    counting = shares is not None or on_shares is not None
+    results = predict_files(
+        predictor,
+        names,
+        output_dir,
+        outputs,
+        ids=ids,
+        settings=settings_of(predictor, ids),
+        labels_wanted=counting,
+    )
+    failures, kept, found = [], 0, {}
+    for number, done in enumerate(results if names else (), 1):
+        kept += done.kept
+        if done.message:
+            failures.append(done.message)
+            if on_failure:
+                on_failure(done.message)
+        elif counting:
+            parts = class_shares(done.labels, predictor.spec.classes)
+            found[done.path] = dict(parts)
+            if on_shares:
+                on_shares(done.path, parts)
+        progress("image", number, len(names))
+    if shares:
+        write_json(shares, found)
+    return Prediction(len(names), kept, tuple(failures), done_videos)
+
+
+def _ids(spec, ids_of):
+    """The label value of each class, of a data set or the model's own."""
+    label_map = DATASETS.find(ids_of).label_map if ids_of else spec.label_map
+    if not label_map:
+        raise TfsegError("`outputs=ids`: this model has no label_map; name a data set by `ids_of`")
+    return class_values(spec.num_classes, label_map)

@@ -1,0 +1,83 @@
+"""A trained model, as people name it."""
+
+import dataclasses
+import os
+from typing import Any
+
+from tfseg import zoo
+from tfseg.data import DataInfo
+from tfseg.errors import TfsegError
+from tfseg.inference.predictor import Predictor, load
+from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
+from tfseg.weights import find_spec, load_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """Where a trained model is, and what has to be said of it.
+
+    Attributes:
+        source: a run directory, a release of the zoo, or any weights that `load_weights` takes.
+        model: the name of the model, for weights that don't say it themselves. They are then taken
+            to mean the classes that info.json in `data_dir` states, and to expect its normalisation
+            unless they say otherwise; without `data_dir`, ImageNet's.
+        num_classes: with `model`: how many classes; 0 for as many as info.json names.
+        model_options: with `model`: its options.
+        data_dir: with `model`: a data folder, or None.
+        preprocessing: with `model`: "auto" as said above, "data" for info.json's normalisation
+            whatever the weights say, or a name in `PREPROCESSINGS`.
+        precision: arithmetic of the network.
+    """
+
+    source: str
+    model: str | None = None
+    num_classes: int = 0
+    model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    data_dir: str | None = None
+    preprocessing: str = "auto"
+    precision: str = "float32"
+
+    def load(self, protocol=None, crf=None, folded: bool = True) -> Predictor:
+        """The `Predictor`.
+
+        Args:
+            protocol: a `tfseg.inference.Protocol`; default the images as they are.
+            crf: a `tfseg.inference.crf.CRF`, or None.
+            folded: merges batch norms into convolutions, which is faster.
+
+        Raises:
+            TfsegError: the model can't be loaded, or something is missing.
+        """
+        predictor = self._described() if self.model else self._known()
+        model = fold(predictor.model) if folded else predictor.model
+        return Predictor(predictor.spec, model, protocol, crf)
+
+    def _known(self):
+        path = os.path.expanduser(self.source)
+        known = os.path.isdir(path) or self.source in zoo.RELEASES or find_spec(self.source)
+        # A checkpoint, or one file of several, is no path; only a lone name can be a release.
+        if not known and (os.path.exists(path) or "," in self.source):
+            raise TfsegError(f"`model` is missing: {self.source} doesn't say which it belongs to")
+        return load(self.source, precision=self.precision)
+
+    def _described(self):
+        info = DataInfo.load(self.data_dir) if self.data_dir else None
+        num_classes = self.num_classes or len((info and info.classes) or [])
+        if not num_classes:
+            raise TfsegError("`num_classes` is missing, and no info.json names the classes")
+        facts = {}
+        if info:
+            facts["preprocessing"] = Preprocessing(mean=info.mean, std=info.std)
+            # Names of another set of classes would be wrong rather than merely absent.
+            if info.classes and len(info.classes) == num_classes:
+                facts.update(classes=info.classes, palette=info.palette)
+                facts.update(label_map=info.label_map, ignore_label=info.ignore_label)
+        spec = ModelSpec(self.model, num_classes, self.model_options, **facts)
+        with precision(self.precision):
+            model = spec.build()
+        chosen = load_weights(model, self.source).preprocessing
+        if self.preprocessing != "auto":
+            chosen = PREPROCESSINGS.get(self.preprocessing)
+        if chosen:
+            spec = dataclasses.replace(spec, preprocessing=chosen)
+        return Predictor(spec, model)
