@@ -64,6 +64,8 @@ def main(flags):
     flags.require("data_dir")
     if flags.weights:
         flags.require("output_dir")
+    # The ADE20K code's means run over all classes, whatever else the flags change.
+    absent_classes = flags.absent_classes or ("zero" if flags.protocol == "ade20k" else None)
     with shared.progress_bar("image") as progress:
         found = workflows.evaluate(
             trained_model.read(flags),
@@ -75,7 +77,7 @@ def main(flags):
             jobs=flags.jobs,
             save_logits=flags.save_logits,
             batch_size=flags.batch_size,
-            absent_classes=flags.absent_classes,
+            absent_classes=absent_classes,
             visualize=flags.visualize,
             strategy=flags.strategy,
             replicas=flags.replicas,

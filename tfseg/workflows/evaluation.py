@@ -19,7 +19,7 @@ from tfseg.reports import html, summary
 from tfseg.reports.gallery import Gallery
 from tfseg.reports.panels import PanelWriter
 from tfseg.training.strategy import create_strategy, is_chief
-from tfseg.workflows.trained import TrainedModel
+from tfseg.workflows.trained import TrainedModel, load_predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,12 +91,8 @@ def evaluate(
     distribution = create_strategy(strategy, replicas, single=one_by_one)
     if one_by_one and distribution.num_replicas_in_sync > 1:
         raise TfsegError("`crf` and `save_logits` take one device")
-    if isinstance(model, str):
-        model = TrainedModel(model)
-    predictor = model
-    if not isinstance(model, Predictor):
-        with distribution.scope():
-            predictor = model.load(protocol, crf)
+    with distribution.scope():
+        predictor = load_predictor(model, protocol, crf)
     run_dir = _run_dir(model)
     output_dir = output_dir or (run_dir and runs.evaluation_dir(run_dir, split))
     if not output_dir:
@@ -161,15 +157,22 @@ def evaluate(
 
 
 def _run_dir(model):
-    """The run directory that a `TrainedModel` is, or None."""
-    source = getattr(model, "source", "")
-    return source if os.path.isdir(source) else None
+    """The run directory that a model comes from, or None."""
+    source = _source(model)
+    return source if source and os.path.isdir(source) else None
+
+
+def _source(model):
+    """Where a model comes from, or None of a `Predictor`."""
+    if isinstance(model, Predictor):
+        return None
+    return os.fspath(getattr(model, "source", model))
 
 
 def _weights(model, run_dir):
     if run_dir:
         return os.path.abspath(os.path.join(run_dir, runs.BEST_WEIGHTS))
-    source = getattr(model, "source", None)
+    source = _source(model)
     # Several files, and releases of the zoo, have no one path.
     return os.path.abspath(source) if source and os.path.exists(source) else source
 

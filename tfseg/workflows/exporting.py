@@ -6,7 +6,7 @@ from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.inference import Predictor
 from tfseg.serving import EXPORT_FORMATS
-from tfseg.workflows.trained import TrainedModel
+from tfseg.workflows.trained import TrainedModel, load_predictor
 
 
 def export(
@@ -56,9 +56,7 @@ def export(
         settings["calibration"] = read_split(data_dir, calibration_split, labels=False)
     if data_dir and split:
         data = read_split(data_dir, split), DataInfo.load(data_dir)
-    if isinstance(model, str):
-        model = TrainedModel(model)
-    predictor = model if isinstance(model, Predictor) else model.load(protocol, folded=False)
+    predictor = load_predictor(model, protocol, folded=False)
     if row.limited_size:
         settings["max_side"] = max_side
     found = row.load()(predictor, path, data=data, **settings, **row.settings)

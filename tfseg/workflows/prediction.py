@@ -14,7 +14,7 @@ from tfseg.inference.resume import settings_of
 from tfseg.outputs import OutputFolder, require_apart
 from tfseg.reports.summary import class_shares
 from tfseg.serving.video import predict_video, split_videos
-from tfseg.workflows.trained import TrainedModel
+from tfseg.workflows.trained import TrainedModel, load_predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +72,7 @@ def predict(
     names = find_images(images, output_dir)
     if shares:
         require_apart(shares, names)
-    if isinstance(model, str):
-        model = TrainedModel(model)
-    predictor = model if isinstance(model, Predictor) else model.load(protocol, crf)
+    predictor = load_predictor(model, protocol, crf)
     progress = progress or (lambda unit, done, total: None)
     done_videos = {}
     for source, name in videos.items():

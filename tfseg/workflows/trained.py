@@ -12,6 +12,20 @@ from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold, precisi
 from tfseg.weights import find_spec, load_weights
 
 
+def load_predictor(model, protocol=None, crf=None, folded: bool = True) -> Predictor:
+    """A `Predictor` as it is; of a `TrainedModel`, or of what `tfseg.load` takes, a new one.
+
+    Args:
+        model: one of these.
+        protocol, crf, folded: as for `TrainedModel.load`.
+    """
+    if isinstance(model, Predictor):
+        return model
+    if not isinstance(model, TrainedModel):
+        model = TrainedModel(os.fspath(model))
+    return model.load(protocol, crf, folded)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
     """Where a trained model is, and what has to be said of it.
