@@ -29,7 +29,7 @@ def test_save_and_load_agree(tmp_path):
 
 
 def test_missing_file_says_how_to_compute_it(tmp_path):
-    with pytest.raises(TfsegError, match=r"info\.json is missing.*prepare_data\.py"):
+    with pytest.raises(TfsegError, match=r"info\.json is missing.*preparing the folder"):
         DataInfo.load(tmp_path)
 
 

@@ -41,5 +41,5 @@ def test_onnxruntime_agrees(name, options, image_size, make_predictor, picture, 
 
 def test_missing_packages(make_predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
-    with pytest.raises(TfsegError, match=r"onnxruntime: pip install 'tfseg\[onnx\]'"):
+    with pytest.raises(TfsegError, match=r"onnxruntime: pip install 'tfseg-keras\[onnx\]'"):
         export_onnx(make_predictor(), tmp_path / "model.onnx")

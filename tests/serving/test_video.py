@@ -91,5 +91,5 @@ def test_camera_that_is_not_there(predictor):
 
 def test_without_opencv(predictor, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(TfsegError, match=r"pip install 'tfseg\[video\]'"):
+    with pytest.raises(TfsegError, match=r"pip install 'tfseg-keras\[video\]'"):
         video.predict_camera(predictor, 0)
