@@ -29,8 +29,10 @@ def test_save_and_load_agree(tmp_path):
 
 
 def test_missing_file_says_how_to_compute_it(tmp_path):
-    with pytest.raises(TfsegError, match=r"info\.json is missing.*preparing the folder"):
+    with pytest.raises(TfsegError, match=r"info\.json is missing.*preparing the folder") as caught:
         DataInfo.load(tmp_path)
+    # The command prints the call; from Python it is data.
+    assert caught.value.remedy == ("prepare", {"dataset": "folder", "data_dir": tmp_path})
 
 
 def test_missing_folder(tmp_path):
