@@ -12,10 +12,6 @@ first class; with --boxes, a CSV file of image,class,left,top,right,bottom, also
 error (DRN paper, section 3).
 """
 
-import sys
-
-from absl import logging
-
 from tfseg import runs, workflows
 from tfseg.cli import next_step, shared
 from tfseg.errors import TfsegError
@@ -64,12 +60,7 @@ def main(flags, arguments):
 
 def train(flags):
     config = shared.read_config(flags, ClassifyConfig)
-    shared.fetch(config.init_weights)
-    result = workflows.train(config, progress_bar=sys.stderr.isatty())
-    if result.stopped_by:
-        return 128 + result.stopped_by
-    logging.info("next: %s", next_step.after_classify(config.run_dir, config.data_dir))
-    return 0
+    return shared.train(config, next_step.after_classify(config.run_dir, config.data_dir))
 
 
 def test(flags):

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import sys
 
+from absl import logging
 from tqdm import tqdm
 
+from tfseg import workflows
 from tfseg.errors import TfsegError
 from tfseg.training.config import EARLIER_NAMES
 
@@ -54,6 +57,24 @@ def read_config(flags, config):
     names = [field.name for field in config.flag_fields() if field.name != "model_options"]
     values = {name: flags[name].value for name in names}
     return config(**values, model_options=parse_options(flags.model_option))
+
+
+def train(config, next_line):
+    """Trains, or goes on with a run, and says what comes next.
+
+    Args:
+        config: a `TrainConfig`, or what is like it.
+        next_line: the command that comes next.
+
+    Returns:
+        The exit code: 0, or that of the signal which stopped the run.
+    """
+    fetch(config.init_weights)
+    result = workflows.train(config, progress_bar=sys.stderr.isatty())
+    if result.stopped_by:
+        return 128 + result.stopped_by
+    logging.info("next: %s", next_line)
+    return 0
 
 
 def parse_options(pairs):

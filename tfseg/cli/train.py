@@ -7,11 +7,6 @@ The same command continues a run that has a checkpoint. SIGTERM and Ctrl-C save 
 with exit code 143 or 130. A value of most flags may come from a recipe; what follows it counts.
 """
 
-import sys
-
-from absl import logging
-
-from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.training.config import TrainConfig
 
@@ -32,10 +27,5 @@ def define(flags):
 
 def main(flags):
     config = shared.read_config(flags, TrainConfig)
-    shared.fetch(config.init_weights)
-    result = workflows.train(config, progress_bar=sys.stderr.isatty())
-    if result.stopped_by:
-        return 128 + result.stopped_by
     split = config.val_split or config.train_split
-    logging.info("next: %s", next_step.after_train(config.run_dir, config.data_dir, split))
-    return 0
+    return shared.train(config, next_step.after_train(config.run_dir, config.data_dir, split))
