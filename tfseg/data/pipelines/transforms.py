@@ -137,7 +137,8 @@ def random_view(size, augmentation, key, label=None):
     # Whole offsets 0..room, or room..0 where the crop is larger than the image.
     room = scaled - crop
     offset = tf.math.floor(u[2:4] * (tf.abs(room) + 1)) * tf.sign(room)
-    if (before := PAD_PLACES[augmentation.pad_place]) is not None:
+    before = PAD_PLACES[augmentation.pad_place]
+    if before is not None:
         offset = tf.where(room < 0, -tf.math.floor(-room * before), offset)
     mirrored = (u[4] < 0.5) if augmentation.mirror else tf.constant(False)
     ratio = size / scaled
