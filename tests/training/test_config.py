@@ -41,6 +41,7 @@ from tfseg.training.values import interval
         ({"loss": "dice", "ohem_fraction": 0.5}, "is an option of ohem, which isn't in loss=dice"),
         ({"focal_gamma": 1.0}, "is an option of focal, which isn't in loss=cross_entropy"),
         ({"loss": "dice", "accumulation_steps": 2}, "take dice_per_image"),
+        ({"loss": "dice", "loss_average": "replica"}, "excludes loss_average=replica: take"),
         ({"loss": "tversky", "tversky_beta": 0.0}, "`tversky_beta` must be above 0"),
         ({"loss": "lovasz", "xla": True}, "the loss lovasz and xla exclude each other"),
         ({"optimizer": "adam"}, "unknown optimizer 'adam'; did you mean adamw"),

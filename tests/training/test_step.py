@@ -21,6 +21,16 @@ TINY = {
 STEPS, BATCH = 3, 4
 
 
+def samples():
+    """Images [STEPS, BATCH, H, W, 3] and labels; the first, which fall on one replica, have few
+    valid pixels or none."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(STEPS, BATCH, 40, 32, 3))
+    labels = rng.integers(0, 3, (STEPS, BATCH, 40, 32)).astype(np.int32)
+    labels[:, 0], labels[:, 1, :30] = 255, 255
+    return images, labels
+
+
 def updates(
     name, replicas=1, micro_batches=1, loss=None, average="batch", optimizer=SGD, **options
 ):
@@ -36,11 +46,7 @@ def updates(
         optimizer = optimizer(trained, groups, weight_decay=1e-2)
         weights = WeightAverage(every, 0.9)
         weights.reset()
-    rng = np.random.default_rng(0)
-    images = rng.normal(size=(STEPS, BATCH, 40, 32, 3))
-    labels = rng.integers(0, 3, (STEPS, BATCH, 40, 32)).astype(np.int32)
-    # The first samples, which fall on one replica, have few valid pixels or none.
-    labels[:, 0], labels[:, 1, :30] = 255, 255
+    images, labels = samples()
     share = BATCH // replicas // micro_batches
     data = tf.data.Dataset.from_tensor_slices(
         (images.reshape(-1, share, 40, 32, 3), labels.reshape(-1, share, 40, 32))
@@ -101,3 +107,23 @@ def test_mean_of_each_micro_batch():
     assert_same(updates("drn_d_22", replicas=2, **settings), whole)
     together = updates("drn_d_22", micro_batches=2, freeze_batch_norm="statistics")
     assert abs(whole[0][0][0] - together[0][0][0]) > 1e-3
+
+
+def test_mean_of_each_replica():
+    """The loss is the mean over replicas and micro-batches of what each of them averages itself."""
+    settings = {"freeze_batch_norm": "statistics", "average": "replica"}
+    two = updates("drn_d_22", replicas=2, **settings)
+    keras.utils.set_random_seed(0)
+    model = tfseg.create_model("drn_d_22", 3, **TINY["drn_d_22"], freeze_batch_norm="statistics")
+    images, labels = (values[0] for values in samples())
+    logits = model.upsample(model(images)["logits"], labels.shape[1:]).numpy()
+    logits -= logits.max(-1, keepdims=True)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    losses = -np.take_along_axis(log_probs, np.minimum(labels, 2)[..., None], -1)[..., 0]
+    means = [losses[part][labels[part] != 255].mean() for part in (slice(0, 2), slice(2, 4))]
+    np.testing.assert_allclose(two[0][0][0], np.mean(means), rtol=1e-6)
+    # What one device does with as many micro-batches; with several on each, all count alike.
+    counterpart = {**settings, "average": "micro_batch"}
+    assert_same(two, updates("drn_d_22", micro_batches=2, **counterpart))
+    four = updates("drn_d_22", replicas=2, micro_batches=2, **settings)
+    assert_same(four, updates("drn_d_22", micro_batches=4, **counterpart))

@@ -26,6 +26,12 @@ SEGMENTERS = [
     ("resnet18_dilated8+ppm_bilinear", FOUR, "ADE20K PPM", ("encoder.bn1._running_iter",)),
     ("deeplab_v1_resnet50", FOUR, "DeepLab v1/v2", ()),
     ("deeplab_v2_resnet101", FOUR, "DeepLab v1/v2", ()),
+    (
+        "deeplab_v2_resnet101",
+        {**FOUR, "multi_scale": (1, 0.5)},
+        "DeepLab v1/v2 MSC",
+        ("base.layer1.conv1.bn.num_batches_tracked",),
+    ),
     ("deeplab_v3_resnet50", {"blocks": [1, 1, 1, 3]}, "DeepLab v3", ()),
     ("deeplab_v3plus_resnet50", {"blocks": [1, 1, 1, 3]}, "DeepLab v3+", ()),
 ]
@@ -119,6 +125,16 @@ def test_fixed_upsampling_is_bilinear():
     # Every pixel of the enlarged map takes two positions an axis, whose weights sum to one.
     np.testing.assert_allclose(kernel[0, 0].reshape(2, 8, 2, 8).sum((0, 2)), 1, rtol=1e-6)
     np.testing.assert_allclose(kernel[1, 0, 7:9, 7:9], (15 / 16) ** 2)
+
+
+def test_the_multi_scale_wrapper_is_part_of_the_names():
+    """DeepLab's code has its wrapper's network under "base."; who wants it alone says so."""
+    model = tfseg.create_model("deeplab_v2_resnet101", 3, multi_scale=(1, 0.5), **FOUR)
+    whole, network = to_original(model), to_original(model, "DeepLab v1/v2")
+    assert list(whole) == [f"base.{name}" for name in network]
+    single = tfseg.create_model("deeplab_v2_resnet101", 3, **FOUR)
+    assert list(to_original(single)) == list(network)
+    assert tfseg.load_weights(single, whole).layout == "DeepLab v1/v2 MSC"
 
 
 def test_safetensors_file(tmp_path):

@@ -71,6 +71,7 @@ class Segmenter(keras.Model):
         self.loss_resolution = loss_resolution
         self.loss_weights = dict(loss_weights)
         self.num_classes = spec.num_classes
+        self.scales = scales and tuple(scales)
         self.output_stride = encoder.output_stride
         self.size_period = size_period(encoder.output_stride, scales)
         self._config = config

@@ -223,9 +223,10 @@ class TrainConfig:
     )
     loss_average: str = option(
         "batch",
-        "Mean over the valid pixels of the whole update, or of each micro-batch and then over "
-        "micro-batches.",
-        ("batch", "micro_batch"),
+        "Mean over the valid pixels of the whole update (batch), of each micro-batch and then over "
+        "these (micro_batch; DeepLab's code), or of what each replica has of each micro-batch and "
+        "then over these (replica; the ADE20K code).",
+        ("batch", "micro_batch", "replica"),
     )
 
     padding_constant: dataclasses.InitVar[int | None] = None
@@ -269,6 +270,7 @@ class TrainConfig:
             changed,
             weighted=bool(self.class_weights),
             accumulates=self.accumulation_steps > 1,
+            apart=self.loss_average == "replica",
             taught=bool(self.teacher),
         )
         for name, _ in parse_loss(self.loss):

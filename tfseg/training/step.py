@@ -22,7 +22,9 @@ class TrainStep:
         element_spec: the distributed dataset's.
         accumulation_steps: micro-batches per update.
         average: "batch" divides by the valid pixels of the whole update; "micro_batch" each
-            micro-batch by its own, and then by their number, as DeepLab's PyTorch code does.
+            micro-batch by its own, and then by their number, as DeepLab's PyTorch code does;
+            "replica" each replica's part of a micro-batch by its own, and then by the number of
+            parts, as the ADE20K code does. On one replica the last two are the same.
         clip_norm: limit of the gradient's global norm; 0 for none.
         weight_average: a `WeightAverage` or None.
         loss_scale: a `LossScale` or None.
@@ -95,8 +97,10 @@ class TrainStep:
         return tf.stack([tf.cast(value, tf.float32) for value in metrics])
 
     def _normalisers(self, context, batches):
-        """float32 [micro-batches, counts], over all replicas."""
+        """float32 [micro-batches, counts]: what the parts of the loss are divided by."""
         counts = tf.stack([self.loss.counts(labels, size_of(images)) for images, labels in batches])
+        if self.average == "replica":
+            return counts * len(batches) * context.num_replicas_in_sync
         counts = context.all_reduce(tf.distribute.ReduceOp.SUM, counts)
         if self.average == "micro_batch":
             return counts * len(batches)

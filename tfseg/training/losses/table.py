@@ -137,7 +137,12 @@ def parse_loss(text: str) -> tuple[tuple[str, float], ...]:
 
 
 def check_loss(
-    loss: str, changed: Iterable[str], weighted: bool, accumulates: bool, taught: bool
+    loss: str,
+    changed: Iterable[str],
+    weighted: bool,
+    accumulates: bool,
+    taught: bool,
+    apart: bool = False,
 ) -> None:
     """Refuses what a sum of losses can't do, or has no use for.
 
@@ -147,6 +152,7 @@ def check_loss(
         weighted: whether there are class weights.
         accumulates: whether an update has several micro-batches.
         taught: whether there is a teacher.
+        apart: whether each replica's part is averaged on its own.
 
     Raises:
         TfsegError: one of these doesn't go with it.
@@ -165,11 +171,12 @@ def check_loss(
             raise TfsegError(f"class_weights and the loss {row.name} exclude each other")
         if row.name == "ohem" and "ohem_fraction" not in changed:
             raise TfsegError("the loss ohem needs ohem_fraction, a share above 0")
-        if accumulates and row.needs == "outputs":
+        if row.needs == "outputs" and (accumulates or apart):
             hint = f": take {row.name}_per_image" if f"{row.name}_per_image" in LOSSES else ""
+            excluded = "accumulation_steps above 1" if accumulates else "loss_average=replica"
             raise TfsegError(
                 f"the loss {row.name} looks at the whole batch at once, so it excludes "
-                f"accumulation_steps above 1{hint}"
+                f"{excluded}{hint}"
             )
 
 

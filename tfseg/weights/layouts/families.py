@@ -5,13 +5,14 @@ from tfseg.weights.layouts import caffe, pytorch, tensorflow1
 from tfseg.weights.layouts.layout import OwnLayout
 
 
-def family(row, blocks, decoder=None):
+def family(row, blocks, decoder=None, multi_scale=False):
     """The foreign layouts of a kind of encoder.
 
     Args:
         row: its row in `ENCODERS`.
         blocks: a ResNet's blocks per stage.
         decoder: class name of the decoder above it, or None.
+        multi_scale: whether both are in the multi-scale wrapper.
     """
     if row.style in pytorch.DRN_NAMES:
         return pytorch.drn(row.style)
@@ -24,7 +25,8 @@ def family(row, blocks, decoder=None):
     # A network's depth counts the convolutions on its main path and the classifier.
     depth = 2 + sum(row.blocks) * (3 if row.block == "bottleneck" else 2)
     return [
-        *(pytorch.deeplab(prefix, decoder) for prefix in ("", "base.")),
+        # The wrapper's own names first: a model goes home in the first that fit.
+        *(pytorch.deeplab(name, decoder) for name in sorted(("", "base."), reverse=multi_scale)),
         *tensorflow1.layouts(depth, blocks),
         *caffe.layouts(),
     ]
@@ -37,4 +39,5 @@ def layouts(model):
     row = ENCODERS.get(getattr(encoder, "variant", None))
     if row is None:
         return [OwnLayout()]
-    return [OwnLayout(), *family(row, encoder.get_config()["blocks"], decoder)]
+    multi_scale = getattr(model, "scales", None) is not None
+    return [OwnLayout(), *family(row, encoder.get_config()["blocks"], decoder, multi_scale)]
