@@ -7,6 +7,7 @@ import pytest
 import tfseg
 from tfseg.cli.files import expand, list_recipes, recipes_dir
 from tfseg.cli.shared import parse_options
+from tfseg.data.catalog import DATASETS
 from tfseg.training.config import TrainConfig
 
 RECIPES = [name for name in list_recipes() if not name.startswith("base/")]
@@ -41,6 +42,13 @@ def test_recipe_is_a_valid_configuration(recipe):
     assert recipe.partition("/")[2].startswith(
         config.model.replace("+", "_").replace("_bilinear", "")
     )
+
+
+@pytest.mark.parametrize("name", [row.name for row in DATASETS.values() if row.recipes])
+def test_recipes_fit_their_data_set(name):
+    row = DATASETS[name]
+    assert settings(f"base/{row.recipes}")["num_classes"] == len(row.facts.classes)
+    assert any(recipe.startswith(f"{row.recipes}/") for recipe in RECIPES)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def release_spec(name):
         name: a key of `tfseg.zoo.RELEASES`.
     """
     release = zoo.RELEASES[name]
-    dataset = DATASETS.get(release.dataset)
+    row = DATASETS.get(release.dataset)
+    dataset = row and row.facts
     named = dataset is not None and len(dataset.classes) == release.num_classes
     return ModelSpec(
         release.model,

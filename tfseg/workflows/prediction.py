@@ -110,7 +110,7 @@ def predict(
 
 def _ids(spec, ids_of):
     """The label value of each class, of a data set or the model's own."""
-    label_map = DATASETS.find(ids_of).label_map if ids_of else spec.label_map
+    label_map = DATASETS.find(ids_of).facts.label_map if ids_of else spec.label_map
     if not label_map:
         raise TfsegError("`outputs=ids`: this model has no label_map; name a data set by `ids_of`")
     return class_values(spec.num_classes, label_map)

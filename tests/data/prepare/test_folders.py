@@ -185,7 +185,7 @@ def test_bad_sources(camvid, tmp_path):
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_catalog_rows_are_consistent(name):
-    dataset = DATASETS[name]
+    dataset = DATASETS[name].facts
     assert len(dataset.classes) == len(set(dataset.classes)) == len(dataset.palette)
     # ADE20K's own table paints roads and skyscrapers the same grey.
     repeated = 1 if name == "ade20k" else 0

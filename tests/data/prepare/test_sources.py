@@ -78,14 +78,14 @@ def test_cityscapes(cityscapes, tmp_path, in_place):
 
 
 def test_cityscapes_ids_go_there_and_back():
-    dataset = DATASETS["cityscapes"]
+    dataset = DATASETS["cityscapes"].facts
     original = class_values(19, dataset.label_map)
     # The train ids of the benchmark's label definitions.
     assert original[:19].tolist() == [
         *(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
     ]
     assert [dataset.label_map[value] for value in original[:19].tolist()] == list(range(19))
-    assert class_values(150, DATASETS["ade20k"].label_map)[[0, 149]].tolist() == [1, 150]
+    assert class_values(150, DATASETS["ade20k"].facts.label_map)[[0, 149]].tolist() == [1, 150]
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_cocostuff164k_and_a_release_of_one_split(tmp_path):
     counts, info = prepare_dataset("cocostuff164k", tmp_path, tmp_path / "out", in_place=True)
     assert counts == {"val": 1} and info.label_map is None and max(info.std) > 0
     assert check_dataset(tmp_path / "out", splits=["val"]).errors == []
-    with pytest.raises(TfsegError, match=r"Cityscapes.*: it has no leftImg8bit/train"):
+    with pytest.raises(TfsegError, match=r"not laid out like .*: it has no leftImg8bit/train"):
         prepare_dataset("cityscapes", tmp_path, tmp_path / "out")
 
 

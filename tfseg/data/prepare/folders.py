@@ -4,6 +4,7 @@ import dataclasses
 import os
 
 import numpy as np
+from absl import logging
 
 from tfseg.data.catalog import DATASETS, Dataset
 from tfseg.data.info import FILE_NAME, DataInfo
@@ -22,8 +23,7 @@ from tfseg.data.prepare.earlier import (
     with_training_statistics,
 )
 from tfseg.data.prepare.pairs import folder_pair
-from tfseg.data.prepare.sources import LAYOUTS, SOURCES
-from tfseg.errors import TfsegError, unknown
+from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, ending, stems
 
 
@@ -71,19 +71,21 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
         TfsegError: unknown name, missing or damaged source files, unknown label values, or a
             release whose label maps can't be read in place.
     """
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
+    row = DATASETS.find(name)
     sources = [source] if isinstance(source, str | os.PathLike) else list(source or [])
     sources = [os.path.abspath(one) for one in sources]
     _check_source(sources, data_dir)
-    if len(sources) > (2 if name == "voc12aug" else 1):
-        raise TfsegError(f"{name} has one `source` folder, not {len(sources)}")
-    splits = SOURCES[name](*sources)
-    if not splits:
-        raise TfsegError(
-            f"{sources[0]} is not laid out like {DATASETS[name].title}: it has no {LAYOUTS[name]}"
-        )
-    return store(splits, DATASETS[name], data_dir, size, in_place, progress)
+    if len(sources) > row.sources:
+        raise TfsegError(f"{name} has {row.sources} `source` folder, not {len(sources)}")
+    splits = row.load()(*sources, **row.layout)
+    for split, chosen in splits.items():
+        published = row.images.get(split, len(chosen))
+        if len(chosen) != published:
+            logging.warning(
+                "%s: %d images for %s; %s was published with %d",
+                *(sources[0], len(chosen), split, row.help, published),
+            )
+    return store(splits, row.facts, data_dir, size, in_place, progress)
 
 
 def prepare_folder(

@@ -1,15 +1,50 @@
-"""How the files of each release are laid out: a table with one small function for each.
+"""How the files of releases are laid out, for the rows of `tfseg.data.catalog.DATASETS`.
 
 A function gets the source folders and returns {split: `ImageList`} of the splits that are there,
 with the labels None where the release has none. Names are what the stored files are called after.
 """
 
+import glob
 import os
+import re
 
 from tfseg.data.entries import read_lines
 from tfseg.data.lists import ImageList, is_list, read_split
 from tfseg.data.prepare.pairs import require_text
 from tfseg.errors import TfsegError
+
+
+def matching(source, **splits):
+    """Files whose paths match patterns; see `DatasetRow.layout`.
+
+    Raises:
+        TfsegError: nothing matches.
+    """
+    found = {}
+    for split, (image, label) in splits.items():
+        parts = re.compile("([^/]*)".join(map(re.escape, image.split("*"))))
+        images = [
+            require_text(path.replace(os.sep, "/"), source)
+            for path in sorted(glob.glob(image, root_dir=source))
+        ]
+        if not images:
+            continue
+        fill = label and label.replace("*", "{}").format
+        found[split] = ImageList(
+            root=source,
+            images=[os.path.join(source, name) for name in images],
+            labels=fill
+            and [os.path.join(source, fill(*parts.fullmatch(x).groups())) for x in images],
+            names=[name.split("/", 1)[1] for name in images],
+        )
+    return _some(found, source, " or ".join(image for image, _ in splits.values()))
+
+
+def _some(found, source, needed):
+    """`found`, if there is a split in it."""
+    if not found:
+        raise TfsegError(f"{source} is not laid out like this data set: it has no {needed}")
+    return found
 
 
 def camvid(source):
@@ -37,33 +72,6 @@ def camvid32(source):
     }
 
 
-def cityscapes(source):
-    """leftImg8bit/SPLIT/CITY, gtFine and gtCoarse.
-
-    "coarse" is train_extra with its coarse annotations. The test images have no annotations: what
-    gtFine holds for them is a placeholder.
-    """
-    found = {}
-    for split, folder, annotations in (
-        ("train", "train", "gtFine"),
-        ("val", "val", "gtFine"),
-        ("test", "test", None),
-        ("coarse", "train_extra", "gtCoarse"),
-    ):
-        root = os.path.join(source, "leftImg8bit", folder)
-        if not os.path.isdir(root):
-            continue
-        stems = [
-            f"{folder}/{city}/{stem.removesuffix('_leftImg8bit')}"
-            for city in sorted(os.listdir(root))
-            if os.path.isdir(os.path.join(root, city))
-            for stem in _stems(os.path.join(root, city), "_leftImg8bit.png")
-        ]
-        label = annotations and annotations + "/{}_" + annotations + "_labelIds.png"
-        found[split] = _pairs(source, stems, "leftImg8bit/{}_leftImg8bit.png", label)
-    return found
-
-
 def voc12(source):
     """VOCdevkit/VOC2012: JPEGImages, SegmentationClass and ImageSets/Segmentation."""
     found = {}
@@ -72,7 +80,7 @@ def voc12(source):
         if os.path.isfile(path):
             label = "SegmentationClass/{}.png" if split != "test" else None
             found[split] = _pairs(source, _names(path), "JPEGImages/{}.jpg", label)
-    return found
+    return _some(found, source, "ImageSets/Segmentation/train.txt, val.txt or test.txt")
 
 
 def voc12aug(source, sbd=None):
@@ -123,14 +131,17 @@ def cocostuff10k(source):
         first = os.path.join(source, "annotations", f"{stems[0]}.mat")
         ending = ".mat" if os.path.isfile(first) else ".png"
         found[split] = _pairs(source, stems, "images/{}.jpg", "annotations/{}" + ending)
-    return found
+    return _some(found, source, "imageLists/train.txt or test.txt")
 
 
 def cocostuff164k(source):
     """images/train2017 and val2017, annotations (or stuffthingmaps) likewise."""
-    folders = {"train": "train2017", "val": "val2017"}
     maps = "annotations" if os.path.isdir(os.path.join(source, "annotations")) else "stuffthingmaps"
-    return _folders(source, folders, maps)
+    return matching(
+        source,
+        train=("images/train2017/*.jpg", f"{maps}/train2017/*.png"),
+        val=("images/val2017/*.jpg", f"{maps}/val2017/*.png"),
+    )
 
 
 def ade20k(source):
@@ -143,28 +154,11 @@ def ade20k(source):
         for split in ("train", "val"):
             if split not in found and is_list(root, split, ".odgt"):
                 found[split] = read_split(root, split)
-    return found or _folders(source, {"train": "training", "val": "validation"}, "annotations")
-
-
-SOURCES = {
-    "camvid": camvid,
-    "camvid32": camvid32,
-    "cityscapes": cityscapes,
-    "voc12": voc12,
-    "voc12aug": voc12aug,
-    "cocostuff10k": cocostuff10k,
-    "cocostuff164k": cocostuff164k,
-    "ade20k": ade20k,
-}
-
-# What has to be there, of the sources above that may find no split at all.
-LAYOUTS = {
-    "cityscapes": "leftImg8bit/train, val, test or train_extra",
-    "voc12": "ImageSets/Segmentation/train.txt, val.txt or test.txt",
-    "cocostuff10k": "imageLists/train.txt or test.txt",
-    "cocostuff164k": "images/train2017 or val2017",
-    "ade20k": "images/training or validation, or training.odgt or validation.odgt",
-}
+    return found or matching(
+        source,
+        train=("images/training/*.jpg", "annotations/training/*.png"),
+        val=("images/validation/*.jpg", "annotations/validation/*.png"),
+    )
 
 
 def _stems(folder, ending):
@@ -198,14 +192,3 @@ def _pairs(source, stems, image, label):
         labels=label and [os.path.join(source, label.format(stem)) for stem in stems],
         names=[name.split("/", 1)[1] for name in images],
     )
-
-
-def _folders(source, folders, annotations):
-    """images/FOLDER/NAME.jpg with ANNOTATIONS/FOLDER/NAME.png."""
-    found = {}
-    for split, folder in folders.items():
-        path = os.path.join(source, "images", folder)
-        if os.path.isdir(path):
-            stems = [f"{folder}/{stem}" for stem in _stems(path, ".jpg")]
-            found[split] = _pairs(source, stems, "images/{}.jpg", annotations + "/{}.png")
-    return found
