@@ -88,6 +88,23 @@ def test_cityscapes_ids_go_there_and_back():
     assert class_values(150, DATASETS["ade20k"].facts.label_map)[[0, 149]].tolist() == [1, 150]
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_loveda(tmp_path, in_place):
+    source, out = tmp_path / "LoveDA", tmp_path / "out"
+    for split in ("Train", "Val", "Test"):
+        for place, number in (("Rural", 0), ("Urban", 1)):
+            put(source / f"{split}/{place}/images_png/{number}.png")
+            if split != "Test":
+                put(source / f"{split}/{place}/masks_png/{number}.png", range(8))
+    counts, info = prepare_dataset("loveda", source, out, in_place=in_place)
+    assert counts == {"train": 2, "val": 2, "test": 2}
+    assert info.classes[0] == "background" and info.palette[-1] == [255, 195, 128]
+    report = check_dataset(out)
+    # A pixel in eight has no data.
+    assert report.errors == [] and report.splits["train"].pixels.tolist() == [6] * 7
+    assert class_values(7, DATASETS["loveda"].facts.label_map)[:7].tolist() == [*range(1, 8)]
+
+
 @pytest.fixture
 def voc(tmp_path):
     """VOC 2012 with two training images, one for validation and one that only SBD annotates."""

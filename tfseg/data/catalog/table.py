@@ -131,5 +131,16 @@ DATASETS = Table(
             images={"train": 20210, "val": 2000},
             recipes="ade20k",
         ),
+        DatasetRow(
+            name="loveda",
+            help="LoveDA (land cover, 7 classes)",
+            layout={
+                "train": ("Train/*/images_png/*.png", "Train/*/masks_png/*.png"),
+                "val": ("Val/*/images_png/*.png", "Val/*/masks_png/*.png"),
+                "test": ("Test/*/images_png/*.png", None),
+            },
+            labels="loveda.csv",
+            images={"train": 2522, "val": 1669, "test": 1796},
+        ),
     ],
 )
