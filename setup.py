@@ -39,6 +39,7 @@ setup(
     packages=[*find_packages(include=["tfseg", "tfseg.*"]), "tfseg.recipes"],
     package_dir={"tfseg.recipes": "flags"},
     package_data={
+        "tfseg": ["py.typed"],
         "tfseg.data.catalog": ["*.csv"],
         "tfseg.recipes": ["*/*.flags"],
         "tfseg.serving": ["*.js"],
@@ -60,9 +61,10 @@ setup(
         "app": APP,
         # Lets the page's test open it in Chromium, where the system has one.
         "browser": ["playwright>=1.50,<2"],
-        # Exact versions: another ruff formats differently.
+        # Exact versions: another ruff formats differently, another mypy finds other things.
         "test": [
             *("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.17", "ruff==0.17.5"),
+            "mypy==2.4.1",
             # Networks are tested on Keras' other backends; it takes 600 MB. PyTorch, which takes
             # 5.5 GB, is tested where it is installed.
             "jax>=0.6,<1",

@@ -28,7 +28,7 @@ layers
 runs
 visualize machine
 digests files outputs parallel tables
-errors lazy startup version
+errors lazy startup types version
 """
 
 

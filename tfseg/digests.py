@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from tfseg.errors import TfsegError
 
@@ -13,7 +15,7 @@ _CHUNK = 1 << 20
 _ENTRY = "digest"
 
 
-def file_digest(path, size=None, sync=False):
+def file_digest(path: str, size: int | None = None, sync: bool = False) -> str:
     """The hexadecimal SHA-256 of a file, or of its first `size` bytes.
 
     Args:
@@ -32,12 +34,12 @@ def file_digest(path, size=None, sync=False):
     return digest.hexdigest()
 
 
-def seal(content):
+def seal(content: bytes) -> bytes:
     """The line to write after `content`, bytes, by which `check_seal` knows it again."""
     return _MARK + hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
-def check_seal(path):
+def check_seal(path: str) -> None:
     """Compares a file with the line that `seal` put at its end; one without is taken as it is.
 
     Raises:
@@ -59,12 +61,12 @@ def check_seal(path):
         raise TfsegError(f"{path} is damaged: its content has not the digest that it states")
 
 
-def sealed(values):
+def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with the entry by which `unsealed` knows it again."""
     return {**values, _ENTRY: _json_digest(values)}
 
 
-def unsealed(values, path):
+def unsealed(values: dict[str, Any], path: str) -> dict[str, Any]:
     """What `sealed` was given; an object without a digest is taken as it is.
 
     Raises:
@@ -81,7 +83,7 @@ def unsealed(values, path):
     return values
 
 
-def _json_digest(values):
+def _json_digest(values: Mapping[str, Any]) -> str:
     # As they are read back: text sorts otherwise than the numbers that keys may have been.
     values = json.loads(json.dumps(values))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

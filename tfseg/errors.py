@@ -2,6 +2,8 @@
 
 import difflib
 import unicodedata
+from collections.abc import Iterable
+from typing import Any
 
 
 class TfsegError(Exception):
@@ -17,18 +19,18 @@ class TfsegError(Exception):
             in words, and the command shows how it is called.
     """
 
-    def __init__(self, message="", remedy=None):
+    def __init__(self, message: object = "", remedy: tuple[str, dict[str, Any]] | None = None):
         super().__init__("".join(map(_escaped, str(message))))
         self.remedy = remedy
 
 
-def _escaped(letter):
+def _escaped(letter: str) -> str:
     """A character, or its escape sequence where it would break the line or move the cursor."""
     breaks = unicodedata.category(letter) in ("Cc", "Zl", "Zp")
     return letter.encode("unicode_escape").decode() if breaks else letter
 
 
-def unknown(kind, name, choices):
+def unknown(kind: str, name: object, choices: Iterable[object]) -> TfsegError:
     """A `TfsegError` for a `name` that is not among `choices`: the nearest ones, all if few.
 
     Args:
@@ -36,12 +38,12 @@ def unknown(kind, name, choices):
         name: what the user gave.
         choices: the valid names.
     """
-    choices = [str(choice) for choice in choices]
+    texts = [str(choice) for choice in choices]
     hints = []
-    if near := difflib.get_close_matches(str(name), choices, n=3, cutoff=0.5):
+    if near := difflib.get_close_matches(str(name), texts, n=3, cutoff=0.5):
         hints.append(f"did you mean {' or '.join(near)}?")
-    if len(choices) <= 20 and len(near) < len(choices):
-        hints.append(f"choose one of {', '.join(choices)}")
+    if len(texts) <= 20 and len(near) < len(texts):
+        hints.append(f"choose one of {', '.join(texts)}")
     if not hints:
-        hints.append(f"there are {len(choices)}, among them {', '.join(choices[:5])}")
+        hints.append(f"there are {len(texts)}, among them {', '.join(texts[:5])}")
     return TfsegError(f"unknown {kind} '{name}'; {' '.join(hints)}")

@@ -8,6 +8,8 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
 
 from tfseg.errors import TfsegError
 
@@ -26,7 +28,7 @@ _KINDS = (
 )
 
 
-def require_file(path):
+def require_file(path: str | os.PathLike[str]) -> None:
     """Refuses what is there but is no regular file: opening a pipe or a device may never end.
 
     Raises:
@@ -42,14 +44,14 @@ def require_file(path):
         raise TfsegError(f"{path} is {kind}, not a file")
 
 
-def open_file(path, mode="rb", **options):
+def open_file(path: str | os.PathLike[str], mode: str = "rb", **options: Any) -> IO[Any]:
     """`open` for what a user names: see `require_file`."""
     require_file(path)
     return open(path, mode, **options)
 
 
 @contextlib.contextmanager
-def replacing(path, ending=None):
+def replacing(path: str, ending: str | None = None) -> Iterator[str]:
     """The path of a temporary file beside `path`, renamed to `path` on success.
 
     For writers that want a path. The temporary one starts with a dot, so that a listing never
@@ -85,7 +87,7 @@ def replacing(path, ending=None):
 
 
 @contextlib.contextmanager
-def atomic_write(path, mode="wb"):
+def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path` and renames it to `path` on success.
 
     Args:
@@ -102,7 +104,7 @@ def atomic_write(path, mode="wb"):
         os.fsync(file.fileno())
 
 
-def remove_parts(folder):
+def remove_parts(folder: str) -> None:
     """Removes what killed writers have left in a folder that no other process writes to."""
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         if re.fullmatch(rf"\.[a-z0-9_]{{8}}\{_PART}", name):
@@ -111,7 +113,7 @@ def remove_parts(folder):
 
 
 @contextlib.contextmanager
-def replacing_folder(path, mark):
+def replacing_folder(path: str, mark: str) -> Iterator[str]:
     """The path of a temporary folder beside `path`, renamed to `path` on success.
 
     Args:
@@ -146,7 +148,7 @@ def replacing_folder(path, mark):
             shutil.rmtree(work, ignore_errors=True)
 
 
-def write_json(path, value):
+def write_json(path: str, value: Any) -> None:
     """Writes `value` as indented JSON, atomically."""
     with atomic_write(path, "w") as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
@@ -157,7 +159,7 @@ def write_json(path, value):
 _LARGEST_TEXT = 1 << 30
 
 
-def read_text(path):
+def read_text(path: str) -> str:
     """The text of a file in UTF-8, with or without a byte-order mark, or in UTF-16 with one.
 
     Raises:
@@ -187,7 +189,7 @@ def read_text(path):
         ) from error
 
 
-def parse_json(text):
+def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
@@ -203,7 +205,7 @@ def parse_json(text):
         raise ValueError("lists and objects are nested too deeply") from error
 
 
-def read_json(path):
+def read_json(path: str) -> Any:
     """The value of a JSON file.
 
     Raises:

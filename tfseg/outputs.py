@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from tfseg.errors import TfsegError
 
@@ -22,7 +23,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def stems(names):
+def stems(names: Iterable[str]) -> list[str]:
     """What the results of files with these names are called, without an ending.
 
     A stem is a relative path: the file's own, less its extension, a leading slash, drive or scheme,
@@ -40,18 +41,18 @@ def stems(names):
     return _distinct([(name, *_components(name)) for name in names])
 
 
-def folder_names(names):
+def folder_names(names: Iterable[str]) -> list[str]:
     """Distinct names of folders, side by side, for any texts, such as classes; see `stems`."""
     return _distinct([(name, [], _clean(re.sub(r"[/\\:]", "_", name)), "") for name in names])
 
 
-def ending(path):
+def ending(path: str) -> str:
     """The extension of a file's name, ".png", as it can stand after a stem; "" for odd ones."""
     extension = os.path.splitext(path)[1]
     return extension if re.fullmatch(r"\.\w{1,7}", extension) else ""
 
 
-def require_plain(name, kind):
+def require_plain(name: str, kind: str) -> None:
     """Checks that a name can be part of a file's name as it is.
 
     Raises:
@@ -61,12 +62,12 @@ def require_plain(name, kind):
         raise TfsegError(f"the {kind} {name!r} can't be part of a file's name")
 
 
-def _components(name):
+def _components(name: str) -> tuple[list[str], str, str]:
     """(folders, last part, its extension) of a path, none of which leads anywhere but down."""
     name = _SCHEME.sub("", name, count=1).replace("\\", "/")
     if _DRIVE.match(name):
         name = name.replace(":", "/", 1)
-    parts = []
+    parts: list[str] = []
     for part in name.split("/"):
         if part == "..":
             del parts[-1:]
@@ -77,18 +78,18 @@ def _components(name):
     return folders, _clean(last), extension
 
 
-def _clean(part):
+def _clean(part: str) -> str:
     part = _UNWRITABLE.sub("_", part)
     # Windows takes no notice of dots and spaces at the end.
     return part if part.strip(". ") else "_"
 
 
-def _distinct(rows):
+def _distinct(rows: Iterable[tuple[str, list[str], str, str]]) -> list[str]:
     """The stems of (name, folders, last part, its extension)."""
-    times = collections.Counter()
+    times: collections.Counter[str] = collections.Counter()
     entries = []
-    for name, *parts in rows:
-        entries.append(_Entry(name, times[name], *parts))
+    for name, folders, last, extension in rows:
+        entries.append(_Entry(name, times[name], folders, last, extension))
         times[name] += 1
     while crowded := _crowded(entries):
         for entry in crowded:
@@ -99,7 +100,7 @@ def _distinct(rows):
 class _Entry:
     """A name on its way to a stem: each step changes it more."""
 
-    def __init__(self, name, repetition, folders, last, extension):
+    def __init__(self, name: str, repetition: int, folders: list[str], last: str, extension: str):
         self._name, self._repetition = name, repetition
         self._last, self._extension = last, extension
         self.folder = "/".join(map(_shortened, folders))
@@ -109,11 +110,11 @@ class _Entry:
         self._steps = 2 if repetition else 0
         self._make()
 
-    def step(self):
+    def step(self) -> None:
         self._steps += 1
         self._make()
 
-    def _make(self):
+    def _make(self) -> None:
         last = _shortened(self._last + (self._extension if self._steps == 1 else ""))
         if self._steps > 1:
             last += _mark(f"{self._steps} {self._repetition} {self._name}")
@@ -121,7 +122,7 @@ class _Entry:
         self.key = _folded(self.stem)
 
 
-def _crowded(entries):
+def _crowded(entries: list[_Entry]) -> list[_Entry]:
     """The entries that meet another, or whose result would be a folder of another."""
     groups = collections.defaultdict(list)
     for entry in entries:
@@ -141,19 +142,19 @@ def _crowded(entries):
     ]
 
 
-def _shortened(text):
+def _shortened(text: str) -> str:
     content = text.encode()
     if len(content) <= _COMPONENT_BYTES:
         return text
     return content[:_COMPONENT_BYTES].decode(errors="ignore") + _mark(text)
 
 
-def _mark(text):
+def _mark(text: str) -> str:
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     return f"~{digest[:8]}"
 
 
-def _folded(text):
+def _folded(text: str) -> str:
     """The same for what a file system that ignores case, or kinds of accents, takes for one."""
     if text.isascii():
         return text.lower()
@@ -168,11 +169,11 @@ class OutputFolder:
         inputs: paths of the files that the results are made from.
     """
 
-    def __init__(self, folder, inputs=()):
+    def __init__(self, folder: str, inputs: Iterable[str] = ()):
         self.folder = os.fspath(folder)
         self._inputs = inputs
 
-    def path(self, name):
+    def path(self, name: str) -> str:
         """Where to write the result `name`, a relative path made of `stems`.
 
         Raises:
@@ -189,12 +190,12 @@ class OutputFolder:
         return path
 
     @functools.cached_property
-    def _known(self):
+    def _known(self) -> set[tuple[int, int] | None]:
         # Where nothing is there yet, which is usual, no input need be looked at.
         return {_identity(path) for path in self._inputs} - {None}
 
 
-def require_apart(path, inputs):
+def require_apart(path: str, inputs: Iterable[str]) -> None:
     """Checks that a file to write is none of those that are read.
 
     Raises:
@@ -205,14 +206,14 @@ def require_apart(path, inputs):
         raise TfsegError(f"{path} is one of the files that are read: name another to write")
 
 
-def files_below(path):
+def files_below(path: str) -> list[str]:
     """The path itself, or those of all files in the folder that it names."""
     if not os.path.isdir(path):
         return [path]
     return [os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names]
 
 
-def _identity(path):
+def _identity(path: str) -> tuple[int, int] | None:
     """What tells a file from every other, through links; None if there is no file."""
     try:
         status = os.stat(path)

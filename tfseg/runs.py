@@ -9,6 +9,8 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
 
 from absl import logging
 
@@ -19,7 +21,7 @@ from tfseg.files import read_json, read_text, remove_parts, write_json
 try:
     import fcntl
 except ImportError:  # Windows: nothing keeps two processes apart
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 CONFIG = "config.flags"
 MODEL_CARD = "model.json"
@@ -34,17 +36,17 @@ _EVALUATIONS = "eval"
 _CHECKPOINT = re.compile(r"step-(\d+)\.(?:index|json)")
 
 
-def evaluation_dir(run_dir, split):
+def evaluation_dir(run_dir: str, split: str) -> str:
     """Where an evaluation of a split goes unless told otherwise."""
     return os.path.join(run_dir, _EVALUATIONS, split)
 
 
-def checkpoint_path(run_dir, step):
+def checkpoint_path(run_dir: str, step: int) -> str:
     """What the names of a checkpoint's files start with."""
     return os.path.join(run_dir, CHECKPOINTS, f"step-{step}")
 
 
-def run_of_checkpoint(path):
+def run_of_checkpoint(path: str) -> str | None:
     """The run directory that a checkpoint lies in, or None."""
     path = os.path.abspath(path)
     folder = os.path.dirname(path)
@@ -52,7 +54,7 @@ def run_of_checkpoint(path):
     return os.path.dirname(folder) if inside else None
 
 
-def checkpoint_steps(run_dir):
+def checkpoint_steps(run_dir: str) -> list[int]:
     """The steps of all checkpoints of a run, whole or not, the newest first.
 
     One that was being written when its process died isn't among them: its index and then its
@@ -64,7 +66,7 @@ def checkpoint_steps(run_dir):
     return sorted(found | _listed_steps(folder), reverse=True)
 
 
-def _listed_steps(folder):
+def _listed_steps(folder: str) -> set[int]:
     """The steps that version 0.1 kept in a text file, where digests do so now."""
     try:
         with open(os.path.join(folder, "checkpoint"), encoding="utf-8") as file:
@@ -73,7 +75,7 @@ def _listed_steps(folder):
         return set()
 
 
-def checkpoint_files(path):
+def checkpoint_files(path: str) -> list[str]:
     """The names of a checkpoint's own files that are there, in the order in which they are put
     into place: the index, without which the others are nothing, last."""
     folder, name = os.path.split(path)
@@ -82,7 +84,7 @@ def checkpoint_files(path):
     return sorted(found for found in names if pattern.fullmatch(found))
 
 
-def write_digests(path, state=None):
+def write_digests(path: str, state: str | None = None) -> None:
     """Writes the digests of a checkpoint's files beside them.
 
     Args:
@@ -104,7 +106,7 @@ def write_digests(path, state=None):
     write_json(path + DIGESTS, sealed(values))
 
 
-def read_digests(path):
+def read_digests(path: str) -> dict[str, Any] | None:
     """What `write_digests` wrote, once all files are as they were; None where it wrote nothing,
     or where that file itself is damaged.
 
@@ -129,7 +131,7 @@ def read_digests(path):
     return values
 
 
-def config_text(record):
+def config_text(record: Sequence[tuple[int, str]]) -> str:
     """The text of config.flags: what the run goes on with, and in comments what it had before.
 
     Args:
@@ -143,7 +145,7 @@ def config_text(record):
     return "\n".join(parts)
 
 
-def read_config(run_dir):
+def read_config(run_dir: str) -> str | None:
     """The flags of config.flags as text, without comments; None where it can't be read."""
     try:
         with open(os.path.join(run_dir, CONFIG), encoding="utf-8") as file:
@@ -152,7 +154,7 @@ def read_config(run_dir):
         return None
 
 
-def read_log(path):
+def read_log(path: str) -> list[dict[str, Any]]:
     """The rows of a log.csv as dicts of numbers (None for empty cells); [] if there is none.
 
     A last line that a kill cut short is left out.
@@ -163,7 +165,7 @@ def read_log(path):
     if not os.path.exists(path):
         return []
     whole = read_text(path).rpartition("\n")[0]
-    rows = []
+    rows: list[dict[str, Any]] = []
     reader = csv.DictReader(io.StringIO(whole))
     try:
         for row in reader:
@@ -176,7 +178,7 @@ def read_log(path):
 
 
 @contextlib.contextmanager
-def locked(run_dir):
+def locked(run_dir: str) -> Iterator[None]:
     """Makes a run directory where there is none, and keeps other processes from training in it.
 
     The system ends a process's lock with the process, so what a killed one leaves is taken over.
@@ -202,7 +204,7 @@ def locked(run_dir):
                 os.rmdir(folder)
 
 
-def _make(run_dir):
+def _make(run_dir: str) -> list[str]:
     """Makes the folder; returns those that weren't there, the innermost first."""
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise TfsegError(f"`run_dir={run_dir}` is a file, not a folder")
@@ -217,7 +219,7 @@ def _make(run_dir):
     return missing
 
 
-def _lock(run_dir, path):
+def _lock(run_dir: str, path: str) -> IO[str]:
     """The open file that holds the lock."""
     while True:
         try:
@@ -253,7 +255,7 @@ def _lock(run_dir, path):
     return file
 
 
-def _holder():
+def _holder() -> str:
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container's user may have no name

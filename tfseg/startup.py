@@ -9,6 +9,12 @@ import importlib.machinery
 import os
 import sys
 import tempfile
+import types
+from collections.abc import Callable
+from typing import Any
+
+# What imports a module that is made already.
+_Load = Callable[[types.ModuleType], None]
 
 
 class _Finder:
@@ -19,27 +25,33 @@ class _Finder:
         load: called with the function that loads the module, and the module to hand to it.
     """
 
-    def __init__(self, name, load):
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[_Load, types.ModuleType], None],
+    ):
         self.name = name
         self.load = load
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The module's own spec, with another way to load it; None for other modules."""
         if name != self.name:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self._load(execute, module)
+            setattr(  # noqa: B010  it is a method of the loader
+                spec.loader, "exec_module", lambda module: self._load(execute, module)
+            )
         return spec
 
-    def _load(self, execute, module):
+    def _load(self, execute: _Load, module: types.ModuleType) -> None:
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         self.load(execute, module)
 
 
-def register_with_keras():
+def register_with_keras() -> None:
     """Makes our classes known to Keras, now or as soon as it is imported."""
     if "keras" in sys.modules:
         _register()
@@ -47,12 +59,12 @@ def register_with_keras():
         sys.meta_path.insert(0, _Finder("keras", _load_and_register))
 
 
-def _load_and_register(execute, module):
+def _load_and_register(execute: _Load, module: types.ModuleType) -> None:
     execute(module)
     _register()
 
 
-def _register():
+def _register() -> None:
     # Where one of our own modules imports Keras, it is only half there, and will do it itself.
     ours = [module for name, module in sys.modules.items() if name.startswith("tfseg.")]
     if not any(getattr(module.__spec__, "_initializing", False) for module in ours):
@@ -60,7 +72,7 @@ def _register():
         importlib.import_module("tfseg.models.classifier")
 
 
-def quiet_tensorflow():
+def quiet_tensorflow() -> None:
     """Mutes the import of TensorFlow to come, and the search for devices after it.
 
     The notes on oneDNN and CUDA come from C++, whatever TF_CPP_MIN_LOG_LEVEL says, and would bury
@@ -72,7 +84,7 @@ def quiet_tensorflow():
         sys.meta_path.insert(0, _Finder("tensorflow", _load_muted))
 
 
-def _load_muted(execute, module):
+def _load_muted(execute: _Load, module: types.ModuleType) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if sys.stderr is not None:
         sys.stderr.flush()

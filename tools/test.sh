@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up .venv where needed, then runs lint, the format check and the tests.
+# Sets up .venv where needed, then runs lint, the format check, the type checker and the tests.
 #   bash tools/test.sh                    without the tests marked slow
 #   bash tools/test.sh --slow             all tests, and more examples of properties
 #   bash tools/test.sh tests/data -k crop further arguments go to pytest
@@ -22,6 +22,8 @@ export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
 step "Lint and format"
 "$PYTHON" -m ruff check
 "$PYTHON" -m ruff format --check
+step "Types"
+"$PYTHON" -m mypy
 step "Tests"
 # Most tests keep one core busy tracing graphs, so several run side by side.
 workers=$("$PYTHON" -c 'import os; print(min(os.cpu_count(), 4))')

@@ -10,12 +10,13 @@ machine can reach the page unless --host says otherwise. It needs the extra [app
 import os
 
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
 GROUPS = {"Models": "models", "Page": "host port max_side max_megabytes"}
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.several("models", [], "Run directories, weights files or names in the zoo.")
     flags.string("host", "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
     flags.integer("port", 7860, "Port; 0 for any that is free.", 0, 65535)
@@ -23,7 +24,7 @@ def define(flags):
     flags.integer("max_megabytes", 20, "Largest file that may be uploaded.", 1)
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     flags.require("models")
     from tfseg.inference import load
     from tfseg.serving.page import serve

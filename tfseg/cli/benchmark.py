@@ -11,7 +11,10 @@ how much of it the network takes. --dilated_layers measures no model, but what e
 dilated convolution adds to it.
 """
 
+from typing import Any
+
 from tfseg.cli import protocol, shared
+from tfseg.cli.flags import Flags
 from tfseg.files import write_json
 from tfseg.models import PRECISIONS
 
@@ -24,7 +27,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.string("model", "drn_d_22", "Name of the model.")
     flags.integer("num_classes", 0, "Classes; 0 for as many as info.json names, or 19.", 0)
     shared.define_model_option(flags)
@@ -55,7 +58,7 @@ def define(flags):
     flags.string("output", None, "JSON file for the figures.")
 
 
-def model_spec(flags, info):
+def model_spec(flags: Flags, info: Any) -> Any:
     """The `ModelSpec` that the flags and a `DataInfo`, or None, state."""
     from tfseg.models import ModelSpec, Preprocessing
 
@@ -67,7 +70,7 @@ def model_spec(flags, info):
     )
 
 
-def saved_model_parts(flags, size):
+def saved_model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], dict[str, Any]]:
     """({name: part}, facts) of --saved_model."""
     from tfseg import benchmark
 
@@ -76,7 +79,7 @@ def saved_model_parts(flags, size):
     return parts, {name: card[name] for name in ("model", "num_classes", "precision")}
 
 
-def model_parts(flags, size):
+def model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], dict[str, Any]]:
     """({name: part}, facts) of --model, and of the input pipeline if there is --data_dir."""
     from tfseg import benchmark
     from tfseg.data import Augmentation, DataInfo, read_split
@@ -104,7 +107,7 @@ def model_parts(flags, size):
     return parts, {**facts, "num_classes": spec.num_classes, "precision": flags.precision}
 
 
-def time_parts(flags, size):
+def time_parts(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg import benchmark, machine
 
     parts, facts = saved_model_parts(flags, size) if flags.saved_model else model_parts(flags, size)
@@ -123,7 +126,7 @@ def time_parts(flags, size):
     return {"peak_gflop_per_second": peaks, "settings": settings, "parts": results}
 
 
-def time_evaluation(flags):
+def time_evaluation(flags: Flags) -> dict[str, Any]:
     from tfseg import benchmark
     from tfseg.data import DataInfo, read_split
     from tfseg.reports import summary
@@ -144,7 +147,7 @@ def time_evaluation(flags):
     return {"protocol": facts, "images": len(image_list), **values}
 
 
-def compare_dilated_layers(flags):
+def compare_dilated_layers(flags: Flags) -> dict[str, Any]:
     from tfseg.benchmark import dilated
     from tfseg.models import precision
 
@@ -154,7 +157,7 @@ def compare_dilated_layers(flags):
     return {"dilated_layers": results}
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     from tfseg import machine
     from tfseg.training.values import height_width
 

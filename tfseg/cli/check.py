@@ -12,6 +12,7 @@ import sys
 
 from tfseg import workflows
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 
 GROUPS = {
     "Data": "data_dir splits num_classes",
@@ -20,7 +21,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.integer("num_classes", 0, "Number of classes; 0: as info.json names.", 0)
     flags.several("splits", ["train", "val"], "The splits to check.")
     flags.boolean("quick", False, "Read all headers but decode only a few files.")
@@ -31,7 +32,7 @@ def define(flags):
     shared.define_data(flags)
 
 
-def main(flags):
+def main(flags: Flags) -> int | None:
     flags.require("data_dir", "splits")
     with shared.progress_bar("image") as progress:
         report = workflows.check(

@@ -12,8 +12,11 @@ first class; with --boxes, a CSV file of image,class,left,top,right,bottom, also
 error (DRN paper, section 3).
 """
 
+from collections.abc import Callable
+
 from tfseg import runs, workflows
 from tfseg.cli import next_step, shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 from tfseg.training.classify_config import ClassifyConfig
 from tfseg.training.values import height_width
@@ -29,7 +32,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     shared.define_config(flags, ClassifyConfig)
     flags.string("split", "val", "test: folder of the images.")
     flags.string(
@@ -48,8 +51,8 @@ def define(flags):
     flags.string("boxes", None, "locate: CSV file with the objects' boxes.")
 
 
-def main(flags, arguments):
-    verbs = {"train": train, "test": test, "locate": locate}
+def main(flags: Flags, arguments: list[str]) -> int | None:
+    verbs: dict[str, Callable[..., int | None]] = {"train": train, "test": test, "locate": locate}
     if not arguments or arguments[0] not in verbs:
         raise TfsegError("say what to do first: tfseg classify train, test or locate")
     verb, *paths = arguments
@@ -58,12 +61,12 @@ def main(flags, arguments):
     return verbs[verb](flags, *([paths] if verb == "locate" else []))
 
 
-def train(flags):
+def train(flags: Flags) -> int:
     config = shared.read_config(flags, ClassifyConfig)
     return shared.train(config, next_step.after_classify(config.run_dir, config.data_dir))
 
 
-def test(flags):
+def test(flags: Flags) -> None:
     flags.require("data_dir")
     classifier = _classifier(flags)
     with shared.progress_bar("image") as progress:
@@ -79,7 +82,7 @@ def test(flags):
     print(f"top-1 {found['top1']:.4f}\ntop-5 {found['top5']:.4f}")
 
 
-def locate(flags, paths):
+def locate(flags: Flags, paths: list[str]) -> None:
     flags.require("output_dir")
     if not paths:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
@@ -98,7 +101,7 @@ def locate(flags, paths):
         print(f"top-{top} localisation error {error:.4f} of {count} images")
 
 
-def _classifier(flags):
+def _classifier(flags: Flags) -> "workflows.TrainedClassifier":
     """The `TrainedClassifier` that the flags name.
 
     Of a run, --crop_size and --resize are the run's where they aren't given.

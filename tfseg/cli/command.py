@@ -4,6 +4,7 @@ import importlib
 import logging as standard_logging
 import os
 import sys
+from typing import Any
 
 from absl import logging
 
@@ -52,7 +53,7 @@ def script(verb: str) -> None:
     sys.exit(main([verb, *sys.argv[1:]]))
 
 
-def _run(arguments):
+def _run(arguments: list[str]) -> int | None:
     name, *rest = arguments or ["--help"]
     if name in (*_HELP, *_HELPFULL, "help"):
         print(texts.overview())
@@ -88,7 +89,7 @@ def _run(arguments):
         raise
 
 
-def _define_own(flags):
+def _define_own(flags: Flags) -> None:
     """The flags that all verbs have."""
     flags.multi(
         "recipe", [], "A recipe, such as camvid/drn_d_22: flags that what follows overrides."
@@ -98,7 +99,7 @@ def _define_own(flags):
     flags.integer("verbosity", logging.INFO, "What is logged: -1 warnings, 0 all, 1 details.")
 
 
-def _import_modules(arguments):
+def _import_modules(arguments: list[str]) -> None:
     """Imports what --import names, before the flags are defined: their choices may be its rows."""
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
@@ -111,7 +112,7 @@ def _import_modules(arguments):
             _import_module(module.strip())
 
 
-def _import_module(module):
+def _import_module(module: str) -> None:
     # It lies where the command is called, a folder that console scripts don't search.
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -125,7 +126,7 @@ def _import_module(module):
         raise TfsegError(f"--import={module}: {error}") from error
 
 
-def _is_ours(record):
+def _is_ours(record: standard_logging.LogRecord) -> bool:
     # TensorFlow's Python side logs through absl too, on every checkpoint for example.
     return record.levelno >= standard_logging.WARNING or "tensorflow" not in record.pathname
 
@@ -134,11 +135,11 @@ class _ToStderr(standard_logging.StreamHandler):
     """Writes to what stderr is at the time."""
 
     @property
-    def stream(self):
+    def stream(self) -> Any:
         return sys.stderr
 
     @stream.setter
-    def stream(self, _):
+    def stream(self, _: Any) -> None:
         pass
 
 
@@ -147,7 +148,7 @@ _handler.setFormatter(standard_logging.Formatter("%(message)s"))
 _handler.addFilter(_is_ours)
 
 
-def _start_logging(verbosity):
+def _start_logging(verbosity: int) -> None:
     """Our own lines go to stderr as they are."""
     logging.set_verbosity(verbosity)
     # TensorFlow's own logger tells of temporary paths, graphs traced again, every all-reduce.
@@ -155,7 +156,7 @@ def _start_logging(verbosity):
     standard_logging.getLogger().addHandler(_handler)
 
 
-def _remedy(error):
+def _remedy(error: BaseException | None) -> str:
     """The call of the command that puts an error right, where it or its cause names one."""
     while error is not None:
         if remedy := getattr(error, "remedy", None):
@@ -165,6 +166,6 @@ def _remedy(error):
     return ""
 
 
-def _fail(message, code=1):
+def _fail(message: str, code: int = 1) -> int:
     print(f"error: {message}", file=sys.stderr)
     return code

@@ -11,6 +11,7 @@ PyTorch's load_state_dict of the original code takes.
 
 from tfseg import workflows
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
 PATHS = "WEIGHTS…"
@@ -20,7 +21,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.string("model", None, "Model that the weights belong to.")
     flags.integer("num_classes", 0, "How many classes it tells apart.")
     flags.boolean("classifier", False, "Whether it is an image classifier, not a segmenter.")
@@ -30,7 +31,7 @@ def define(flags):
     shared.define_model_option(flags)
 
 
-def main(flags, sources):
+def main(flags: Flags, sources: list[str]) -> None:
     flags.require("model", "num_classes", "output")
     if not sources:
         raise TfsegError("no weights given: add a file, a run directory or a release's name")

@@ -15,6 +15,7 @@ import time
 
 from tfseg import workflows
 from tfseg.cli import protocol, shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
 GROUPS = {
@@ -23,7 +24,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     shared.define_data(flags, split="val")
     flags.string("logits_dir", None, "What --save_logits of `tfseg evaluate` named.")
     flags.string("output_dir", None, "Folder for the results.")
@@ -33,7 +34,7 @@ def define(flags):
     protocol.define_crf(flags, switch=False)
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     flags.require("data_dir", "logits_dir", "output_dir")
     from tfseg.reports import summary
 
@@ -63,7 +64,7 @@ def main(flags):
     print(f"written to {found.metrics_path} and {found.labels_dir}")
 
 
-def _grid(flags):
+def _grid(flags: Flags) -> dict[str, list[float]]:
     """{parameter: values} of --grid."""
     from tfseg.inference.crf import CRF
 

@@ -10,6 +10,7 @@ import os
 
 from tfseg.cli import next_step
 from tfseg.cli.command import main as call
+from tfseg.cli.flags import Flags
 
 GROUPS = {"Files": "output_dir"}
 
@@ -28,11 +29,11 @@ Next:
       a folder of your own images and label maps becomes a data folder"""
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.string("output_dir", "demo", "Folder for everything.")
 
 
-def main(flags):
+def main(flags: Flags) -> int | None:
     folder = flags.output_dir
     data, run = os.path.join(folder, "data"), os.path.join(folder, "run")
     steps = {

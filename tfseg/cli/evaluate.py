@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from tfseg import workflows
 from tfseg.cli import protocol, shared, trained_model
+from tfseg.cli.flags import Flags
 
 GROUPS = {
     "Model": trained_model.GROUP,
@@ -26,7 +27,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     trained_model.define(flags)
     shared.define_data(flags, split="val")
     protocol.define(flags)
@@ -60,7 +61,7 @@ def define(flags):
     )
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     flags.require("data_dir")
     if flags.weights:
         flags.require("output_dir")
@@ -94,7 +95,7 @@ def main(flags):
     print(f"written to {found.metrics_path} and {found.report_path}")
 
 
-def print_shares(title, shares):
+def print_shares(title: str, shares: dict[str, float]) -> None:
     """Prints each class's share of an image, above a bar."""
     from tfseg.reports.summary import shares_text
 

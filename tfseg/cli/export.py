@@ -14,6 +14,7 @@ Preprocessing is inside, batch norm folded. Every export is checked before it ap
 
 from tfseg import workflows
 from tfseg.cli import protocol, trained_model
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 from tfseg.serving.formats import EXPORT_FORMATS
 
@@ -25,7 +26,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     trained_model.define(flags)
     flags.choice(
         "format", "saved_model", EXPORT_FORMATS, f"What to write. {EXPORT_FORMATS.help()}."
@@ -50,7 +51,7 @@ def define(flags):
     protocol.define(flags)
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     flags.require("output")
     if (flags.height is None) != (flags.width is None):
         raise TfsegError("--height and --width belong together: give both, or neither")

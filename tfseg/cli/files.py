@@ -36,7 +36,8 @@ def expand(arguments: list[str], inside: tuple[pathlib.Path, ...] = ()) -> list[
     Raises:
         TfsegError: there is no such file or recipe, or files name each other in a circle.
     """
-    found, rest = [], list(arguments)
+    found: list[str] = []
+    rest = list(arguments)
     while rest:
         argument = rest.pop(0)
         if argument == "--":
@@ -57,7 +58,7 @@ def expand(arguments: list[str], inside: tuple[pathlib.Path, ...] = ()) -> list[
     return found
 
 
-def _recipe(name, inside):
+def _recipe(name: str, inside: tuple[pathlib.Path, ...]) -> pathlib.Path:
     name = name.removesuffix(_SUFFIX)
     folders = [recipes_dir()]
     if inside and len(inside[-1].parents) > 1:
@@ -69,10 +70,10 @@ def _recipe(name, inside):
     raise unknown("recipe", name, [one for one in list_recipes() if not one.startswith("base/")])
 
 
-def _file(name, inside):
+def _file(name: str, inside: tuple[pathlib.Path, ...]) -> pathlib.Path:
     name = os.path.expanduser(name)
-    for folder in ("", *(path.parent for path in inside[-1:])):
-        path = pathlib.Path(folder, name)
+    for folder in (pathlib.Path(), *(path.parent for path in inside[-1:])):
+        path = folder / name
         if path.is_file():
             return path.resolve()
     raise TfsegError(
@@ -81,7 +82,7 @@ def _file(name, inside):
     )
 
 
-def _lines(path):
+def _lines(path: pathlib.Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

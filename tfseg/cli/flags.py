@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from absl import flags as absl_flags
@@ -21,7 +21,7 @@ class Flags:
     flags.jobs
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._order: list[str] = []
         self._values = absl_flags.FlagValues()
         # Files may stand before flags, as in other programs.
@@ -38,47 +38,63 @@ class Flags:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         """The names of the flags, as they were defined."""
         return iter(self._order)
 
-    def _define(self, define, name, *arguments):
+    def _define(self, define: Callable[..., Any], name: str, *arguments: Any) -> None:
         define(name, *arguments, flag_values=self._values)
         self._order.append(name)
 
-    def string(self, name, default, help):
+    def string(self, name: str, default: Any, help: str) -> None:
         self._define(absl_flags.DEFINE_string, name, default, help)
 
-    def boolean(self, name, default, help):
+    def boolean(self, name: str, default: Any, help: str) -> None:
         self._define(absl_flags.DEFINE_boolean, name, default, help)
 
-    def integer(self, name, default, help, lower=None, upper=None):
+    def integer(
+        self, name: str, default: Any, help: str, lower: int | None = None, upper: int | None = None
+    ) -> None:
         self._define(absl_flags.DEFINE_integer, name, default, help, lower, upper)
 
-    def number(self, name, default, help, lower=None, upper=None):
+    def number(
+        self,
+        name: str,
+        default: Any,
+        help: str,
+        lower: float | None = None,
+        upper: float | None = None,
+    ) -> None:
         self._define(absl_flags.DEFINE_float, name, default, help, lower, upper)
 
-    def several(self, name, default, help):
+    def several(self, name: str, default: Any, help: str) -> None:
         """Several values with commas between."""
         self._define(absl_flags.DEFINE_list, name, default, help)
 
-    def multi(self, name, default, help):
+    def multi(self, name: str, default: Any, help: str) -> None:
         """A flag that may be repeated, each time with one value."""
         self._define(absl_flags.DEFINE_multi_string, name, default, help)
 
-    def choice(self, name: str, default: Any, choices: Iterable[str], help: str):
+    def choice(self, name: str, default: Any, choices: Iterable[str], help: str) -> None:
         """One of `choices`."""
         self._choose(absl_flags.Flag, name, default, choices, help)
 
-    def choices(self, name: str, default: Iterable[str], choices: Iterable[str], help: str):
+    def choices(self, name: str, default: Iterable[str], choices: Iterable[str], help: str) -> None:
         """Some of `choices`: --name=a,b as well as --name=a --name=b."""
         self._choose(_Several, name, [*default], choices, help)
 
-    def _choose(self, kind, name, default, choices, help):
+    def _choose(
+        self,
+        kind: type[absl_flags.Flag],
+        name: str,
+        default: Any,
+        choices: Iterable[str],
+        help: str,
+    ) -> None:
         flag = kind(_Choice(name, choices), absl_flags.ArgumentSerializer(), name, default, help)
         self._define(lambda _, flag_values: absl_flags.DEFINE_flag(flag, flag_values), name)
 
-    def alias(self, name: str, of: str):
+    def alias(self, name: str, of: str) -> None:
         """Another name of a flag, which help doesn't show."""
         absl_flags.DEFINE_alias(name, of, flag_values=self._values)
 
@@ -98,7 +114,7 @@ class Flags:
             self._values[name].value = _at_home(self._values[name].value)
         return [_at_home(path) for path in paths]
 
-    def _spellings(self):
+    def _spellings(self) -> list[str]:
         off = [f"--no{name}" for name in self._values if self._values[name].boolean]
         return [*(f"--{name}" for name in self._values), *off]
 
@@ -108,7 +124,7 @@ class Flags:
         "`steps` or `lr_schedule=poly`" becomes "--steps or --lr_schedule=poly".
         """
 
-        def flag(match):
+        def flag(match: re.Match[str]) -> str:
             name = _OTHER_NAMES.get(match[1], match[1])
             return f"--{name}{match[2] or ''}" if name in self else match[0]
 
@@ -128,29 +144,29 @@ class Flags:
 class _Choice(absl_flags.ArgumentParser):
     """A value that is one of several; the error has the nearest."""
 
-    def __init__(self, name, choices):
+    def __init__(self, name: str, choices: Iterable[str]):
         super().__init__()
         self.name, self.choices = name, list(choices)
 
-    def parse(self, argument):
+    def parse(self, argument: str) -> str:
         if argument not in self.choices:
             raise unknown(f"--{self.name}", argument, self.choices)
         return argument
 
-    def flag_type(self):
+    def flag_type(self) -> str:
         return "string enum"
 
 
 class _Several(absl_flags.MultiFlag):
     """Takes several values at once, with commas between, as well as one after the other."""
 
-    def _parse(self, arguments):
+    def _parse(self, arguments: Any) -> Any:
         if isinstance(arguments, str):
             arguments = [part.strip() for part in arguments.split(",")]
         return super()._parse(arguments)
 
 
-def _at_home(value):
+def _at_home(value: Any) -> Any:
     """A flag's value with the home folder where it says "~/".
 
     Shells put it in at the start of a word alone, which it isn't in --output_dir=~/x nor in a flag

@@ -2,7 +2,11 @@
 
 import shutil
 import textwrap
+import types
 
+from absl import flags as absl_flags
+
+from tfseg.cli.flags import Flags
 from tfseg.cli.verbs import VERBS
 
 _COLUMN = 26
@@ -20,7 +24,7 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def of_verb(name, module, flags, full=False) -> str:
+def of_verb(name: str, module: types.ModuleType, flags: Flags, full: bool = False) -> str:
     """The help of a verb.
 
     Args:
@@ -30,7 +34,7 @@ def of_verb(name, module, flags, full=False) -> str:
         full: all flags with all that is to be said of them, not the most used in a line each.
     """
     usage = " ".join(["tfseg", name, "--FLAG=VALUE …", getattr(module, "PATHS", "")]).strip()
-    lines = [usage, "", module.__doc__.strip()]
+    lines = [usage, "", (module.__doc__ or "").strip()]
     groups = {title: names.split() for title, names in module.GROUPS.items()}
     if full:
         shown = {name for names in groups.values() for name in names}
@@ -46,26 +50,26 @@ def of_verb(name, module, flags, full=False) -> str:
     return "\n".join(lines)
 
 
-def _shape(flag):
+def _shape(flag: absl_flags.Flag) -> str:
     """--name=VALUE; --[no]name."""
     if flag.boolean:
         return f"  --[no]{flag.name}"
     return f"  --{flag.name}="
 
 
-def _text(flag, flags):
+def _text(flag: absl_flags.Flag, flags: Flags) -> str:
     # absl says of every flag that may be repeated that it may.
     return flags.spell(flag.help.split(";\n")[0])
 
 
-def _line(flag, flags, width):
+def _line(flag: absl_flags.Flag, flags: Flags, width: int) -> list[str]:
     """The flag and the beginning of its help, in one line."""
     first = _text(flag, flags).split(". ")[0].split("; ")[0]
     text = textwrap.shorten(first, width - _COLUMN - 1, placeholder=" …")
     return [f"{_shape(flag):<{_COLUMN}} {text}"]
 
 
-def _full(flag, flags, width):
+def _full(flag: absl_flags.Flag, flags: Flags, width: int) -> list[str]:
     text = _text(flag, flags)
     choices = getattr(flag.parser, "choices", None)
     if choices and "; ".join(choices[:2]) not in text:

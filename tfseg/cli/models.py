@@ -10,6 +10,7 @@ are asked for: `tfseg predict --weights=NAME`, `tfseg train --init_weights=NAME`
 
 import textwrap
 
+from tfseg.cli.flags import Flags
 from tfseg.decoders import DECODERS
 from tfseg.encoders import ENCODERS
 from tfseg.errors import TfsegError
@@ -18,33 +19,34 @@ from tfseg.models import list_models
 GROUPS = {"What to list": "grep released"}
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.string("grep", None, "Only names with this in them, ENCODER+DECODER among them.")
     flags.boolean("released", False, "Released weights, with what is known of them.")
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     if flags.released:
-        return print_releases(flags.grep or "")
+        print_releases(flags.grep or "")
+        return
     if flags.grep:
         names = [name for name in list_models() if flags.grep in name]
         if not names:
             raise TfsegError(f"no model has '{flags.grep}' in its name; tfseg models lists them")
         print("\n".join(names))
-        return 0
+        return
     published = [name for name in list_models() if "+" not in name]
-    for title, names in (
+    for title, group in (
         ("Published models", published),
-        ("Encoders", ENCODERS),
-        ("Decoders", DECODERS),
+        ("Encoders", list(ENCODERS)),
+        ("Decoders", list(DECODERS)),
     ):
         print(f"{title}:")
-        text = textwrap.fill(", ".join(names), 96, break_on_hyphens=False)
+        text = textwrap.fill(", ".join(group), 96, break_on_hyphens=False)
         print(textwrap.indent(text, "  ") + "\n")
     print("A model is one of the published, or ENCODER+DECODER; --released lists weights.")
 
 
-def print_releases(pattern):
+def print_releases(pattern: str) -> None:
     from tfseg.zoo import RELEASES
 
     found = {name: row for name, row in RELEASES.items() if pattern in name}

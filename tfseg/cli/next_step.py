@@ -6,7 +6,7 @@ import shutil
 import sys
 
 
-def after_prepare(data_dir, num_classes):
+def after_prepare(data_dir: str, num_classes: int | None) -> str | None:
     """Check the folder, or train on folders of classes.
 
     Args:
@@ -28,17 +28,17 @@ def after_prepare(data_dir, num_classes):
     return command("check", f"--data_dir={data_dir}", *options) if labelled else None
 
 
-def after_train(run_dir, data_dir, split):
+def after_train(run_dir: str, data_dir: str, split: str) -> str:
     """Evaluate the run on the split that it was validated on, or else was trained on."""
     return command("evaluate", f"--run_dir={run_dir}", f"--data_dir={data_dir}", f"--split={split}")
 
 
-def after_classify(run_dir, data_dir):
+def after_classify(run_dir: str, data_dir: str) -> str:
     """Test the classifier."""
     return command("classify", "test", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
 
 
-def command(verb, *arguments):
+def command(verb: str, *arguments: str) -> str:
     """A line for the shell that calls a verb as this one was called: by name, or by Python."""
     program = sys.argv[0]
     if os.path.splitext(os.path.basename(program))[0] == "tfseg":
@@ -50,5 +50,5 @@ def command(verb, *arguments):
     return shlex.join([*called, verb, *arguments])
 
 
-def _run_dir(data_dir):
+def _run_dir(data_dir: str) -> str:
     return os.path.join("runs", os.path.basename(os.path.abspath(data_dir)))

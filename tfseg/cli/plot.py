@@ -5,17 +5,18 @@
 The output is a PNG or an SVG, as its name ends.
 """
 
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
 PATHS = "RUN…"
 GROUPS = {"Files": "output"}
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.string("output", None, "File to write: *.png or *.svg.")
 
 
-def main(flags, run_dirs):
+def main(flags: Flags, run_dirs: list[str]) -> None:
     flags.require("output")
     if not run_dirs:
         raise TfsegError("no run given: add the directories of runs to the command")

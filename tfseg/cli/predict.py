@@ -14,12 +14,14 @@ turned upright as their EXIF orientation says. Videos and cameras need the extra
 """
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
 from tfseg import workflows
 from tfseg.cli import protocol, trained_model
 from tfseg.cli.evaluate import print_shares
+from tfseg.cli.flags import Flags
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError
 from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
@@ -34,7 +36,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     trained_model.define(flags)
     flags.string(
         "data_dir",
@@ -58,11 +60,12 @@ def define(flags):
     flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
 
 
-def main(flags, inputs):
+def main(flags: Flags, inputs: list[str]) -> int | None:
     if flags.camera is not None:
         if inputs:
             raise TfsegError("--camera shows a camera: it takes no files beside it")
-        return show_camera(flags)
+        show_camera(flags)
+        return 0
     flags.require("output_dir")
     if not inputs:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
@@ -90,7 +93,7 @@ def main(flags, inputs):
     return 1 if found.failures else 0
 
 
-def show_camera(flags):
+def show_camera(flags: Flags) -> None:
     """A window with what a camera sees, until it is closed."""
     from tfseg.serving.video import predict_camera
 
@@ -102,18 +105,19 @@ def show_camera(flags):
 class Bars:
     """One bar after another, as their units change: a function (unit, done, total)."""
 
-    def __init__(self):
-        self.bar = self.unit = None
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.unit: str | None = None
         self.done = 0
 
-    def __enter__(self):
+    def __enter__(self) -> "Bars":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.bar:
             self.bar.close()
 
-    def __call__(self, unit, done, total):
+    def __call__(self, unit: str, done: int, total: int) -> None:
         if self.unit != unit or done < self.done:
             self.__exit__()
             self.bar, self.unit, self.done = tqdm(unit=unit, disable=None), unit, 0

@@ -19,9 +19,11 @@ The others read the original's files. Sources stay as they are, and all can be r
 
 import re
 import textwrap
+from collections.abc import Iterator
 
 from tfseg import workflows
 from tfseg.cli import next_step, shared
+from tfseg.cli.flags import Flags
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError
 
@@ -32,7 +34,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.choice("dataset", None, [*DATASETS, "folder", "tfds", "sample"], "Which data set.")
     flags.multi("source", [], "Folder with the original's files; voc12aug may have two.")
     flags.string("size", None, "Resize to WIDTHxHEIGHT, such as 240x176; default: as they are.")
@@ -54,7 +56,7 @@ def define(flags):
     shared.define_data(flags)
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     flags.require("dataset", "data_dir")
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
     same = ("source", "in_place", "shards", "val_share", "images", "labels", "color_map", "classes")
@@ -73,15 +75,17 @@ def main(flags):
     print_summary(flags.data_dir, found)
 
 
-def _pairs(flags, name, separator, form, pattern=".+"):
-    for part in flags[name].value:
+def _pairs(
+    flags: Flags, name: str, separator: str, form: str, pattern: str = ".+"
+) -> Iterator[tuple[str, str]]:
+    for part in flags[name].value or ():
         match = re.fullmatch(f"({pattern}?){separator}({pattern})", part)
         if not match:
             raise TfsegError(f"--{name}={part} is not of the form {form}")
         yield match[1], match[2]
 
 
-def _size(text):
+def _size(text: str | None) -> tuple[int, int] | None:
     """ "240x176" as (240, 176); None stays None."""
     if text is None:
         return None
@@ -91,7 +95,7 @@ def _size(text):
     return int(match[1]), int(match[2])
 
 
-def print_summary(data_dir, found):
+def print_summary(data_dir: str, found: "workflows.Prepared") -> None:
     """What the folder has, and what comes next."""
     images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
     print(f"{data_dir}: {images}" + (f"; {found.shards} shards" if found.shards else ""))

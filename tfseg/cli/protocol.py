@@ -1,16 +1,19 @@
 """The flags that say which views of an image a network sees, and how they are joined."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError, unknown
-from tfseg.inference.protocol import AVERAGES, PROTOCOLS
+from tfseg.inference.protocol import AVERAGES, PROTOCOLS, Protocol
 
 # What most people need of these flags.
 GROUP = "protocol eval_scales flip tile_size"
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     """Defines --protocol, and the flags that override parts of it."""
     flags.choice(
         "protocol", "single_scale", PROTOCOLS, "A published evaluation; flags below override it."
@@ -34,7 +37,7 @@ def define(flags):
     )
 
 
-def read(flags):
+def read(flags: Flags) -> Protocol:
     """The `Protocol` that the flags state; with tiles, images of any size may be read.
 
     Raises:
@@ -63,7 +66,7 @@ def read(flags):
     return dataclasses.replace(PROTOCOLS[flags.protocol], **given)
 
 
-def define_crf(flags, switch=True):
+def define_crf(flags: Flags, switch: bool = True) -> None:
     """Defines --crf_option, which `read_crf` takes, and --crf, which asks for it."""
     if switch:
         flags.boolean("crf", False, "Refine the label maps by a dense CRF.")
@@ -74,7 +77,7 @@ def define_crf(flags, switch=True):
     )
 
 
-def read_crf(flags):
+def read_crf(flags: Flags) -> Any:
     """The `CRF` that the flags state, by default DeepLab's; None where --crf doesn't ask for it.
 
     Raises:
@@ -96,10 +99,11 @@ def read_crf(flags):
     return CRF(**options)
 
 
-def _numbers(flags, name, kind):
-    if flags[name].value is None:
+def _numbers(flags: Flags, name: str, kind: Callable[[str], Any]) -> tuple[Any, ...] | None:
+    texts = flags[name].value
+    if texts is None:
         return None
     try:
-        return tuple(kind(text) for text in flags[name].value)
+        return tuple(kind(text) for text in texts)
     except ValueError as error:
         raise TfsegError(f"--{name} must be numbers: {error}") from error

@@ -10,8 +10,11 @@ gridding index at a dilation rate is the energy at the rate's own frequencies: 0
 1 is a field on one grid.
 """
 
+from typing import Any
+
 from tfseg import workflows
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 from tfseg.files import write_json
 
@@ -22,7 +25,7 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     flags.multi("run_dir", [], "Trained models to compare; repeat for several.")
     flags.string("model", "drn_c_26", "Without --run_dir: an encoder or model, fresh weights.")
     shared.define_model_option(flags)
@@ -38,7 +41,7 @@ def define(flags):
     flags.string("json", None, "JSON file for the figures.")
 
 
-def main(flags):
+def main(flags: Flags) -> None:
     if not flags.picture and not flags.json:
         raise TfsegError("give --picture, --json or both: where shall the results go?")
     facts = ("model", "output", "source", "num_images", "image_size")
@@ -59,7 +62,7 @@ def main(flags):
         write_json(flags.json, {**{name: flags[name].value for name in names}, "fields": found})
 
 
-def _show(field):
+def _show(field: dict[str, Any]) -> None:
     cells = "".join(
         f"   gridding at {rate}: {value:.3f}" for rate, value in field["gridding"].items()
     )

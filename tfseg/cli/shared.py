@@ -3,23 +3,26 @@
 import contextlib
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from absl import logging
 from tqdm import tqdm
 
 from tfseg import workflows
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
-from tfseg.training.config import EARLIER_NAMES
+from tfseg.training.config import EARLIER_NAMES, TrainConfig
 
 
-def define_data(flags, split=None):
+def define_data(flags: Flags, split: str | None = None) -> None:
     """Defines --data_dir and, if a default is given, --split."""
     flags.string("data_dir", None, "Folder with the image lists and info.json.")
     if split is not None:
         flags.string("split", split, "Which lists to read: {split}_images.txt and so on.")
 
 
-def define_model_option(flags):
+def define_model_option(flags: Flags) -> None:
     """Defines --model_option, whose values `parse_options` reads."""
     flags.multi(
         "model_option",
@@ -28,7 +31,7 @@ def define_model_option(flags):
     )
 
 
-def define_config(flags, config):
+def define_config(flags: Flags, config: type[TrainConfig]) -> None:
     """Defines a flag for each setting of `TrainConfig`, or of a class like it."""
     kinds = {
         bool: flags.boolean,
@@ -52,14 +55,14 @@ def define_config(flags, config):
             flags.alias(earlier, name)
 
 
-def read_config(flags, config):
+def read_config(flags: Flags, config: type[TrainConfig]) -> TrainConfig:
     """The `TrainConfig`, or what is like it, that the flags of `define_config` describe."""
     names = [field.name for field in config.flag_fields() if field.name != "model_options"]
-    values = {name: flags[name].value for name in names}
+    values: dict[str, Any] = {name: flags[name].value for name in names}
     return config(**values, model_options=parse_options(flags.model_option))
 
 
-def train(config, next_line):
+def train(config: TrainConfig, next_line: str) -> int:
     """Trains, or goes on with a run, and says what comes next.
 
     Args:
@@ -77,7 +80,7 @@ def train(config, next_line):
     return 0
 
 
-def parse_options(pairs):
+def parse_options(pairs: Iterable[str]) -> dict[str, Any]:
     """["key=value", ...] as a dict; values become bools, ints, floats, None, lists or strings.
 
     Raises:
@@ -92,7 +95,7 @@ def parse_options(pairs):
     return options
 
 
-def parse_value(text):
+def parse_value(text: str) -> Any:
     """ "true", "16", "0.5", "none", "1,2,4" or any other text as the Python value it stands for."""
     if "," in text:
         return [parse_value(part.strip()) for part in text.split(",") if part.strip()]
@@ -108,12 +111,12 @@ def parse_value(text):
 
 
 @contextlib.contextmanager
-def progress_bar(unit):
+def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, as a function (done, total) of numbers of `unit`."""
     with tqdm(unit=unit, disable=None) as bar:
         before = 0
 
-        def show(done, total):
+        def show(done: int, total: int) -> None:
             nonlocal before
             if done < before:
                 bar.reset()
@@ -125,7 +128,7 @@ def progress_bar(unit):
         yield show
 
 
-def fetch(source):
+def fetch(source: str) -> None:
     """Downloads what of `source` is a release of the zoo, with a bar where stderr is a terminal.
 
     Args:
@@ -137,7 +140,7 @@ def fetch(source):
         return
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
 
-        def show(name, done, total):
+        def show(name: str, done: int, total: int) -> None:
             bar.set_description(name, refresh=False)
             bar.total = total
             bar.update(done - bar.n)

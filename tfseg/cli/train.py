@@ -8,6 +8,7 @@ with exit code 143 or 130. A value of most flags may come from a recipe; what fo
 """
 
 from tfseg.cli import next_step, shared
+from tfseg.cli.flags import Flags
 from tfseg.training.config import TrainConfig
 
 GROUPS = {
@@ -21,11 +22,11 @@ GROUPS = {
 }
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     shared.define_config(flags, TrainConfig)
 
 
-def main(flags):
+def main(flags: Flags) -> int | None:
     config = shared.read_config(flags, TrainConfig)
     split = config.val_split or config.train_split
     return shared.train(config, next_step.after_train(config.run_dir, config.data_dir, split))

@@ -1,14 +1,20 @@
 """The flags that name a trained model, for the verbs that use one."""
 
+import typing
+
 from tfseg.cli import shared
+from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS, PREPROCESSINGS
+
+if typing.TYPE_CHECKING:
+    from tfseg.workflows import TrainedModel
 
 # What most people need of these flags.
 GROUP = "run_dir weights model num_classes precision"
 
 
-def define(flags):
+def define(flags: Flags) -> None:
     """Defines --run_dir, and --weights with --model, --num_classes and --model_option."""
     flags.string("run_dir", None, "Run directory of a training: its best weights are used.")
     flags.string(
@@ -33,13 +39,13 @@ def define(flags):
     flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
 
 
-def read(flags):
+def read(flags: Flags) -> "TrainedModel":
     """The `TrainedModel` that the flags name, its weights downloaded if they are a release.
 
     Raises:
         TfsegError: flags that contradict each other, or a missing one.
     """
-    from tfseg.workflows import TrainedModel
+    from tfseg import workflows
 
     if flags.run_dir and (flags.weights or flags.model):
         raise TfsegError("give --run_dir, or --weights with --model, not both")
@@ -47,7 +53,7 @@ def read(flags):
         raise TfsegError("give --run_dir, or --weights with --model and --num_classes")
     if flags.weights:
         shared.fetch(flags.weights)
-    return TrainedModel(
+    return workflows.TrainedModel(
         flags.run_dir or flags.weights,
         model=flags.model,
         num_classes=flags.num_classes,

@@ -1,13 +1,17 @@
 """Atrous spatial pyramid pooling."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.errors import TfsegError
 from tfseg.layers import AdaptiveAveragePool2D, ConvBN, resize
+from tfseg.types import Shape, Tensor
 
 
-def check_rates(atrous_rates):
+def check_rates(atrous_rates: Sequence[int]) -> tuple[int, ...]:
     """The rates as a tuple.
 
     Raises:
@@ -41,7 +45,13 @@ class ASPP(keras.layers.Layer):
         TfsegError: `atrous_rates` aren't positive whole numbers.
     """
 
-    def __init__(self, atrous_rates=(6, 12, 18), width=256, conv=None, **kwargs):
+    def __init__(
+        self,
+        atrous_rates: Sequence[int] = (6, 12, 18),
+        width: int = 256,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.atrous_rates = check_rates(atrous_rates)
         self.width = width
@@ -52,7 +62,7 @@ class ASPP(keras.layers.Layer):
             self.units.append(self._unit(f"branch{number}", 3, rate))
         self.image = self._unit("image", 1, 1)
 
-    def _unit(self, name, kernel_size, rate):
+    def _unit(self, name: str, kernel_size: int, rate: int) -> ConvBN:
         return ConvBN(
             self.width,
             kernel_size,
@@ -62,20 +72,20 @@ class ASPP(keras.layers.Layer):
             **self.conv,
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for unit in (*self.units, self.image):
             unit.build((None, None, None, input_shape[-1]))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         branches = [unit(inputs, training=training) for unit in self.units]
         image = self.image(self.pool(inputs), training=training)
         branches.append(resize(image, ops.shape(inputs)[1:3]))
         return ops.concatenate(branches, -1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:3], (len(self.units) + 1) * self.width)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "atrous_rates": self.atrous_rates,

@@ -4,6 +4,7 @@ import keras
 
 from tfseg.decoders.decoder import build_chain
 from tfseg.decoders.supervised import Supervised
+from tfseg.types import Maps, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -14,11 +15,11 @@ class C1(Supervised):
     section 5. See `Supervised` for arguments and outputs.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         super().build(input_shape)
         channels = self.channels(input_shape)
         self.reduce = self._unit(channels // 4, 3, "reduce")
         build_chain([self.reduce, self.classifier], channels)
 
-    def decode(self, features, training):
+    def decode(self, features: Maps, training: bool) -> Tensor:
         return self.reduce(features[self.levels[-1]], training=training)

@@ -1,8 +1,12 @@
 """What all decoders share: the levels they look at, their convolutions, their config."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 
 from tfseg.layers import Conv2D, ConvBN
+from tfseg.types import Shapes
 
 
 class Decoder(keras.layers.Layer):
@@ -20,13 +24,19 @@ class Decoder(keras.layers.Layer):
     # Which level's resolution each output has.
     output_levels = {"logits": -1}  # noqa: RUF012
 
-    def __init__(self, num_classes, levels, conv=None, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        levels: Sequence[str],
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.levels = tuple(levels)
         self.conv = dict(conv or {})
 
-    def _unit(self, filters, kernel_size, name, dilation_rate=1):
+    def _unit(self, filters: int, kernel_size: int, name: str, dilation_rate: int = 1) -> ConvBN:
         """A `ConvBN` with ReLU."""
         return ConvBN(
             filters,
@@ -37,7 +47,7 @@ class Decoder(keras.layers.Layer):
             **self.conv,
         )
 
-    def _classifier(self, name="classifier", kernel_size=1, **kwargs):
+    def _classifier(self, name: str = "classifier", kernel_size: int = 1, **kwargs: Any) -> Conv2D:
         """A convolution with bias to class scores."""
         return Conv2D(
             self.num_classes,
@@ -48,17 +58,17 @@ class Decoder(keras.layers.Layer):
             **kwargs,
         )
 
-    def channels(self, shapes, level=-1):
+    def channels(self, shapes: Shapes, level: int = -1) -> int:
         """Channels of a level, from the dict of feature shapes that `build` gets."""
         return shapes[self.levels[level]][-1]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         return {
             name: (*input_shape[self.levels[level]][:3], self.num_classes)
             for name, level in self.output_levels.items()
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -67,7 +77,7 @@ class Decoder(keras.layers.Layer):
         }
 
 
-def build_chain(layers, channels):
+def build_chain(layers: Iterable[keras.layers.Layer], channels: int) -> int:
     """Builds layers that feed each other, from an input of `channels`; returns the last's."""
     shape = (None, None, None, channels)
     for layer in layers:

@@ -1,9 +1,13 @@
 """DeepLab v2: atrous spatial pyramid pooling that sums class scores."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfseg.decoders.aspp import check_rates
 from tfseg.decoders.decoder import Decoder, build_chain
+from tfseg.types import Maps, Shapes
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -18,7 +22,14 @@ class DeepLabV2(Decoder):
         atrous_rates: one dilation rate per convolution.
     """
 
-    def __init__(self, num_classes, levels, atrous_rates=(6, 12, 18, 24), conv=None, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        levels: Sequence[str],
+        atrous_rates: Sequence[int] = (6, 12, 18, 24),
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, levels, conv, **kwargs)
         self.atrous_rates = check_rates(atrous_rates)
         self.branches = [
@@ -31,13 +42,13 @@ class DeepLabV2(Decoder):
             for number, rate in enumerate(self.atrous_rates, 1)
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         for branch in self.branches:
             build_chain([branch], self.channels(input_shape))
 
-    def call(self, features):
+    def call(self, features: Maps) -> Maps:
         maps = features[self.levels[-1]]
         return {"logits": sum(branch(maps) for branch in self.branches)}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "atrous_rates": self.atrous_rates}

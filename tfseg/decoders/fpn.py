@@ -4,11 +4,15 @@ Kirillov et al., "Panoptic Feature Pyramid Networks", CVPR 2019, section 3.1 and
 pyramid of Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017, section 3.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.decoders.decoder import Decoder, build_chain
 from tfseg.layers import Conv2D, resize
+from tfseg.types import Maps, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -26,7 +30,15 @@ class FPN(Decoder):
 
     output_levels = {"logits": 0}  # noqa: RUF012
 
-    def __init__(self, num_classes, levels, pyramid_width=256, width=128, conv=None, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        levels: Sequence[str],
+        pyramid_width: int = 256,
+        width: int = 128,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(num_classes, levels, conv, **kwargs)
         self.pyramid_width = pyramid_width
         self.width = width
@@ -40,7 +52,7 @@ class FPN(Decoder):
         ]
         self.classifier = self._classifier()
 
-    def _pyramid(self, kernel_size, name):
+    def _pyramid(self, kernel_size: int, name: str) -> Conv2D:
         padding = self.conv.get("padding", "symmetric")
         return Conv2D(
             self.pyramid_width,
@@ -51,15 +63,15 @@ class FPN(Decoder):
             dtype=self.dtype_policy,
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         for level, lateral in enumerate(self.laterals):
             build_chain([lateral], self.channels(input_shape, level))
         for smooth, steps in zip(self.smooths, self.steps, strict=True):
             build_chain([smooth, *steps], self.pyramid_width)
         build_chain([self.classifier], self.width)
 
-    def call(self, features, training=False):
-        pyramid = []
+    def call(self, features: Maps, training: bool = False) -> Maps:
+        pyramid: list[Tensor] = []
         for level in reversed(range(len(self.levels))):
             maps = self.laterals[level](features[self.levels[level]])
             if pyramid:
@@ -76,7 +88,7 @@ class FPN(Decoder):
             total = total + maps
         return {"logits": self.classifier(total)}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "pyramid_width": self.pyramid_width,

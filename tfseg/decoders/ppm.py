@@ -3,12 +3,16 @@
 Zhao et al., "Pyramid Scene Parsing Network", CVPR 2017, section 3.2.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.decoders.decoder import build_chain
 from tfseg.decoders.supervised import Supervised
 from tfseg.layers import AdaptiveAveragePool2D, ConvBN, resize
+from tfseg.types import Maps, Shape, Shapes, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -25,7 +29,14 @@ class PyramidPooling(keras.layers.Layer):
     Input [N, h, w, C], output [N, h, w, C + len(bins) * width].
     """
 
-    def __init__(self, bins=(1, 2, 3, 6), width=512, resize_first=False, conv=None, **kwargs):
+    def __init__(
+        self,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        width: int = 512,
+        resize_first: bool = False,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.bins = tuple(bins)
         self.width = width
@@ -37,11 +48,11 @@ class PyramidPooling(keras.layers.Layer):
             for number in range(1, len(bins) + 1)
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for unit in self.units:
             unit.build((None, None, None, input_shape[-1]))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         size = ops.shape(inputs)[1:3]
         branches = [inputs]
         for pool, unit in zip(self.pools, self.units, strict=True):
@@ -52,10 +63,10 @@ class PyramidPooling(keras.layers.Layer):
                 branches.append(resize(unit(grid, training=training), size))
         return ops.concatenate(branches, -1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:3], input_shape[-1] + len(self.bins) * self.width)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "bins": self.bins,
@@ -77,14 +88,14 @@ class PPM(Supervised):
 
     def __init__(
         self,
-        num_classes,
-        levels,
-        deep_supervision=False,
-        dropout=0.1,
-        bins=(1, 2, 3, 6),
-        width=512,
-        conv=None,
-        **kwargs,
+        num_classes: int,
+        levels: Sequence[str],
+        deep_supervision: bool = False,
+        dropout: float = 0.1,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        width: int = 512,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(num_classes, levels, deep_supervision, dropout, conv, **kwargs)
         self.width = width
@@ -93,13 +104,13 @@ class PPM(Supervised):
         )
         self.fuse = self._unit(width, 3, "fuse")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         super().build(input_shape)
         build_chain([self.pooling, self.fuse, self.classifier], self.channels(input_shape))
 
-    def decode(self, features, training):
+    def decode(self, features: Maps, training: bool) -> Tensor:
         maps = self.pooling(features[self.levels[-1]], training=training)
         return self.fuse(maps, training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bins": self.pooling.bins, "width": self.width}

@@ -1,7 +1,11 @@
 """The base of decoders that may have deep supervision."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from tfseg.decoders.decoder import Decoder, build_chain
 from tfseg.layers import ChannelDropout
+from tfseg.types import Maps, Shapes, Tensor
 
 
 class Supervised(Decoder):
@@ -17,7 +21,13 @@ class Supervised(Decoder):
     """
 
     def __init__(
-        self, num_classes, levels, deep_supervision=False, dropout=0.0, conv=None, **kwargs
+        self,
+        num_classes: int,
+        levels: Sequence[str],
+        deep_supervision: bool = False,
+        dropout: float = 0.0,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(num_classes, levels, conv, **kwargs)
         self.deep_supervision = deep_supervision
@@ -25,21 +35,18 @@ class Supervised(Decoder):
         self.classifier = self._classifier()
         self.dropout = ChannelDropout(dropout, name="dropout")
         if deep_supervision:
+            self.output_levels = {"logits": -1, "aux_logits": -2}
             self.aux_classifier = self._classifier("aux_classifier")
             self.aux_dropout = ChannelDropout(dropout, name="aux_dropout")
 
-    @property
-    def output_levels(self):
-        return {"logits": -1, "aux_logits": -2} if self.deep_supervision else {"logits": -1}
-
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         self.dropout.build()
         if self.deep_supervision:
             self.aux_dropout.build()
             self.aux_conv = self._unit(self.channels(input_shape) // 4, 3, "aux_conv")
             build_chain([self.aux_conv, self.aux_classifier], self.channels(input_shape, -2))
 
-    def call(self, features, training=False):
+    def call(self, features: Maps, training: bool = False) -> Maps:
         maps = self.dropout(self.decode(features, training), training=training)
         outputs = {"logits": self.classifier(maps)}
         if self.deep_supervision:
@@ -48,11 +55,11 @@ class Supervised(Decoder):
             outputs["aux_logits"] = self.aux_classifier(maps)
         return outputs
 
-    def decode(self, features, training):
+    def decode(self, features: Maps, training: bool) -> Tensor:
         """The maps [N, h, w, c] that the class scores are computed from."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "deep_supervision": self.deep_supervision,

@@ -4,12 +4,16 @@ Xiao et al., "Unified Perceptual Parsing for Scene Understanding", ECCV 2018, se
 Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017, section 3.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.decoders.decoder import Decoder, build_chain
 from tfseg.decoders.ppm import PyramidPooling
 from tfseg.layers import resize
+from tfseg.types import Maps, Shapes
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -26,13 +30,13 @@ class UPerNet(Decoder):
 
     def __init__(
         self,
-        num_classes,
-        levels,
-        bins=(1, 2, 3, 6),
-        width=512,
-        pyramid_width=512,
-        conv=None,
-        **kwargs,
+        num_classes: int,
+        levels: Sequence[str],
+        bins: Sequence[int] = (1, 2, 3, 6),
+        width: int = 512,
+        pyramid_width: int = 512,
+        conv: dict[str, Any] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(num_classes, levels, conv, **kwargs)
         self.width = width
@@ -47,7 +51,7 @@ class UPerNet(Decoder):
         self.fuse = self._unit(pyramid_width, 3, "fuse")
         self.classifier = self._classifier()
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shapes) -> None:
         build_chain([self.pooling, self.top], self.channels(input_shape))
         for level, lateral in enumerate(self.laterals):
             build_chain([lateral], self.channels(input_shape, level))
@@ -55,7 +59,7 @@ class UPerNet(Decoder):
             build_chain([smooth], self.pyramid_width)
         build_chain([self.fuse, self.classifier], len(self.levels) * self.pyramid_width)
 
-    def call(self, features, training=False):
+    def call(self, features: Maps, training: bool = False) -> Maps:
         maps = self.pooling(features[self.levels[-1]], training=training)
         maps = self.top(maps, training=training)
         pyramid = [maps]
@@ -68,7 +72,7 @@ class UPerNet(Decoder):
         fused = self.fuse(ops.concatenate(pyramid, -1), training=training)
         return {"logits": self.classifier(fused)}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "bins": self.pooling.bins,

@@ -4,11 +4,15 @@ He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 3.
 Yu, Koltun, Funkhouser, "Dilated Residual Networks", CVPR 2017, sections 2 and 4.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, Smoothing
 from tfseg.layers.conv import strided_size
+from tfseg.types import Shape, Tensor
 
 
 class _Residual(keras.layers.Layer):
@@ -34,16 +38,16 @@ class _Residual(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        strides=1,
-        dilations=(1, 1),
-        residual=True,
-        stride_on="3x3",
-        conv=None,
-        smoothing=None,
-        groups=1,
-        width=64,
-        **kwargs,
+        filters: int,
+        strides: int = 1,
+        dilations: Sequence[int] = (1, 1),
+        residual: bool = True,
+        stride_on: str = "3x3",
+        conv: dict[str, Any] | None = None,
+        smoothing: Smoothing | dict[str, Any] | None = None,
+        groups: int = 1,
+        width: int = 64,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters = filters
@@ -57,13 +61,22 @@ class _Residual(keras.layers.Layer):
         self.groups = groups
         self.width = width
         self.units = self._main_path(smoothing)
-        self.projection = None
+        self.projection: ConvBN | None = None
 
-    def _main_path(self, smoothing):
+    def _main_path(self, smoothing: Smoothing) -> list[ConvBN]:
         """The list of units before the sum."""
         raise NotImplementedError
 
-    def _unit(self, filters, kernel_size, name, strides=1, dilation=1, smoothing=None, **kwargs):
+    def _unit(
+        self,
+        filters: int,
+        kernel_size: int,
+        name: str,
+        strides: int = 1,
+        dilation: int = 1,
+        smoothing: Smoothing | None = None,
+        **kwargs: Any,
+    ) -> ConvBN:
         return ConvBN(
             filters,
             kernel_size,
@@ -76,16 +89,17 @@ class _Residual(keras.layers.Layer):
             **kwargs,
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shape = input_shape
         for unit in self.units:
             unit.build(shape)
             shape = unit.compute_output_shape(shape)
         if self.residual and (self.strides != 1 or input_shape[-1] != shape[-1]):
-            self.projection = self._unit(shape[-1], 1, "projection", self.strides, activation=None)
-            self.projection.build(input_shape)
+            projection = self._unit(shape[-1], 1, "projection", self.strides, activation=None)
+            projection.build(input_shape)
+            self.projection = projection
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         outputs = inputs
         for unit in self.units:
             outputs = unit(outputs, training=training)
@@ -93,12 +107,12 @@ class _Residual(keras.layers.Layer):
             inputs = self.projection(inputs, training=training)
         return keras.ops.relu(outputs + inputs if self.residual else outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         size = (strided_size(height, self.strides), strided_size(width, self.strides))
         return (batch, *size, self.filters * self.expansion)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = (
             *("filters", "strides", "dilations", "residual", "stride_on", "conv", "smoothing"),
             *("groups", "width"),
@@ -110,7 +124,7 @@ class _Residual(keras.layers.Layer):
 class BasicBlock(_Residual):
     """Two 3x3 convolutions; the first one strides."""
 
-    def _main_path(self, smoothing):
+    def _main_path(self, smoothing: Smoothing) -> list[ConvBN]:
         if (self.groups, self.width) != (1, 64):
             raise TfsegError("only bottlenecks have groups and a width")
         first, second = self.dilations
@@ -126,7 +140,7 @@ class Bottleneck(_Residual):
 
     expansion = 4
 
-    def _main_path(self, smoothing):
+    def _main_path(self, smoothing: Smoothing) -> list[ConvBN]:
         channels = self.filters * self.width // 64 * self.groups
         outer, inner = (self.strides, 1) if self.stride_on == "1x1" else (1, self.strides)
         return [

@@ -5,6 +5,9 @@ C (section 4) replaces max pooling by convolutions and adds levels of falling di
 gridding; D is C with plain convolutions where C has blocks at either end.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
@@ -22,13 +25,14 @@ def units(row: EncoderRow) -> list[str]:
 
 
 # rows of (filters, strides, first block's rates, other rates, residual), a row for each stage
-_STAGES_A = (
+_StageRow = tuple[int, int, tuple[int, int], tuple[int, int], bool]
+_STAGES_A: tuple[_StageRow, ...] = (
     (64, 1, (1, 1), (1, 1), True),
     (128, 2, (1, 1), (1, 1), True),
     (256, 1, (1, 1), (2, 2), True),
     (512, 1, (1, 1), (4, 4), True),
 )
-_STAGES_CD = (
+_STAGES_CD: tuple[_StageRow, ...] = (
     (16, 1, (1, 1), (1, 1), True),
     (32, 2, (1, 1), (1, 1), True),
     (64, 2, (1, 1), (1, 1), True),
@@ -61,12 +65,12 @@ class DRN(Encoder):
 
     def __init__(
         self,
-        variant,
-        blocks=None,
-        output_stride=8,
-        multi_grid=None,
-        conv=None,
-        smoothing=None,
+        variant: str,
+        blocks: Sequence[int] | None = None,
+        output_stride: int = 8,
+        multi_grid: Sequence[int] | None = None,
+        conv: dict[str, Any] | None = None,
+        smoothing: dict[str, Any] | None = None,
     ):
         row = ENCODERS.find(variant)
         if row.style not in _ENDS:
@@ -77,17 +81,17 @@ class DRN(Encoder):
             raise TfsegError(f"multi_grid is for ResNets; {variant} has dilation rates of its own")
         blocks = check_blocks(variant, blocks, row.blocks)
         if row.style == "drn_a":
-            stem, stages = Stem(((64, 7, 2),), pool="symmetric"), _STAGES_A
+            stem, rows = Stem(((64, 7, 2),), pool="symmetric"), _STAGES_A
             pyramid = ("stage1", "stage2", "stage3", "stage4")
         else:
-            stem, stages = Stem(((16, 7, 1),)), _STAGES_CD
+            stem, rows = Stem(((16, 7, 1),)), _STAGES_CD
             pyramid = ("stage3", "stage4", "stage5", "stage8")
         stages = [
             Stage(
                 unit, filters, (first,) * min(count, 1) + (rest,) * (count - 1), strides, residual
             )
             for unit, count, (filters, strides, first, rest, residual) in zip(
-                units(row), blocks, stages, strict=True
+                units(row), blocks, rows, strict=True
             )
         ]
         config = {

@@ -1,12 +1,15 @@
 """An encoder is a stem and a table of stages; this builds one from them."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfseg.encoders.blocks import BLOCKS
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, MaxPool2D, Smoothing
+from tfseg.types import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +74,15 @@ class Encoder(keras.Model):
     """
 
     def __init__(
-        self, stem, stages, pyramid, *, stride_on="3x3", conv=None, smoothing=None, config=None
+        self,
+        stem: Stem,
+        stages: Sequence[Stage],
+        pyramid: Sequence[str],
+        *,
+        stride_on: str = "3x3",
+        conv: dict[str, Any] | None = None,
+        smoothing: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
     ):
         conv = dict(conv or {})
         images = keras.Input((None, None, 3), name="images")
@@ -94,15 +105,17 @@ class Encoder(keras.Model):
         self._config = dict(config or {})
         self.variant = self._config.get("variant")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dict(self._config)
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "Encoder":
         return cls(**config)
 
 
-def _shared_smoothing(options, stages):
+def _shared_smoothing(options: dict[str, Any] | None, stages: Sequence[Stage]) -> Smoothing:
     """The one `Smoothing` of all stages, with the weights that they share."""
     smoothing = Smoothing.of(options)
     # A bottleneck and a plain convolution have the second rate alone.
@@ -121,7 +134,7 @@ def _shared_smoothing(options, stages):
     return smoothing
 
 
-def _apply_stem(outputs, stem, conv):
+def _apply_stem(outputs: Tensor, stem: Stem, conv: dict[str, Any]) -> tuple[Tensor, int]:
     stride = 1
     for number, (filters, kernel_size, strides) in enumerate(stem.convs, 1):
         name = "stem" if len(stem.convs) == 1 else f"stem{number}"
@@ -133,7 +146,14 @@ def _apply_stem(outputs, stem, conv):
     return outputs, stride
 
 
-def _apply_stage(outputs, stage, name, stride_on, conv, smoothing):
+def _apply_stage(
+    outputs: Tensor,
+    stage: Stage,
+    name: str,
+    stride_on: str,
+    conv: dict[str, Any],
+    smoothing: Smoothing,
+) -> Tensor:
     for number, dilations in enumerate(stage.dilations, 1):
         strides = stage.strides if number == 1 else 1
         if stage.unit == "conv":
@@ -163,7 +183,7 @@ def _apply_stage(outputs, stage, name, stride_on, conv, smoothing):
     return outputs
 
 
-def are_whole_numbers(values, least):
+def are_whole_numbers(values: Any, least: int) -> bool:
     """Whether it is a list or tuple of ints of at least `least`."""
     return isinstance(values, (list, tuple)) and all(
         isinstance(n, int) and not isinstance(n, bool) and n >= least for n in values
@@ -174,7 +194,7 @@ def are_whole_numbers(values, least):
 _MOST_BLOCKS = 200
 
 
-def check_blocks(variant, blocks, published):
+def check_blocks(variant: str, blocks: Sequence[int] | None, published: Sequence[int]) -> list[int]:
     """`blocks` as a list, or the published numbers where it is None.
 
     Raises:

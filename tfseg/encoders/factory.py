@@ -1,7 +1,13 @@
 """Encoders by name."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from tfseg.encoders.table import ENCODERS
 from tfseg.errors import unknown
+
+if TYPE_CHECKING:
+    from tfseg.encoders.encoder import Encoder
 
 _BATCH_NORM = {
     "batch_norm_epsilon": "epsilon",
@@ -17,14 +23,14 @@ OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
 CONVOLUTION_OPTIONS = ("padding", *_BATCH_NORM)
 
 
-def convolution_options(options):
+def convolution_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The `ConvBN` arguments among a model's options, as a dict."""
     conv = {name: options[name] for name in _CONV if name in options}
     batch_norm = {ours: options[name] for name, ours in _BATCH_NORM.items() if name in options}
     return {**conv, "batch_norm": batch_norm} if batch_norm else conv
 
 
-def create_encoder(name, **options):
+def create_encoder(name: str, **options: Any) -> "Encoder":
     """An encoder: a functional Keras model from images to a dict of features.
 
     Args:

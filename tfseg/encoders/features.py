@@ -1,5 +1,7 @@
 """Any Keras model as an encoder."""
 
+from typing import Any
+
 import keras
 
 from tfseg.errors import TfsegError
@@ -26,7 +28,7 @@ class FeatureEncoder(keras.Model):
         TfsegError: it is no such model.
     """
 
-    def __init__(self, model: keras.Model, **kwargs):
+    def __init__(self, model: keras.Model, **kwargs: Any):
         strides = _strides(model)
         images = keras.Input((None, None, 3), name="images")
         features = model(images)
@@ -46,7 +48,7 @@ class FeatureEncoder(keras.Model):
         return cls(keras.saving.deserialize_keras_object(config["model"], custom_objects))
 
 
-def _strides(model):
+def _strides(model: keras.Model) -> dict[str, int]:
     """{feature: input pixels per position} of a model.
 
     Raises:

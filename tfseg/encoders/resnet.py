@@ -6,11 +6,13 @@ Atrous Convolution for Semantic Image Segmentation", 2017, section 3.2.1.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfseg.encoders.encoder import Encoder, Stage, Stem, are_whole_numbers, check_blocks
-from tfseg.encoders.table import ENCODERS, of_styles
+from tfseg.encoders.table import ENCODERS, EncoderRow, of_styles
 from tfseg.errors import TfsegError, unknown
 
 # output stride: (strides, dilation rates) of the four stages
@@ -70,12 +72,12 @@ class ResNet(Encoder):
 
     def __init__(
         self,
-        variant,
-        output_stride=None,
-        multi_grid=None,
-        blocks=None,
-        conv=None,
-        smoothing=None,
+        variant: str,
+        output_stride: int | None = None,
+        multi_grid: Sequence[int] | None = None,
+        blocks: Sequence[int] | None = None,
+        conv: dict[str, Any] | None = None,
+        smoothing: dict[str, Any] | None = None,
     ):
         row = ENCODERS.find(variant)
         if row.style not in STYLES:
@@ -115,7 +117,9 @@ class ResNet(Encoder):
         )
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Encoder:
         if "depth" in config:  # files of version 0.1.0
             depth, style = config["depth"], config["style"]
             config = {key: config[key] for key in config if key not in ("depth", "style")}
@@ -124,9 +128,16 @@ class ResNet(Encoder):
         return super().from_config(config, custom_objects)
 
 
-def _stages(row, blocks, style, output_stride, multi_grid):
+def _stages(
+    row: EncoderRow,
+    blocks: Sequence[int],
+    style: Style,
+    output_stride: int,
+    multi_grid: Sequence[int] | None,
+) -> list[Stage]:
     strides, rates = STRIDES[output_stride]
-    stages, previous = [], 1
+    stages: list[Stage] = []
+    previous = 1
     for index, (count, stride, rate) in enumerate(zip(blocks, strides, rates, strict=True)):
         factors = multi_grid if multi_grid and index == 3 else (1,) * count
         dilations = [(rate * factor, rate * factor) for factor in factors]

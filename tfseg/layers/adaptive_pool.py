@@ -1,9 +1,12 @@
 """Average pooling to a fixed number of bins, exact for every input size."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.errors import TfsegError
+from tfseg.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -22,13 +25,13 @@ class AdaptiveAveragePool2D(keras.layers.Layer):
         TfsegError: `bins` below 1.
     """
 
-    def __init__(self, bins, **kwargs):
+    def __init__(self, bins: int, **kwargs: Any):
         super().__init__(**kwargs)
         if bins < 1:
             raise TfsegError(f"pooling bins must be at least 1, not {bins}")
         self.bins = bins
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         shape = ops.shape(inputs)
         if self.bins == 1:
             return ops.mean(inputs, (1, 2), keepdims=True)
@@ -36,7 +39,7 @@ class AdaptiveAveragePool2D(keras.layers.Layer):
         columns = self._weights(shape[2], inputs.dtype)
         return ops.einsum("ih,nhwc,jw->nijc", rows, inputs, columns)
 
-    def _weights(self, length, dtype):
+    def _weights(self, length: Any, dtype: Any) -> Tensor:
         """[bins, length]: each cell's share of every position."""
         cells = ops.arange(self.bins)[:, None]
         positions = ops.arange(length)[None, :]
@@ -46,8 +49,8 @@ class AdaptiveAveragePool2D(keras.layers.Layer):
         inside = ops.logical_and(positions >= start, positions < stop)
         return ops.cast(inside, dtype) / ops.cast(stop - start, dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.bins, self.bins, input_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bins": self.bins}

@@ -1,14 +1,17 @@
 """Batch normalisation whose result does not depend on the number of devices."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.types import Shape, Tensor
 
 FREEZE = ("none", "statistics", "all")
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -34,7 +37,14 @@ class BatchNorm(keras.layers.Layer):
         TfsegError: a value out of range; the message has the name of the model's option.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, synchronized=True, freeze="none", **kwargs):
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        synchronized: bool = True,
+        freeze: str = "none",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if freeze not in FREEZE:
             raise unknown("freeze_batch_norm", freeze, FREEZE)
@@ -49,14 +59,14 @@ class BatchNorm(keras.layers.Layer):
         self.synchronized = synchronized
         self.freeze = freeze
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.statistics_dtype = keras.backend.result_type(self.compute_dtype, "float32")
         affine = self.freeze != "all"
 
         # Synchronised replicas compute the same averages, so any one of them may write.
         aggregation = "only_first_replica" if self.synchronized else "mean"
 
-        def weight(name, initializer, trainable):
+        def weight(name: str, initializer: str, trainable: bool) -> Tensor:
             return self.add_weight(
                 name=name,
                 shape=(input_shape[-1],),
@@ -72,7 +82,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_mean = weight("moving_mean", "zeros", False)
         self.moving_variance = weight("moving_variance", "ones", False)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.freeze != "none" or not self.trainable:
             return self._normalize(inputs, self.moving_mean, self.moving_variance)
         if keras.backend.backend() == "tensorflow":
@@ -82,17 +92,17 @@ class BatchNorm(keras.layers.Layer):
         self._update(mean, variance * count / ops.maximum(count - 1, 1))
         return self._normalize(inputs, mean, variance)
 
-    def _normalize(self, inputs, mean, variance):
+    def _normalize(self, inputs: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         if self._has_fused_kernel() and mean is self.moving_mean:
             return self._fused(inputs, mean, variance)[0]
         gain = ops.rsqrt(variance + self.epsilon) * self.gamma
         shift = self.beta - mean * gain
         return ops.cast(ops.cast(inputs, self.statistics_dtype) * gain + shift, inputs.dtype)
 
-    def _has_fused_kernel(self):
+    def _has_fused_kernel(self) -> bool:
         return keras.backend.backend() == "tensorflow" and self.statistics_dtype == "float32"
 
-    def _fused(self, inputs, mean=None, variance=None):
+    def _fused(self, inputs: Tensor, mean: Tensor = None, variance: Tensor = None) -> Tensor:
         # The fused kernel is two to three times faster than its parts, forward and backward.
         import tensorflow as tf
 
@@ -106,7 +116,7 @@ class BatchNorm(keras.layers.Layer):
             is_training=mean is None,
         )
 
-    def _train_tensorflow(self, inputs):
+    def _train_tensorflow(self, inputs: Tensor) -> Tensor:
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()
@@ -133,14 +143,14 @@ class BatchNorm(keras.layers.Layer):
         self._update(mean, variance * total / tf.maximum(total - 1.0, 1.0))
         return self._normalize(inputs, mean, variance)
 
-    def _update(self, mean, unbiased_variance):
+    def _update(self, mean: Tensor, unbiased_variance: Tensor) -> None:
         for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased_variance)):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "momentum": self.momentum,

@@ -1,14 +1,17 @@
 """Convolution with PyTorch's or TensorFlow's padding, and native dilation."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.types import Shape, Tensor
 
 PADDINGS = ("symmetric", "same")
 
 
-def he_normal():
+def he_normal() -> keras.initializers.Initializer:
     """He's initialiser over the fan-out, as the DRN code has it: std sqrt(2 / (k * k * filters)).
 
     He et al., "Delving Deep into Rectifiers", ICCV 2015, section 2.2 (backward case).
@@ -16,7 +19,13 @@ def he_normal():
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
-def convolve(inputs, kernel, strides=1, dilation_rate=1, padding="symmetric"):
+def convolve(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: int = 1,
+    dilation_rate: int = 1,
+    padding: str = "symmetric",
+) -> Tensor:
     """A 2-D convolution; the one place that knows how each backend likes it best.
 
     Args:
@@ -46,7 +55,7 @@ def convolve(inputs, kernel, strides=1, dilation_rate=1, padding="symmetric"):
     return ops.conv(inputs, kernel, strides, mode, dilation_rate=dilation_rate)
 
 
-def strided_size(size, strides):
+def strided_size(size: int | None, strides: int) -> int | None:
     """ceil(size / strides), or None for an unknown size."""
     return None if size is None else -(-size // strides)
 
@@ -73,15 +82,15 @@ class Conv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        dilation_rate=1,
-        padding="symmetric",
-        use_bias=False,
-        kernel_initializer=None,
-        groups=1,
-        **kwargs,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        padding: str = "symmetric",
+        use_bias: bool = False,
+        kernel_initializer: Any = None,
+        groups: int = 1,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if padding not in PADDINGS:
@@ -95,7 +104,7 @@ class Conv2D(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer or he_normal())
         self.groups = groups
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         size, channels = (self.kernel_size, self.kernel_size), input_shape[-1]
         if channels % self.groups or self.filters % self.groups:
             raise TfsegError(
@@ -111,21 +120,21 @@ class Conv2D(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self._with_bias(self._convolve(inputs))
 
-    def _convolve(self, inputs):
+    def _convolve(self, inputs: Tensor) -> Tensor:
         return convolve(inputs, self.kernel, self.strides, self.dilation_rate, self.padding)
 
-    def _with_bias(self, outputs):
+    def _with_bias(self, outputs: Tensor) -> Tensor:
         return outputs if self.bias is None else outputs + ops.cast(self.bias, outputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         size = (strided_size(height, self.strides), strided_size(width, self.strides))
         return (batch, *size, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,10 +1,13 @@
 """The unit that every network here is made of: convolution, batch norm, activation."""
 
+from typing import Any
+
 import keras
 
 from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D
 from tfseg.layers.dilated import DilatedConv2D
+from tfseg.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -24,17 +27,17 @@ class ConvBN(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        dilation_rate=1,
-        padding="symmetric",
-        activation="relu",
-        batch_norm=None,
-        smoothing=None,
-        folded=False,
-        groups=1,
-        **kwargs,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        padding: str = "symmetric",
+        activation: str | None = "relu",
+        batch_norm: dict[str, Any] | None = None,
+        smoothing: Any = None,
+        folded: bool = False,
+        groups: int = 1,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.batch_norm = dict(batch_norm or {})
@@ -55,21 +58,21 @@ class ConvBN(keras.layers.Layer):
         if not folded:
             self.bn = BatchNorm(**self.batch_norm, dtype=self.dtype_policy, name="bn")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.conv.build(input_shape)
         if self.bn is not None:
             self.bn.build(self.conv.compute_output_shape(input_shape))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         outputs = self.conv(inputs)
         if self.bn is not None:
             outputs = self.bn(outputs, training=training)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.conv.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         conv = self.conv.get_config()
         names = ("filters", "kernel_size", "strides", "dilation_rate", "padding", "groups")
         return {

@@ -10,6 +10,8 @@ disjoint sets of inputs. Two papers answer that with a cheap linear step beside 
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ from keras import ops
 from tfseg.errors import TfsegError, unknown
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.filters import apply_filter, box, delta, embed, gaussian
+from tfseg.types import Shape, Tensor
 
 # dilated_type: the filters before its convolution; several are summed, each times a factor.
 FILTERS = {
@@ -60,12 +63,12 @@ class Smoothing(keras.layers.Layer):
 
     def __init__(
         self,
-        dilated_type="regular",
-        trainable_average=False,
-        gaussian_sigma="fixed",
-        aggregation_weights="raw",
-        name="smoothing",
-        **kwargs,
+        dilated_type: str = "regular",
+        trainable_average: bool = False,
+        gaussian_sigma: str = "fixed",
+        aggregation_weights: str = "raw",
+        name: str = "smoothing",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         if dilated_type not in list(FILTERS):  # a list, for values without a hash
@@ -81,7 +84,7 @@ class Smoothing(keras.layers.Layer):
         self.gaussian_sigma = gaussian_sigma
         self.aggregation_weights = aggregation_weights
 
-    def build(self):
+    def build(self) -> None:
         filters = FILTERS[self.dilated_type]
         self.log_sigma = self.factors = None
         if "gaussian" in filters and self.gaussian_sigma == "network":
@@ -90,7 +93,7 @@ class Smoothing(keras.layers.Layer):
             initial = 1 / len(filters) if self.aggregation_weights == "raw" else 0.0
             self.factors = add_filter(self, "factors", (len(filters),), initial)
 
-    def filter_factors(self):
+    def filter_factors(self) -> Sequence[Tensor]:
         """The factor of each of the type's filters, in order."""
         if self.factors is None:
             return [1.0]
@@ -99,20 +102,20 @@ class Smoothing(keras.layers.Layer):
         return ops.unstack(factors if self.aggregation_weights == "raw" else ops.softmax(factors))
 
     @classmethod
-    def of(cls, value):
+    def of(cls, value: "Smoothing | dict[str, Any] | None") -> "Smoothing":
         """`value` itself, or one made from a dict of arguments (None for none)."""
         return value if isinstance(value, cls) else cls(**(value or {}))
 
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """The arguments that make an equal one, as a dict."""
         names = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
         return {name: getattr(self, name) for name in names}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options()}
 
 
-def add_filter(layer, name, shape, initial):
+def add_filter(layer: keras.layers.Layer, name: str, shape: Shape, initial: Any) -> Tensor:
     """A weight of `layer` that belongs to a filter; float32 under every dtype policy."""
     return layer.add_weight(
         name=name,
@@ -156,14 +159,14 @@ class DilatedConv2D(Conv2D):
         TfsegError: a value that isn't known, or a stride under decompose or smooth_GI.
     """
 
-    def __init__(self, *args, smoothing=None, **kwargs):
+    def __init__(self, *args: Any, smoothing: Any = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.smoothing = Smoothing.of(smoothing)
         self.dilated_type = self.smoothing.dilated_type if self.dilation_rate > 1 else "regular"
         if self.dilated_type in ("decompose", "smooth_GI") and self.strides > 1:
             raise TfsegError(f"dilated_type {self.dilated_type} takes no stride")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         if not self.smoothing.built:
             self.smoothing.build()
@@ -179,12 +182,12 @@ class DilatedConv2D(Conv2D):
         if self.dilated_type == "smooth_GI":
             self.mixing = add_filter(self, "mixing", (rate**2,) * 2, np.eye(rate**2))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.dilated_type in ("decompose", "smooth_GI"):
             return self._with_bias(self._decomposed(inputs))
         return self._with_bias(self._convolve(self._filtered(inputs)))
 
-    def _decomposed(self, inputs):
+    def _decomposed(self, inputs: Tensor) -> Tensor:
         """A plain convolution of each group of pixels, and group interaction between them."""
         rate = self.dilation_rate
         size = ops.shape(inputs)[1:3]
@@ -203,13 +206,14 @@ class DilatedConv2D(Conv2D):
         outputs = ops.reshape(maps, (-1, rows * rate, columns * rate, self.filters))
         return outputs[:, : size[0], : size[1]]
 
-    def _filtered(self, inputs):
+    def _filtered(self, inputs: Tensor) -> Tensor:
         """The filters that all channels share act as one, in one pass over the map."""
         filters = FILTERS[self.dilated_type]
         taps = [self._taps(name) for name in filters]
         if not taps or (self.dilation_rate == 2 and self._does_nothing(filters)):
             return inputs
-        shared, outputs = [], []
+        shared: list[Tensor] = []
+        outputs: list[Tensor] = []
         for factor, one in zip(self.smoothing.filter_factors(), taps, strict=True):
             (shared if len(one.shape) == 2 else outputs).append(factor * one)
         outputs = [apply_filter(inputs, one) for one in outputs]
@@ -218,10 +222,10 @@ class DilatedConv2D(Conv2D):
             outputs.append(apply_filter(inputs, sum(embed(one, size) for one in shared)))
         return sum(outputs[1:], outputs[0])
 
-    def _does_nothing(self, filters):
+    def _does_nothing(self, filters: tuple[str, ...]) -> bool:
         return filters == ("gaussian",) or (filters == ("average",) and self.average is None)
 
-    def _taps(self, name):
+    def _taps(self, name: str) -> Tensor:
         """One filter: [k, k], or [k, k, C] where channels differ."""
         rate = self.dilation_rate
         if name == "input":
@@ -233,5 +237,5 @@ class DilatedConv2D(Conv2D):
         learned = self.log_sigma if self.log_sigma is not None else self.smoothing.log_sigma
         return gaussian(rate - 1, math.exp(_LOG_SIGMA) if learned is None else ops.exp(learned))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smoothing": self.smoothing.options()}

@@ -1,7 +1,11 @@
 """Dropout whose result does not depend on the number of devices."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from tfseg.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -18,15 +22,15 @@ class ChannelDropout(keras.layers.Layer):
         rate: share of channels that are dropped, 0 <= rate < 1.
     """
 
-    def __init__(self, rate, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.rate = rate
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         if self.rate:
             self.seed_generator = keras.random.SeedGenerator(name="seed_generator")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or not self.rate:
             return inputs
         number, replicas = _replica()
@@ -37,14 +41,14 @@ class ChannelDropout(keras.layers.Layer):
         kept = noise[number * images : (number + 1) * images] >= self.rate
         return inputs * ops.cast(kept, inputs.dtype) / (1 - self.rate)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
 
 
-def _replica():
+def _replica() -> tuple[Any, int]:
     """This replica's number, and how many there are."""
     if keras.backend.backend() != "tensorflow":
         return 0, 1

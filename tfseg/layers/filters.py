@@ -5,32 +5,36 @@ A filter has zero padding of TensorFlow's 'same' kind. Where its size is even it
 the right than up and to the left.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import ops
+
+from tfseg.types import Tensor
 
 # Columns that `_filter_gradient` takes at once, where the filter isn't wider.
 _TILE = 14
 
 
-def centre(size):
+def centre(size: int) -> int:
     """The tap that lies on the pixel itself."""
     return (size - 1) // 2
 
 
-def delta(size):
+def delta(size: int) -> np.ndarray:
     """The filter that changes nothing: float32 [size, size]."""
     taps = np.zeros((size, size), np.float32)
     taps[centre(size), centre(size)] = 1
     return taps
 
 
-def box(size):
+def box(size: int) -> np.ndarray:
     """The mean over size x size pixels: float32 [size, size]."""
     return np.full((size, size), 1 / size**2, np.float32)
 
 
-def gaussian(size, sigma):
+def gaussian(size: int, sigma: Tensor) -> Tensor:
     """A normalised Gaussian around the pixel, cut off to size x size taps.
 
     Args:
@@ -46,7 +50,7 @@ def gaussian(size, sigma):
     return taps / ops.sum(taps)
 
 
-def embed(taps, size):
+def embed(taps: Tensor, size: int) -> Tensor:
     """The same filter as [size, size, ...], with zeros around it.
 
     Args:
@@ -58,7 +62,7 @@ def embed(taps, size):
     return ops.pad(taps, (side, side, *((0, 0),) * (len(taps.shape) - 2)))
 
 
-def apply_filter(inputs, taps):
+def apply_filter(inputs: Tensor, taps: Tensor) -> Tensor:
     """Filters every channel, by its own filter or all by the same.
 
     Args:
@@ -75,8 +79,8 @@ def apply_filter(inputs, taps):
     # Left to itself, the gradient would be taken for each channel and then summed: half the time
     # of the convolution that follows, for a 7x7 filter.
     @ops.custom_gradient
-    def filtered(inputs, taps):
-        def gradient(*args, upstream=None):
+    def filtered(inputs: Tensor, taps: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+        def gradient(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
             (upstream,) = args if upstream is None else (upstream,)
             return _transposed(upstream, taps), _filter_gradient(inputs, upstream, taps.shape[0])
 
@@ -85,19 +89,19 @@ def apply_filter(inputs, taps):
     return filtered(inputs, taps)
 
 
-def _depthwise(inputs, taps):
+def _depthwise(inputs: Tensor, taps: Tensor) -> Tensor:
     if len(taps.shape) == 2:
         taps = ops.broadcast_to(taps[:, :, None], (*taps.shape, inputs.shape[-1]))
     return ops.depthwise_conv(inputs, taps[..., None], padding="same")
 
 
-def _transposed(upstream, taps):
+def _transposed(upstream: Tensor, taps: Tensor) -> Tensor:
     """The gradient for the inputs: the mirrored filter, embedded where its size is even."""
     flipped = ops.flip(embed(taps, taps.shape[0] | 1), (0, 1))
     return _depthwise(upstream, flipped)
 
 
-def _filter_gradient(inputs, upstream, size):
+def _filter_gradient(inputs: Tensor, upstream: Tensor, size: int) -> Tensor:
     """The gradient for a shared filter: sums of products of the two maps, one of them shifted.
 
     As matrix products over the channels between a tile of columns and a wider one, of which each

@@ -1,10 +1,13 @@
 """Max pooling with the three published ways of padding."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfseg.errors import unknown
 from tfseg.layers.conv import strided_size
+from tfseg.types import Shape, Tensor
 
 POOL_PADDINGS = ("symmetric", "ceil", "same")
 
@@ -25,14 +28,14 @@ class MaxPool2D(keras.layers.Layer):
         TfsegError: unknown `padding`.
     """
 
-    def __init__(self, padding="symmetric", lowest=None, **kwargs):
+    def __init__(self, padding: str = "symmetric", lowest: float | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if padding not in POOL_PADDINGS:
             raise unknown("pooling padding", padding, POOL_PADDINGS)
         self.padding = padding
         self.lowest = lowest
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.padding == "same":
             return ops.max_pool(inputs, 3, 2, "same")
         side = (1, 2 if self.padding == "ceil" else 1)
@@ -40,7 +43,7 @@ class MaxPool2D(keras.layers.Layer):
         inputs = ops.pad(inputs, ((0, 0), side, side, (0, 0)), constant_values=lowest)
         return ops.max_pool(inputs, 3, 2, "valid")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
         if self.padding == "ceil":
             size = [None if x is None else x // 2 + 1 for x in (height, width)]
@@ -48,5 +51,5 @@ class MaxPool2D(keras.layers.Layer):
             size = [strided_size(x, 2) for x in (height, width)]
         return (batch, *size, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding": self.padding, "lowest": self.lowest}

@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from tfseg.types import Size, Tensor
 
-def resize(maps, size):
+
+def resize(maps: Tensor, size: Size) -> Tensor:
     """Half-pixel bilinear resizing, without antialiasing (PyTorch's ``align_corners=False``).
 
     Args:
@@ -22,7 +24,7 @@ def resize(maps, size):
     return ops.cast(ops.image.resize(maps, size, interpolation="bilinear"), maps.dtype)
 
 
-def resize_legacy(maps, size):
+def resize_legacy(maps: Tensor, size: Size) -> Tensor:
     """Bilinear resizing as TensorFlow 1 has it: pixel i lies at i * h / H of the map, so that the
     first ones coincide and nothing is interpolated beyond the last.
 
@@ -40,7 +42,7 @@ def resize_legacy(maps, size):
     return maps
 
 
-def interpolate(maps, positions, axis):
+def interpolate(maps: Tensor, positions: Tensor, axis: int) -> Tensor:
     """Maps [N, H, W, C] at float32 positions along axis 1 or 2, none of them below 0; beyond the
     last pixel is the last."""
     last = ops.shape(maps)[axis] - 1
@@ -51,7 +53,7 @@ def interpolate(maps, positions, axis):
     return start + (stop - start) * share
 
 
-def upsample_zero_border(maps, factor):
+def upsample_zero_border(maps: Tensor, factor: int) -> Tensor:
     """Bilinear upsampling that interpolates against zeros outside the map.
 
     It equals the transposed convolution with a fixed bilinear kernel of size 2 * factor that

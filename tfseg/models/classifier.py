@@ -1,5 +1,7 @@
 """Image classifiers over the same encoders."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -7,6 +9,7 @@ from tfseg.layers import Conv2D
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
+from tfseg.types import Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -21,7 +24,7 @@ class Classifier(keras.Model):
         spec: the `ModelSpec` of its recipe.
     """
 
-    def __init__(self, encoder, spec):
+    def __init__(self, encoder: Any, spec: ModelSpec):
         images = keras.Input((None, None, 3), name="images")
         features = encoder(images)[encoder.pyramid[-1]]
         # A 1x1 convolution rather than a dense layer, so that the same weights also give the
@@ -36,7 +39,7 @@ class Classifier(keras.Model):
         self.num_classes = spec.num_classes
         self.output_stride = encoder.output_stride
 
-    def activation_maps(self, images):
+    def activation_maps(self, images: Tensor) -> Tensor:
         """Class scores at every position: the classifier without its pooling.
 
         DRN paper, section 3. Input [N, H, W, 3] normalised, output float32
@@ -45,7 +48,7 @@ class Classifier(keras.Model):
         features = self.encoder(images, training=False)[self.encoder.pyramid[-1]]
         return ops.cast(self.classifier(features), "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "recipe": self.spec.to_dict(),
             "precision": precision_of(self),
@@ -53,7 +56,9 @@ class Classifier(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "Classifier":
         config = dict(config)
         with precision(config.pop("precision")):
             if "recipe" not in config:  # files of version 0.1.0

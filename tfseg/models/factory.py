@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -57,7 +58,7 @@ def create_model(
         raise TfsegError("a model is a name, or an encoder and a decoder")
     if name is not None and (encoder is not None or decoder is not None):
         raise TfsegError(f"a model is a name, or an encoder and a decoder, not both: {name}")
-    _check_classes(num_classes, MAX_CLASSES)
+    classes = _whole_classes(num_classes, MAX_CLASSES)
     defaults: dict[str, Any] = {}
     if name is not None:
         encoder, decoder, defaults = resolve(name)
@@ -68,11 +69,11 @@ def create_model(
         defaults = {"output_stride": row.output_stride, **defaults}
     values = {**defaults, **options}
     encoder = _encoder(encoder, values)
-    spec = ModelSpec(name, int(num_classes), options, preprocessing=None)
+    spec = ModelSpec(name, classes, options, preprocessing=None)
     scales = options.get("multi_scale")
     return Segmenter(
         encoder,
-        _decoder(decoder, row, encoder, int(num_classes), values),
+        _decoder(decoder, row, encoder, classes, values),
         spec,
         _upsampling(row, options),
         row.loss_resolution,
@@ -81,11 +82,13 @@ def create_model(
     )
 
 
-def _name(part):
+def _name(part: Any) -> str:
     return part if isinstance(part, str) else getattr(part, "name", type(part).__name__)
 
 
-def _check_all(name, encoder, row, options):
+def _check_all(
+    name: str, encoder: Any, row: DecoderRow, options: Mapping[str, Any]
+) -> dict[str, float]:
     """The weights of the losses; `row` is the decoder's, nameless for an object.
 
     Raises:
@@ -105,7 +108,7 @@ def _check_all(name, encoder, row, options):
     return loss_weights
 
 
-def _upsampling(row, options):
+def _upsampling(row: DecoderRow, options: Mapping[str, Any]) -> str:
     sampling = options.get("sampling", SAMPLINGS[0])
     if sampling not in SAMPLINGS:
         raise unknown("sampling", sampling, SAMPLINGS)
@@ -114,14 +117,16 @@ def _upsampling(row, options):
     return "legacy" if sampling == "legacy" else row.upsampling
 
 
-def _encoder(encoder, values):
+def _encoder(encoder: str | keras.Model, values: dict[str, Any]) -> Any:
     if isinstance(encoder, str):
         own = {key: value for key, value in values.items() if key in ENCODER_OPTIONS}
         return create_encoder(encoder, **own)
     return encoder if isinstance(encoder, Encoder) else FeatureEncoder(encoder)
 
 
-def _decoder(decoder, row, encoder, num_classes, values):
+def _decoder(
+    decoder: Any, row: DecoderRow, encoder: Any, num_classes: int, values: dict[str, Any]
+) -> keras.layers.Layer:
     if not isinstance(decoder, str):
         classes = getattr(decoder, "num_classes", num_classes)
         if not isinstance(decoder, keras.layers.Layer) or classes != num_classes:
@@ -150,9 +155,9 @@ def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Cla
     """
     if name not in ENCODERS:
         raise unknown("classifier", name, ENCODERS)
-    _check_classes(num_classes)
+    classes = _whole_classes(num_classes)
     _check_options(options, ENCODER_OPTIONS, name)
-    spec = ModelSpec(name, int(num_classes), options, preprocessing=None, kind="classifier")
+    spec = ModelSpec(name, classes, options, preprocessing=None, kind="classifier")
     return Classifier(create_encoder(name, **options), spec)
 
 
@@ -162,20 +167,21 @@ SAMPLINGS = ("half_pixel", "legacy")
 MAX_CLASSES = 256
 
 
-def _check_classes(num_classes, most=None):
+def _whole_classes(num_classes: Any, most: int | None = None) -> int:
     whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
     if not whole or num_classes < 1 or (most and num_classes > most):
         span = f"in 1..{most}" if most else "of at least 1"
         raise TfsegError(f"num_classes must be a whole number {span}, not {num_classes}")
+    return int(num_classes)
 
 
-def _weight(name, value):
+def _weight(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise TfsegError(f"{name} must be a number of at least 0, not {value}")
     return float(value)
 
 
-def _check_decoder_options(options, decoder, name):
+def _check_decoder_options(options: Mapping[str, Any], decoder: str, name: str) -> None:
     """Says whose an option is that only other decoders have."""
     for option in options:
         owners = [other for other, row in DECODERS.items() if option in row.options]
@@ -185,7 +191,7 @@ def _check_decoder_options(options, decoder, name):
             )
 
 
-def _check_options(options, allowed, name):
+def _check_options(options: Mapping[str, Any], allowed: Iterable[str], name: str) -> None:
     for option in options:
         if option not in allowed:
             raise unknown(f"option of {name}", option, sorted(allowed))

@@ -4,6 +4,8 @@ Where it uses its running averages, batch normalisation is gain * x + shift for 
 gain goes into the convolution's kernel, the shift becomes its bias, and the layer is gone.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tfseg.errors import TfsegError
@@ -11,7 +13,7 @@ from tfseg.layers import ConvBN
 from tfseg.models.precisions import precision, precision_of
 
 
-def fold(model):
+def fold(model: Any) -> Any:
     """The same network without batch norms: the same outputs up to rounding, in less time.
 
     It is a model of its own, with the option `folded` beside the others. What can't be done with
@@ -44,9 +46,9 @@ def fold(model):
     return folded
 
 
-def _merge(unit):
+def _merge(unit: ConvBN) -> tuple[np.ndarray, np.ndarray]:
     """(kernel, bias) that do what a `ConvBN`'s convolution and batch norm do."""
-    norm = unit.bn
+    norm: Any = unit.bn
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     gamma, beta, mean, variance = (np.asarray(getattr(norm, name), np.float64) for name in names)
     gain = gamma / np.sqrt(variance + norm.epsilon)

@@ -6,15 +6,18 @@ Chen et al., "Attention to Scale", CVPR 2016, section 3.1.
 
 import fractions
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from tfseg.errors import TfsegError
 from tfseg.layers import interpolate, resize, resize_legacy
+from tfseg.types import Maps, Shape, Tensor
 
 
-def check_scales(scales):
+def check_scales(scales: Any) -> tuple[float, ...]:
     """The scales as a tuple.
 
     Raises:
@@ -33,22 +36,24 @@ def check_scales(scales):
     return values
 
 
-def scaled_name(name, scale):
+def scaled_name(name: str, scale: float) -> str:
     """What the output `name` is called at one scale."""
     return f"{name}_{scale:g}"
 
 
-def size_period(output_stride, scales):
+def size_period(output_stride: int, scales: Iterable[float] | None) -> int:
     """Pixels after which the sizes of maps at all scales repeat, each some whole number larger."""
     return output_stride * math.lcm(*(_ratio(scale).denominator for scale in scales or (1,)))
 
 
-def _ratio(scale):
+def _ratio(scale: float) -> fractions.Fraction:
     # Exact arithmetic, so that a size known only in the graph comes out as a static one.
     return fractions.Fraction(scale).limit_denominator(1000)
 
 
-def apply_at_scales(network, images, scales, legacy=False):
+def apply_at_scales(
+    network: Callable[[Tensor], Maps], images: Tensor, scales: Sequence[float], legacy: bool = False
+) -> dict[str, Tensor]:
     """The outputs of a network at each scale, and their element-wise maximum.
 
     Args:
@@ -86,33 +91,34 @@ class Rescale(keras.layers.Layer):
         legacy: pixel i lies at i * H / (rounded size), as in TensorFlow 1.
     """
 
-    def __init__(self, scale, legacy=False, **kwargs):
+    def __init__(self, scale: float, legacy: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale = scale
         self.legacy = legacy
         self._ratio = _ratio(scale)
 
-    def _scaled(self, size):
+    def _scaled(self, size: Any) -> Any:
         return size * self._ratio.numerator // self._ratio.denominator
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.legacy:
             lengths = ops.shape(inputs)[1:3]
-            return resize_legacy(inputs, [ops.maximum(self._scaled(n), 1) for n in lengths])
+            height, width = (ops.maximum(self._scaled(n), 1) for n in lengths)
+            return resize_legacy(inputs, (height, width))
         return self._interpolate(self._interpolate(inputs, 1), 2)
 
-    def _interpolate(self, inputs, axis):
+    def _interpolate(self, inputs: Tensor, axis: int) -> Tensor:
         length = ops.shape(inputs)[axis]
         pixels = ops.arange(ops.maximum(self._scaled(length), 1))
         last = ops.cast(length - 1, "float32")
         positions = ops.clip((ops.cast(pixels, "float32") + 0.5) / self.scale - 0.5, 0.0, last)
         return interpolate(inputs, positions, axis)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         sizes = [None if size is None else max(self._scaled(size), 1) for size in input_shape[1:3]]
         return (input_shape[0], *sizes, input_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale, "legacy": self.legacy}
 
 
@@ -124,11 +130,11 @@ class MaximumOverScales(keras.layers.Layer):
         legacy: resize as TensorFlow 1 does.
     """
 
-    def __init__(self, legacy=False, **kwargs):
+    def __init__(self, legacy: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.legacy = legacy
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         first, *others = inputs
         size = ops.shape(first)[1:3]
         for maps in others:
@@ -136,8 +142,8 @@ class MaximumOverScales(keras.layers.Layer):
             first = ops.maximum(first, resized)
         return first
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return input_shape[0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "legacy": self.legacy}

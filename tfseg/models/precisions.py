@@ -1,6 +1,7 @@
 """The arithmetic of networks: float32, or half precision with weights kept in float32."""
 
 import contextlib
+from collections.abc import Iterator
 
 import keras
 
@@ -9,7 +10,7 @@ from tfseg.models.table import PRECISIONS
 
 
 @contextlib.contextmanager
-def precision(name):
+def precision(name: str) -> Iterator[None]:
     """Models that are built inside compute in "float32", "bfloat16", "float16" or "float64".
 
     Raises:
@@ -25,6 +26,6 @@ def precision(name):
         keras.config.set_dtype_policy(previous)
 
 
-def precision_of(model):
+def precision_of(model: keras.Model) -> str:
     """The name of a model's precision, as `precision` takes it."""
     return model.compute_dtype

@@ -1,10 +1,13 @@
 """What happens to an image before the network: it belongs to the model and travels with it."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.types import Tensor
 
 CHANNEL_ORDERS = ("RGB", "BGR")
 
@@ -29,7 +32,7 @@ class Preprocessing:
     channel_order: str = "RGB"
     scale: float = 1 / 255
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("mean", "std"):
             try:
                 value = tuple(float(x) for x in getattr(self, name))
@@ -45,7 +48,7 @@ class Preprocessing:
         if not self.scale > 0:
             raise TfsegError(f"scale must be positive, not {self.scale}")
 
-    def normalize(self, images):
+    def normalize(self, images: Tensor) -> Any:
         """RGB images [..., 3] in 0..255 (any array or tensor type that has arithmetic) to float32.
 
         uint8 tensors have to be cast to float32 by the caller; NumPy arrays need not.
@@ -58,7 +61,7 @@ class Preprocessing:
         shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
         return images * gain - shift
 
-    def denormalize(self, images):
+    def denormalize(self, images: Tensor) -> np.ndarray:
         """The inverse of `normalize`, as a uint8 RGB array."""
         images = np.asarray(images, np.float32)
         images = (images * np.asarray(self.std) + np.asarray(self.mean)) / self.scale
@@ -67,12 +70,12 @@ class Preprocessing:
         return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
     @property
-    def fill(self):
+    def fill(self) -> tuple[float, ...]:
         """The RGB colour (0..255, floats) that normalises to zero: what padding is made of."""
         colour = np.asarray(self.mean) / self.scale
         return tuple(float(x) for x in (colour[::-1] if self.channel_order == "BGR" else colour))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain values for model.json."""
         return {
             "mean": list(self.mean),
@@ -82,7 +85,7 @@ class Preprocessing:
         }
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
         """The inverse of `to_dict`."""
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(values, dict) or set(values) - names:

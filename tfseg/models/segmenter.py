@@ -1,5 +1,8 @@
 """The segmenter: an encoder, a decoder, and one forward contract."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,6 +12,7 @@ from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
+from tfseg.types import Size, Tensor
 
 UPSAMPLINGS = ("bilinear", "zero_border", "legacy")
 
@@ -37,7 +41,14 @@ class Segmenter(keras.Model):
     """
 
     def __init__(
-        self, encoder, decoder, spec, upsampling, loss_resolution, loss_weights, scales=None
+        self,
+        encoder: Any,
+        decoder: Any,
+        spec: ModelSpec,
+        upsampling: str,
+        loss_resolution: str,
+        loss_weights: Mapping[str, float],
+        scales: Sequence[float] | None = None,
     ):
         if upsampling not in UPSAMPLINGS:
             raise unknown("upsampling", upsampling, UPSAMPLINGS)
@@ -76,7 +87,7 @@ class Segmenter(keras.Model):
         self.size_period = size_period(encoder.output_stride, scales)
         self._config = config
 
-    def upsample(self, logits, size):
+    def upsample(self, logits: Tensor, size: Size) -> Tensor:
         """Logits at the size of the images that they came from, in the model's published way.
 
         Args:
@@ -91,7 +102,7 @@ class Segmenter(keras.Model):
             return upsample_zero_border(logits, self.output_stride)[:, : size[0], : size[1]]
         return resize_legacy(logits, size) if self.upsampling == "legacy" else resize(logits, size)
 
-    def probabilities(self, images, size=None):
+    def probabilities(self, images: Tensor, size: Size | None = None) -> Tensor:
         """Softmax over the classes at `size` (default: the images' own).
 
         Args:
@@ -108,7 +119,7 @@ class Segmenter(keras.Model):
         probabilities = ops.softmax(self.upsample(logits, own_size))
         return probabilities if size is None else resize(probabilities, size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "recipe": self.spec.to_dict(),
             "precision": precision_of(self),
@@ -118,7 +129,9 @@ class Segmenter(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "Segmenter":
         config = dict(config)
         with precision(config.pop("precision")):
             if "recipe" not in config:  # files of version 0.1.0

@@ -1,9 +1,12 @@
 """How large a model's maps are, also for images whose size only the graph knows."""
 
 import functools
+from typing import Any
 
 import numpy as np
 from keras import ops
+
+from tfseg.types import Size
 
 
 class OutputSizes:
@@ -16,10 +19,10 @@ class OutputSizes:
         model: a `Segmenter`, or what else has `compute_output_shape` and `size_period`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any):
         self.model = model
 
-    def __call__(self, size):
+    def __call__(self, size: Size) -> dict[str, Size]:
         """{output: (h, w)} for images of (H, W): ints for ints, otherwise scalar tensors."""
         if all(isinstance(x, int) for x in size):
             shapes = self.model.compute_output_shape((1, *size, 3))
@@ -31,7 +34,7 @@ class OutputSizes:
         }
 
     @functools.cached_property
-    def _rows(self):
+    def _rows(self) -> dict[str, tuple[np.ndarray, int]]:
         """{output: (its sizes for images of period, period + 1, …; what a period adds)}."""
         period = self.model.size_period
         shapes = [self.model.compute_output_shape((1, x, x, 3)) for x in range(period, 2 * period)]

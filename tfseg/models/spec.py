@@ -47,7 +47,7 @@ class ModelSpec:
     label_map: dict[int, int] | None = None
     kind: str = "segmenter"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.num_classes, int) or not isinstance(self.options, dict):
             raise TfsegError(
                 "num_classes must be a whole number and options a dict, not "
