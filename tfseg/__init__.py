@@ -13,6 +13,7 @@ if typing.TYPE_CHECKING:
     from tfseg.models import create_classifier as create_classifier
     from tfseg.models import create_model as create_model
     from tfseg.models import list_models as list_models
+    from tfseg.training import TrainConfig as TrainConfig
     from tfseg.weights import load_weights as load_weights
     from tfseg.workflows import check as check
     from tfseg.workflows import evaluate as evaluate
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "encoders": ["create_encoder"],
         "inference": ["load"],
         "models": ["create_classifier", "create_model", "list_models"],
+        "training": ["TrainConfig"],
         "weights": ["load_weights"],
         "workflows": ["check", "evaluate", "export", "predict", "prepare", "train"],
     },

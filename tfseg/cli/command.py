@@ -4,6 +4,7 @@ import importlib
 import logging as standard_logging
 import os
 import sys
+import types
 from typing import Any
 
 from absl import logging
@@ -63,14 +64,7 @@ def _run(arguments: list[str]) -> int | None:
         return 0
     if name.startswith("-"):
         raise TfsegError(f"say what to do before any flag: tfseg VERB {name} …; see tfseg --help")
-    if name not in VERBS:
-        raise unknown("verb", name, VERBS)
-    module = VERBS[name].load()
-    rest = expand(rest)
-    _import_modules(rest)
-    flags = Flags()
-    module.define(flags)
-    _define_own(flags)
+    module, flags, rest = defined(name, rest)
     for argument in rest:
         if argument in (*_HELP, *_HELPFULL):
             print(texts.of_verb(name, module, flags, full=argument in _HELPFULL))
@@ -87,6 +81,23 @@ def _run(arguments: list[str]) -> int | None:
     except TfsegError as error:
         error.args = (flags.spell(str(error)),)
         raise
+
+
+def defined(name: str, arguments: list[str]) -> tuple[types.ModuleType, Flags, list[str]]:
+    """A verb's module, its flags before they are parsed, and the arguments with recipes in place.
+
+    Raises:
+        TfsegError: there is no such verb, recipe or flag file, or module to import.
+    """
+    if name not in VERBS:
+        raise unknown("verb", name, VERBS)
+    module = VERBS[name].load()
+    arguments = expand(arguments)
+    _import_modules(arguments)
+    flags = Flags()
+    module.define(flags)
+    _define_own(flags)
+    return module, flags, arguments
 
 
 def _define_own(flags: Flags) -> None:

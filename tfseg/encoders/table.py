@@ -42,7 +42,7 @@ def of_styles(styles: Collection[str]) -> list[str]:
     return [row.name for row in ENCODERS.values() if row.style in styles]
 
 
-# Parameters and scores stand in the README.
+# Parameters and scores stand in docs/models.md.
 _DRN: dict[str, Any] = {"code": "tfseg.encoders.drn:DRN", "output_stride": 8}
 for _name, _block, _blocks in (
     ("drn_a_18", "basic", (2, 2, 2, 2)),
