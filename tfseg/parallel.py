@@ -1,8 +1,11 @@
-"""Work that goes on in several threads or processes while its results are taken in order."""
+"""Work that goes on in several threads or processes beside what asks for it."""
 
 import collections
+import contextlib
 import multiprocessing.context
+import os
 import sys
+import threading
 import types
 from concurrent import futures
 
@@ -58,3 +61,43 @@ def process_pool(processes):
     modules that can be imported.
     """
     return futures.ProcessPoolExecutor(processes, mp_context=_Context())
+
+
+class Behind:
+    """Calls of a function that threads make while what asks for them goes on.
+
+    Use it in a `with` block, at whose end all calls are done. What one of them raises comes out
+    some calls later, or at the end.
+
+    Args:
+        function: what is called; what it returns is dropped.
+        threads: how many call it; twice as many calls may wait for them.
+    """
+
+    def __init__(self, function, threads=1):
+        self._function = function
+        self._pool = futures.ThreadPoolExecutor(threads, initializer=_give_way)
+        self._pending = collections.deque()
+        self._limit = 2 * threads
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            while self._pending and kind is None:
+                self._pending.popleft().result()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, *arguments):
+        if len(self._pending) == self._limit:
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(self._function, *arguments))
+
+
+def _give_way():
+    """Makes the thread work where others leave a processor idle."""
+    if sys.platform == "linux":  # where threads have priorities of their own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 import tfseg
+from tfseg.evaluation.confusion import count_pairs
+from tfseg.evaluation.records import Records
 from tfseg.models import ModelSpec
 from tfseg.weights import save_weights
 
@@ -64,6 +66,15 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
     assert protocol["images"] == 2 and protocol["ignore_label"] == 255
     assert protocol["scales"] == [1.0] and protocol["flip"] is False
     assert protocol["weights"] == str(run_dir / "best.weights.h5")
+    # What comparisons take: each image's own numbers, and its label map.
+    records = Records.load(run_dir / "eval" / "val" / "images.npz")
+    assert (records.matrix()[:, :3] == metrics["confusion_matrix"]).all()
+    assert metrics["details"]["scores"]["mean_iou"]["low"] is not None
+    for index, name in enumerate(("images/a/1.png", "images/2.png")):
+        labels = np.asarray(Image.open(run_dir / "eval" / "val" / "labels" / name))
+        truth = np.asarray(Image.open(data_dir / "label.png"))
+        expected = count_pairs(truth, labels, 3)
+        np.testing.assert_array_equal(records.dense("confusion")[index], expected)
 
     # Two replicas, the weights without their run directory, whose normalisation differs, and the
     # protocol whose means run over all classes.
@@ -71,13 +82,14 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
         "evaluate",
         *("--model=drn_d_22", f"--weights={run_dir}/best.weights.h5", f"--data_dir={data_dir}"),
         *("--strategy=mirrored", "--replicas=2", f"--output_dir={tmp_path}"),
-        *("--protocol=ade20k", "--eval_short_sides=16,24", "--visualize"),
+        *("--protocol=ade20k", "--eval_short_sides=16,24", "--visualize", "--nosave_labels"),
     )
     assert result.returncode == 0, result.stderr
     again = json.loads((tmp_path / "metrics.json").read_text())
     assert np.sum(again["confusion_matrix"]) == 2 * 19 * 30
     assert "classes that occur in" in protocol["counted_classes"]
     assert "all classes" in again["protocol"]["counted_classes"]
+    assert not (tmp_path / "labels").exists()
     # What a newcomer sees: no word of TensorFlow's all-reduces, and each image's classes by name.
     assert "INFO:tensorflow" not in result.stderr
     for name in ("images/a/1.png", "images/2.png"):

@@ -14,9 +14,9 @@ from tfseg.reports import comparison as report
 MEASURES = ("confusion", "counts", "image", "boundary")
 
 
-def records(wrong, seed=0, images=12, classes=3):
+def records(wrong, seed=0, images=12, classes=3, scene=0):
     """Of images of noise, where a share `wrong` of the prediction is drawn anew."""
-    truth = np.random.default_rng(0).integers(0, classes, (images, 10, 10)).astype(np.uint8)
+    truth = np.random.default_rng(scene).integers(0, classes, (images, 10, 10)).astype(np.uint8)
     generator = np.random.default_rng(seed)
     names = [f"v{index % 3}/{index}.png" for index in range(images)]
     result = Records.empty(names, Settings(classes), MEASURES)
@@ -93,13 +93,8 @@ def test_seeds_are_one_contestant_with_a_spread():
 
 
 def test_runs_that_differ_by_the_seed_alone():
-    configs = {
-        "a": "--seed=0\n--run_dir=a\n--epochs=3",
-        "b": "--run_dir=b\n--epochs=3\n--seed=1",
-        "c": "--seed=1\n--run_dir=c\n--epochs=4",
-        "folder": None,
-    }
-    groups = [members for _, members in group_by_seed(configs)]
+    settings = {"a": {"--epochs=3"}, "b": {"--epochs=3"}, "c": {"--epochs=4"}, "folder": None}
+    groups = [members for _, members in group_by_seed(settings)]
     assert groups == [["a", "b"], ["c"], ["folder"]]
 
 
@@ -108,6 +103,9 @@ def test_what_cant_be_compared():
     with pytest.raises(TfsegError, match="two or more"):
         compare([Contestant("a", {"a": one})])
     with pytest.raises(TfsegError, match=r"a and b can't be compared: .* their settings"):
+        compare([Contestant("a", {"a": one}), Contestant("b", {"b": other})])
+    other = records(0.1, scene=1)
+    with pytest.raises(TfsegError, match=r"the label map of v0/0\.png was another"):
         compare([Contestant("a", {"a": one}), Contestant("b", {"b": other})])
     other = records(0.1)
     other.names = [f"other{name}" for name in other.names]

@@ -129,6 +129,7 @@ import tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 from tfseg.data import read_split
 from tfseg.evaluation import Evaluator
+from tfseg.evaluation.recorder import Recorder
 from tfseg.models import Preprocessing, create_model
 data_dir, weights, output = sys.argv[1:]
 values = np.load(weights)
@@ -136,7 +137,13 @@ with strategy.scope():
     model = create_model("drn_d_22", 4)
     for variable, key in zip(model.variables, values.files):
         variable.assign(values[key])
-matrix = Evaluator(model, Preprocessing(), strategy=strategy)(read_split(data_dir, "val"))
+image_list = read_split(data_dir, "val")
+evaluator = Evaluator(model, Preprocessing(), strategy=strategy)
+with Recorder(image_list.names, list("abcd")) as recorder:
+    matrix = evaluator(image_list, on_prediction=recorder)
+assert not recorder.records.whole
+recorder.gather(evaluator.sum_over_workers)
+assert recorder.records.whole and (recorder.records.matrix()[:, :4] == matrix).all()
 np.save(output, matrix)
 """
 

@@ -193,9 +193,9 @@ def test_folders_without_predictions(data, tmp_path):
 
 
 def test_metrics_choose_what_is_measured():
-    assert measures_for(["mean_iou"], Settings(3), False) == ("confusion", "counts")
-    assert "boundary" in measures_for(["mean_boundary_iou"], Settings(3), False)
+    assert measures_for(["mean_iou"], Settings(3)) == ("confusion", "counts", "image")
+    assert "boundary" in measures_for(["mean_boundary_iou"], Settings(3))
     with pytest.raises(TfsegError, match="needs probabilities"):
-        measures_for(["reliability"], Settings(3), False)
+        measures_for(["reliability"], Settings(3))
     with pytest.raises(TfsegError, match="did you mean mean_iou"):
-        measures_for(["meaniou"], Settings(3), False)
+        measures_for(["meaniou"], Settings(3))

@@ -11,7 +11,7 @@ from PIL import Image
 from tfseg.errors import TfsegError
 from tfseg.evaluation.categories import category_indices, known_categories
 from tfseg.evaluation.judge import PredictionErrors
-from tfseg.workflows import judging
+from tfseg.workflows import comparing, judging
 
 CLASSES = ["ground", "disc", "square"]
 PALETTE = [[90, 90, 90], [220, 40, 40], [40, 80, 220]]
@@ -74,16 +74,16 @@ def test_classes_as_a_data_frame(folders):
 def test_wrong_labels_are_found_and_shown(folders):
     out = folders / "out"
     judging.judge(
-        str(folders / "sure"), str(folders / "data"), output_dir=str(out), errors=10, jobs=1
+        str(folders / "sure"), str(folders / "data"), output_dir=str(out), suspects=10, jobs=1
     )
-    (suspect,) = json.loads((out / "errors.json").read_text(encoding="utf-8"))
+    (suspect,) = json.loads((out / "suspects.json").read_text(encoding="utf-8"))
     assert suspect["image"] == "images/a_0.png"
     assert (suspect["given_name"], suspect["suggested_name"]) == ("disc", "square")
     assert suspect["box"] == [20, 18, 40, 32]
     page = (out / "errors.html").read_text(encoding="utf-8")
     assert "Likely wrong labels" in page and "square: most often mistaken for it" in page
-    with pytest.raises(TfsegError, match="needs an output_dir"):
-        judging.judge(str(folders / "sure"), str(folders / "data"), errors=10)
+    with pytest.raises(TfsegError, match="needs an `output_dir`"):
+        judging.judge(str(folders / "sure"), str(folders / "data"), suspects=10)
 
 
 def test_evaluations_and_folders_are_compared(folders):
@@ -91,9 +91,9 @@ def test_evaluations_and_folders_are_compared(folders):
         str(folders / "good"), str(folders / "data"), output_dir=str(folders / "out"), jobs=1
     )
     sources = [str(folders / "out"), str(folders / "poor")]
-    with pytest.raises(TfsegError, match="needs a data_dir"):
-        judging.compare(sources)
-    values = judging.compare(sources, str(folders / "data"), output_dir=str(folders / "compared"))
+    with pytest.raises(TfsegError, match="needs `data_dir`"):
+        comparing.compare(sources)
+    values = comparing.compare(sources, str(folders / "data"), output_dir=str(folders / "compared"))
     (difference,) = values["scores"]["mean_iou"]["differences"]
     assert difference["sure"] and difference["value"] < 0
     assert [one["name"] for one in values["contestants"]] == ["out", "poor"]
@@ -101,7 +101,7 @@ def test_evaluations_and_folders_are_compared(folders):
     assert "Images on which poor is worse" in page and page.count('alt="poor"') > 0
     assert json.loads((folders / "compared" / "comparison.json").read_text()) == values
     with pytest.raises(TfsegError, match="stands twice"):
-        judging.compare([sources[0], sources[0]])
+        comparing.compare([sources[0], sources[0]])
 
 
 def test_runs_of_one_recipe_are_one_contestant(folders):
@@ -114,18 +114,18 @@ def test_runs_of_one_recipe_are_one_contestant(folders):
         flags = f"--seed={seed}\n--run_dir={run}\n--epochs={9 if name == 'other' else 3}\n"
         (run / "config.flags").write_text(flags)
         runs.append(str(run))
-    values = judging.compare(runs)
+    values = comparing.compare(runs)
     assert [list(one["members"]) for one in values["contestants"]] == [
         ["first", "second"],
         ["other"],
     ]
     assert values["scores"]["mean_iou"]["spread"][0] is not None
-    assert len(judging.compare(runs, seeds=False)["contestants"]) == 3
+    assert len(comparing.compare(runs, seeds=False)["contestants"]) == 3
     with pytest.raises(TfsegError, match="differ by their seed alone"):
-        judging.compare(runs[:2])
+        comparing.compare(runs[:2])
     (folders / "other" / "eval" / "val" / "images.npz").unlink()
     with pytest.raises(TfsegError, match="has no evaluation of the split val"):
-        judging.compare(runs)
+        comparing.compare(runs)
 
 
 def test_errors_of_a_folder_are_all_said(folders):
@@ -138,9 +138,10 @@ def test_errors_of_a_folder_are_all_said(folders):
 
 def test_it_goes_without_tensorflow(folders):
     script = (
-        "import sys\nfrom tfseg.workflows import judging\n"
-        "judging.judge(*sys.argv[1:3], output_dir=sys.argv[3], errors=3, jobs=1)\n"
-        "judging.compare([sys.argv[3], sys.argv[1]], sys.argv[2], output_dir=sys.argv[3])\n"
+        "import sys\nimport tfseg\nfrom tfseg.workflows import compare\n"
+        "given, data, out = sys.argv[1:]\n"
+        "tfseg.evaluate(predictions=given, data_dir=data, output_dir=out, suspects=3, jobs=1)\n"
+        "compare([out, given], data, output_dir=out)\n"
         "assert not {'tensorflow', 'keras', 'pandas'} & set(sys.modules)"
     )
     paths = [str(folders / name) for name in ("good", "data", "out")]

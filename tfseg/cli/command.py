@@ -12,7 +12,7 @@ from absl import logging
 from tfseg.cli import help as texts
 from tfseg.cli import next_step
 from tfseg.cli.files import expand
-from tfseg.cli.flags import Flags
+from tfseg.cli.flags import Flags, define_common
 from tfseg.cli.verbs import VERBS
 from tfseg.errors import TfsegError, unknown
 from tfseg.version import __version__
@@ -96,18 +96,8 @@ def defined(name: str, arguments: list[str]) -> tuple[types.ModuleType, Flags, l
     _import_modules(arguments)
     flags = Flags()
     module.define(flags)
-    _define_own(flags)
+    define_common(flags)
     return module, flags, arguments
-
-
-def _define_own(flags: Flags) -> None:
-    """The flags that all verbs have."""
-    flags.multi(
-        "recipe", [], "A recipe, such as camvid/drn_d_22: flags that what follows overrides."
-    )
-    flags.multi("flagfile", [], "A file with a flag a line, such as a run's config.flags.")
-    flags.multi("import", [], "A module of yours to import first: it registers rows of its own.")
-    flags.integer("verbosity", logging.INFO, "What is logged: -1 warnings, 0 all, 1 details.")
 
 
 def _import_modules(arguments: list[str]) -> None:

@@ -1,28 +1,34 @@
-"""Scores a trained model on a split of a data folder.
+"""Scores a trained model, or any program's predictions, on a split of a data folder.
 
     tfseg evaluate --run_dir=runs/camvid --data_dir=data/camvid --split=val
     tfseg evaluate … --protocol=ade20k          ADE20K's: means over all classes
     tfseg evaluate … --protocol=drn --flip      DRN's: six scales, mirrored too
+    tfseg evaluate --predictions=FOLDER --data_dir=data/camvid
 
-Prints the scores of each class and writes metrics.json, with its protocol, and report.html, a page
-with charts and pictures, to RUN_DIR/eval/SPLIT.
+Prints the scores with 95% intervals. Writes metrics.json, with the protocol, report.html, a page
+with charts and pictures, and images.npz, for `tfseg compare`, to RUN_DIR/eval/SPLIT or FOLDER.eval.
 """
 
 import os
 import sys
+import typing
 
 from tqdm import tqdm
 
 from tfseg import workflows
-from tfseg.cli import protocol, shared, trained_model
+from tfseg.cli import judging, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
+
+if typing.TYPE_CHECKING:
+    from tfseg.workflows import Evaluation
 
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Data": "data_dir split output_dir",
-    "Protocol": f"{protocol.GROUP} absent_classes",
-    "Dense CRF": "crf crf_option save_logits jobs",
-    "Pictures": "visualize",
+    "Data": "data_dir split output_dir visualize save_labels jobs",
+    "Protocol": protocol.GROUP,
+    "Predictions": judging.GROUP,
+    "Metrics": judging.METRICS_GROUP,
+    "Dense CRF": "crf crf_option save_logits",
     "Devices": "batch_size strategy replicas",
 }
 
@@ -32,7 +38,8 @@ def define(flags: Flags) -> None:
     shared.define_data(flags, split="val")
     protocol.define(flags)
     protocol.define_crf(flags)
-    flags.integer("jobs", os.cpu_count(), "Processes for --crf.", 1)
+    judging.define(flags)
+    flags.integer("jobs", os.cpu_count(), "Processes for --crf and --predictions.", 1)
     flags.string("save_logits", None, "Folder for each image's logits, for `tfseg crf`.")
     flags.integer("batch_size", 1, "Images of one size that a device takes together.", 1)
     flags.choice(
@@ -43,6 +50,9 @@ def define(flags: Flags) -> None:
         "(truth), or count them 0 (zero); default zero with --protocol=ade20k, else skip.",
     )
     flags.boolean(
+        "save_labels", True, "Keep each image's label map in labels/, which comparisons show."
+    )
+    flags.boolean(
         "visualize",
         False,
         "Also write each image, its truth and prediction side by side, to panels/, and print each "
@@ -51,7 +61,8 @@ def define(flags: Flags) -> None:
     flags.string(
         "output_dir",
         None,
-        "Folder for metrics.json; default RUN_DIR/eval/SPLIT, required with --weights.",
+        "Folder for the results; default RUN_DIR/eval/SPLIT, or FOLDER.eval beside --predictions; "
+        "required with --weights.",
     )
     flags.choice(
         "strategy", "auto", ["auto", "one_device", "mirrored", "multi_worker"], "Distribution."
@@ -63,12 +74,25 @@ def define(flags: Flags) -> None:
 
 def main(flags: Flags) -> None:
     flags.require("data_dir")
+    judging.refuse(flags)
+    found = judging.evaluate(flags) if flags.predictions else _evaluate_model(flags)
+    if found is None:  # a worker that only helps the first
+        return
+    from tfseg.reports import summary
+
+    images = found.values["protocol"]["images"]
+    print(summary.table(found.values))
+    print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
+    print(f"written to {' and '.join(found.written)}")
+
+
+def _evaluate_model(flags: Flags) -> "Evaluation | None":
     if flags.weights:
         flags.require("output_dir")
     # The ADE20K code's means run over all classes, whatever else the flags change.
     absent_classes = flags.absent_classes or ("zero" if flags.protocol == "ade20k" else None)
     with shared.progress_bar("image") as progress:
-        found = workflows.evaluate(
+        return workflows.evaluate(
             trained_model.read(flags),
             flags.data_dir,
             flags.split,
@@ -79,20 +103,14 @@ def main(flags: Flags) -> None:
             save_logits=flags.save_logits,
             batch_size=flags.batch_size,
             absent_classes=absent_classes,
+            save_labels=flags.save_labels,
             visualize=flags.visualize,
             strategy=flags.strategy,
             replicas=flags.replicas,
             progress=progress,
             on_prediction=print_shares if flags.visualize else None,
+            **judging.read(flags),
         )
-    if found is None:  # a worker that only helps the first
-        return
-    from tfseg.reports import summary
-
-    images = found.values["protocol"]["images"]
-    print(summary.table(found.values))
-    print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
-    print(f"written to {found.metrics_path} and {found.report_path}")
 
 
 def print_shares(title: str, shares: dict[str, float]) -> None:

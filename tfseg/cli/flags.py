@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from absl import flags as absl_flags
+from absl import logging
 
 from tfseg.errors import TfsegError, unknown
 
@@ -139,6 +140,20 @@ class Flags:
         for name in names:
             if self[name].value in (None, "", []):
                 raise TfsegError(f"--{name} is missing; --help lists the flags")
+
+
+# The flags that all verbs have.
+COMMON = ("recipe", "flagfile", "import", "verbosity")
+
+
+def define_common(flags: Flags) -> None:
+    """Defines `COMMON`."""
+    flags.multi(
+        "recipe", [], "A recipe, such as camvid/drn_d_22: flags that what follows overrides."
+    )
+    flags.multi("flagfile", [], "A file with a flag a line, such as a run's config.flags.")
+    flags.multi("import", [], "A module of yours to import first: it registers rows of its own.")
+    flags.integer("verbosity", logging.INFO, "What is logged: -1 warnings, 0 all, 1 details.")
 
 
 class _Choice(absl_flags.ArgumentParser):

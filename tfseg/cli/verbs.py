@@ -39,7 +39,8 @@ VERBS = Table(
             },
             "Models": {
                 "train": "train a model, or continue a run",
-                "evaluate": "score a model on a split of a data folder",
+                "evaluate": "score a model, or any program's predictions, on a data folder",
+                "compare": "differences between runs or predictions, with intervals",
                 "predict": "label maps of files, folders, lists, videos and cameras",
                 "classify": "train and test image classifiers, and locate what they see",
                 "crf": "refine kept logits by a dense CRF, or search its parameters",

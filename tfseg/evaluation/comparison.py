@@ -1,7 +1,7 @@
 """Evaluations side by side: differences on the same images, and how sure they are."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,17 @@ class Contestant:
     members: Mapping[str, Records]
 
 
-def summarize(records: Records, resampling: Resampling | None = None) -> dict[str, Any]:
-    """All scores of an evaluation with their intervals, as plain values.
+def summarize(
+    records: Records,
+    resampling: Resampling | None = None,
+    metrics: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Scores of an evaluation with their intervals, as plain values.
+
+    Args:
+        records: `Records`.
+        resampling: `Resampling`.
+        metrics: names of `METRICS`; None for all that was measured.
 
     Returns:
         {"scores": {metric: {"value", "low", "high"}}, "classes": {metric: a list of these for each
@@ -39,7 +48,7 @@ def summarize(records: Records, resampling: Resampling | None = None) -> dict[st
     weights = resampling.weights(records.names)
     result: dict[str, Any] = {"scores": {}, "classes": {}, "categories": {}, "curves": {}}
     kinds = {"": "scores", "class": "classes", "category": "categories"}
-    names = records.available()
+    names = list(metrics or records.available())
     values = records.values(names)
     drawn = {} if weights is None else records.values(names, weights)
     for name in names:
@@ -203,12 +212,19 @@ def _in_common(contestants):
     names = [name for name in reference.names if name in common]
     if not names:
         raise TfsegError("the evaluations have no image in common")
-    found = []
+    found, true = [], None
     for group in contestants:
         members = {}
         for name, records in group.members.items():
             place = {image: index for index, image in enumerate(records.names)}
-            members[name] = records.picked([place[image] for image in names])
+            picked = members[name] = records.picked([place[image] for image in names])
+            true = picked.dense("counts")[:, 1] if true is None else true
+            differ = (picked.dense("counts")[:, 1] != true).any(1)
+            if differ.any():
+                raise TfsegError(
+                    f"{every[0][0]} and {name} can't be compared: the label map of "
+                    f"{names[differ.argmax()]} was another one"
+                )
         found.append(Contestant(group.name, members))
     return found, names
 
@@ -233,22 +249,18 @@ def _changed(names, before, after, count):
     return {"better": better, "worse": worse}
 
 
-def group_by_seed(configs: Mapping[str, str | None]) -> list[tuple[str, list[str]]]:
-    """Names in groups: runs whose flags differ by the seed alone are one.
+def group_by_seed(settings: Mapping[str, Set[str] | None]) -> list[tuple[str, list[str]]]:
+    """Names in groups: runs with the same settings, their seed aside, are one.
 
     Args:
-        configs: {name: the run's flags as text, a flag a line, or None for what is no run}.
+        settings: {name: the run's settings without its seed, or None for what is no run}.
 
     Returns:
         [(the group's name, names of its members)] in the order given.
     """
     groups: dict[Any, list[str]] = {}
-    for name, text in configs.items():
-        key: Any = name
-        if text is not None:
-            lines = [line.strip() for line in text.splitlines()]
-            key = frozenset(x for x in lines if not x.startswith(("--seed=", "--run_dir=")))
-        groups.setdefault(key, []).append(name)
+    for name, own in settings.items():
+        groups.setdefault(name if own is None else frozenset(own), []).append(name)
     return [
         (names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more seeds", names)
         for names in groups.values()

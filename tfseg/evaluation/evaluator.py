@@ -1,5 +1,7 @@
 """Evaluation of a model on a list of images, on any number of devices."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -116,11 +118,18 @@ class Evaluator:
 
     def _sum(self, totals):
         """The sum over this worker's replicas and over all workers, as NumPy."""
-        values = self.strategy.experimental_distribute_values_from_function(
-            lambda context: totals[context.replica_id_in_sync_group % len(totals)]
+        return np.asarray(
+            self._reduced(lambda context: totals[context.replica_id_in_sync_group % len(totals)])
         )
-        reduced = self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
-        return np.asarray(reduced, np.int64)
+
+    def sum_over_workers(self, array):
+        """The sum of what each worker has, a NumPy array of one shape; the same on every worker."""
+        parts = itertools.chain([array], itertools.repeat(np.zeros_like(array)))
+        return np.asarray(self._reduced(lambda _: tf.constant(next(parts))))
+
+    def _reduced(self, function):
+        values = self.strategy.experimental_distribute_values_from_function(function)
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
     def _hand_over(self, on_prediction, results):
         """Calls `on_prediction` for the images of all replicas that don't come again."""

@@ -85,11 +85,11 @@ def groups_by(names: Sequence[str], rule: str) -> dict[str, str]:
     try:
         pattern = re.compile(rule)
     except re.error as error:
-        raise TfsegError(f"group_by={rule} is no regular expression: {error}") from error
+        raise TfsegError(f"`group_by={rule}` is no regular expression: {error}") from error
     groups = {}
     for name in names:
         match = pattern.search(name.rpartition("/")[2])
         if match is None:
-            raise TfsegError(f"group_by={rule} finds nothing in the name {name}")
+            raise TfsegError(f"`group_by={rule}` finds nothing in the name {name}")
         groups[name] = match[1] or "" if pattern.groups else match[0]
     return groups

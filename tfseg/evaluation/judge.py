@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -37,13 +37,19 @@ class PredictionErrors(TfsegError):
         super().__init__(self.errors[0] + more)
 
 
-def measures_for(metrics: Sequence[str] | None, settings: Settings, probabilities: bool):
+def measures_for(
+    metrics: Sequence[str] | None,
+    settings: Settings,
+    probabilities: bool = False,
+    default: Iterable[str] = METRICS,
+) -> tuple[str, ...]:
     """The measures that metrics need and what is there allows, in the order of their table.
 
     Args:
-        metrics: names of `METRICS`; None for all.
+        metrics: names of `METRICS`; None for those of `default` that can be had.
         settings: `Settings`.
         probabilities: whether there are any.
+        default: names of `METRICS`.
 
     Raises:
         TfsegError: an unknown metric, or one that needs what isn't there.
@@ -53,8 +59,8 @@ def measures_for(metrics: Sequence[str] | None, settings: Settings, probabilitie
         "probabilities": probabilities,
         "categories": settings.categories is not None,
     }
-    wanted = {"confusion", "counts"}
-    for name in metrics or METRICS:
+    wanted = {"confusion", "counts", "image"}
+    for name in metrics or default:
         needed = METRICS.find(name).measure
         if there[MEASURES[needed].needs]:
             wanted.add(needed)
@@ -92,7 +98,7 @@ def judge_predictions(
         categories: {category: [class names]}; default those of Cityscapes and COCO-Stuff, where the
             classes are theirs.
         settings: `Settings`; default those of the papers.
-        absent_classes: "skip" or "zero"; see `scores`.
+        absent_classes: "skip", "truth" or "zero"; see `scores`.
         output_dir: gets `images.npz`; None for nothing.
         jobs: processes; default one for each core.
         progress: called as progress(done, total) with numbers of images.

@@ -45,10 +45,12 @@ class Measure(Row):
     Attributes:
         axes: the array's shape.
         needs: "labels", "probabilities" or "categories": what has to be there.
+        quick: whether pixels are only counted, without a look at their neighbours.
     """
 
     axes: tuple[int | str, ...]
     needs: str = "labels"
+    quick: bool = False
 
     def shape(self, settings: Settings) -> tuple[int, ...]:
         """The shape of its array."""
@@ -69,6 +71,7 @@ MEASURES = Table(
             help=summary,
             axes=axes,
             needs=needs,
+            quick=name in ("confusion", "counts", "image", "categories"),
         )
         for name, axes, needs, summary in (
             (

@@ -72,6 +72,20 @@ class Records:
         }
         return dataclasses.replace(self, **columns)
 
+    @property
+    def row_length(self) -> int:
+        """How many numbers `measures.measure` has of an image."""
+        shapes = (MEASURES[name].shape(self.settings) for name in self.measures)
+        return sum(int(np.prod(shape)) for shape in shapes)
+
+    def row(self, index: int) -> np.ndarray:
+        """What `put` took of an image: float64, zeros where nothing is known."""
+        result = np.zeros(self.row_length)
+        if self.rows[index] is not None:
+            places, values = self.rows[index]
+            result[places] = values
+        return result
+
     def _span(self, measure):
         """(first place, place after the last, shape) of a measure in a row."""
         start = 0

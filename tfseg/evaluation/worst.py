@@ -18,11 +18,13 @@ class Worst:
     """What was found, the worst first.
 
     Attributes:
-        suspects: likely wrong labels; none without probabilities.
+        with_probabilities: whether there are any, without which there are no suspects.
+        suspects: likely wrong labels.
         missed, mistaken: for each class, the largest regions of it that got another class, and of
             others that got it.
     """
 
+    with_probabilities: bool
     suspects: list[Suspect]
     missed: list[list[Suspect]]
     mistaken: list[list[Suspect]]
@@ -55,15 +57,19 @@ def find_worst(
     found: list[Suspect] = []
     missed, mistaken = (collections.defaultdict(list) for _ in range(2))
     work = functools.partial(_look, info, rule)
+    with_probabilities = False
     for done, (likely, wrong) in enumerate(run_all(work, calls, len(calls), jobs), 1):
-        found = ranked([*found, *likely], suspects)
+        with_probabilities |= likely is not None
+        found = ranked([*found, *(likely or ())], suspects)
         for one in wrong:
             for places, index in ((missed, one.given), (mistaken, one.suggested)):
                 places[index] = ranked([*places[index], one], each)
         if progress:
             progress(done, len(calls))
     classes = range(rule.num_classes)
-    return Worst(found, [missed[i] for i in classes], [mistaken[i] for i in classes])
+    return Worst(
+        with_probabilities, found, [missed[i] for i in classes], [mistaken[i] for i in classes]
+    )
 
 
 def _read(info, rule, image_list, path):
@@ -74,7 +80,7 @@ def _read(info, rule, image_list, path):
 def _look(info, rule, image_list, path):
     truth, labels, probabilities = _read(info, rule, image_list, path)
     (name,) = image_list.names
-    likely = []
+    likely = None
     if probabilities is not None:
         likely = find_suspects(name, truth, probabilities)
     return likely, find_mistakes(name, truth, labels)

@@ -48,6 +48,7 @@ def write(path, values, pictures=None):
         about.append(f"Intervals: {values['intervals']}; differences are paired.")
     sections = [
         "".join(f"<p>{html.escape(text)}</p>" for text in about),
+        *_settings(values),
         section("Scores", _numbers(values, names)),
         *_seeds(values),
     ]
@@ -60,6 +61,12 @@ def write(path, values, pictures=None):
     write_page(path, " · ".join(names), [*sections, formulas(metrics)])
 
 
+def _settings(values):
+    """A section with the settings that differ."""
+    rows = {name: ", ".join(lines) for name, lines in values.get("differs", {}).items() if lines}
+    return [section("What differs", facts(rows))] if rows else []
+
+
 def _contestants(values):
     lines = [f"{values['images']} images that all have"]
     for one in values["contestants"]:
@@ -69,6 +76,7 @@ def _contestants(values):
             parts = (f"{name} {_share({'value': x['mean_iou']})}" for name, x in members.items())
             text += f": mean of {', '.join(parts)} mean IoU"
         lines.append(text)
+        lines += [f"    {line}" for line in values.get("differs", {}).get(one["name"], ())]
     return [*lines, ""]
 
 

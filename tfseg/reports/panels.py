@@ -1,11 +1,5 @@
-"""Pictures of an evaluation: each image, its truth and its prediction side by side."""
+"""Pictures of an evaluation, a file for each image."""
 
-import collections
-import concurrent.futures
-import contextlib
-import os
-import sys
-import threading
 import zlib
 
 from PIL import Image
@@ -13,9 +7,10 @@ from PIL import Image
 from tfseg import visualize
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder
+from tfseg.parallel import Behind
 
 
-class PanelWriter:
+class PictureWriter(Behind):
     """Writes a PNG for each predicted image, in the background.
 
     Use it in a `with` block, at whose end everything is written, and call it, or pass it to
@@ -24,50 +19,50 @@ class PanelWriter:
     Args:
         image_list: the `ImageList` that is evaluated.
         output_dir: folder for the PNGs, which keep the names and folders of the list.
-        palette: [red, green, blue] per class.
-        threads: how many draw and write; as many images may wait for them.
+        threads: how many draw and write; twice as many images may wait for them.
 
     Raises:
         TfsegError: a file can't be written, or would be over one that is read; some calls later,
             or at the end.
     """
 
-    def __init__(self, image_list, output_dir, palette, threads=4):
+    def __init__(self, image_list, output_dir, threads=4):
+        super().__init__(self._write, threads)
         self.folder = OutputFolder(output_dir, image_list.files)
-        self.palette = palette
         self.stems = image_list.stems
-        self._pool = concurrent.futures.ThreadPoolExecutor(threads, initializer=_give_way)
-        self._pending = collections.deque()
-        self._limit = 2 * threads
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        try:
-            while self._pending and kind is None:
-                self._pending.popleft().result()
-        finally:
-            self._pool.shutdown(cancel_futures=True)
-
-    def __call__(self, predicted):
-        """Takes a `Predicted`."""
-        if len(self._pending) == self._limit:
-            self._pending.popleft().result()
-        self._pending.append(self._pool.submit(self._write, predicted))
+    def draw(self, predicted):
+        """The picture of a `Predicted`, uint8 [H, W] or [H, W, 3]."""
+        raise NotImplementedError
 
     def _write(self, predicted):
-        maps = (predicted.truth, predicted.labels)
-        pictures = [predicted.image, *(visualize.colorize(one, self.palette) for one in maps)]
-        picture = visualize.panel(pictures, ["image", "truth", "prediction"])
+        picture = self.draw(predicted)
         with atomic_write(self.folder.path(f"{self.stems[predicted.index]}.png")) as file:
-            # Two areas of three are flat: looking for runs alone, the compression is as good as
-            # the default and quicker.
+            # Most of it is flat: looking for runs alone, the compression is as good as the
+            # default and quicker.
             Image.fromarray(picture).save(file, "PNG", compress_type=zlib.Z_RLE)
 
 
-def _give_way():
-    """Makes the thread work where the network leaves a processor idle."""
-    if sys.platform == "linux":  # where threads have priorities of their own
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+class LabelWriter(PictureWriter):
+    """Writes the predicted class indices, as any program reads them."""
+
+    def draw(self, predicted):
+        return predicted.labels
+
+
+class PanelWriter(PictureWriter):
+    """Writes each image, its truth and its prediction side by side.
+
+    Args:
+        image_list, output_dir, threads: as for `PictureWriter`.
+        palette: [red, green, blue] per class.
+    """
+
+    def __init__(self, image_list, output_dir, palette, threads=4):
+        super().__init__(image_list, output_dir, threads)
+        self.palette = palette
+
+    def draw(self, predicted):
+        maps = (predicted.truth, predicted.labels)
+        pictures = [predicted.image, *(visualize.colorize(one, self.palette) for one in maps)]
+        return visualize.panel(pictures, ["image", "truth", "prediction"])

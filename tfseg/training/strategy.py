@@ -98,6 +98,15 @@ def _devices(gpus, replicas):
     return [f"CPU:{index}" for index in range(replicas)]
 
 
+def count_workers(strategy):
+    """How many processes work together."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return 1
+    workers = resolver.cluster_spec().as_dict()
+    return sum(len(workers.get(kind, ())) for kind in ("chief", "worker"))
+
+
 def is_chief(strategy):
     """Whether this process writes the run's files: it alone, or the first of several workers."""
     resolver = strategy.cluster_resolver

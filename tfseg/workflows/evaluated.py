@@ -1,0 +1,72 @@
+"""What evaluations have in common: their results, and how these are written."""
+
+import dataclasses
+import os
+from typing import Any
+
+from tfseg.errors import TfsegError
+from tfseg.evaluation import comparison
+from tfseg.evaluation.intervals import Resampling, groups_by
+from tfseg.evaluation.records import Records
+from tfseg.reports import html, summary
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation has found, and where it is written.
+
+    Attributes:
+        values: what metrics.json holds: scores, classes, confusion matrix, protocol, intervals.
+        records: the numbers of each image.
+        written: paths of what people look at.
+        seconds: that it took, from files to scores.
+    """
+
+    values: dict[str, Any]
+    records: Records
+    written: list[str]
+    seconds: float
+
+    def frame(self):
+        """A pandas DataFrame with a row for each class and a column for each of its metrics.
+
+        Raises:
+            TfsegError: pandas isn't installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise TfsegError("a DataFrame needs pandas: pip install pandas") from error
+        return pandas.DataFrame(self.values["classes"]).set_index("name")
+
+
+def resampling(names, group_by, replicates):
+    """The `Resampling` that arguments of evaluations and comparisons state."""
+    return Resampling(replicates, groups=groups_by(names, group_by) if group_by else None)
+
+
+def record_facts(facts, absent_classes, predictions=None):
+    """What `Records.facts` holds of an evaluation's protocol.
+
+    Args:
+        facts: the protocol, as metrics.json has it.
+        absent_classes: see `tfseg.evaluation.confusion.scores`.
+        predictions: the folder of label maps, as seen from that of the records; or None.
+    """
+    label_map = facts["label_map"] and {str(x): y for x, y in facts["label_map"].items()}
+    kept = {**facts, "label_map": label_map, "absent_classes": absent_classes}
+    return kept if predictions is None else {**kept, "predictions": predictions}
+
+
+def summarize(records, matrix, classes, facts, absent_classes, *, metrics, resampling):
+    """The content of metrics.json: scores with intervals, and the protocol."""
+    details = comparison.summarize(records, resampling, metrics)
+    return summary.metrics(matrix, classes, facts, absent_classes, details)
+
+
+def write(output_dir, values, panels, palette, run_dir=None):
+    """Writes metrics.json and report.html; returns their paths."""
+    paths = [os.path.join(output_dir, name) for name in ("metrics.json", "report.html")]
+    summary.write(paths[0], values)
+    html.write(paths[1], values, panels, palette, run_dir)
+    return paths

@@ -1,0 +1,221 @@
+"""Scoring a trained model on a split of a data folder."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from absl import logging
+
+from tfseg import runs
+from tfseg.data import DataInfo, read_split
+from tfseg.errors import TfsegError
+from tfseg.evaluation import Evaluator
+from tfseg.evaluation.recorder import Recorder
+from tfseg.evaluation.records import FILE_NAME
+from tfseg.evaluation.refined import evaluate_refined
+from tfseg.evaluation.truth import Truth
+from tfseg.inference import Predictor
+from tfseg.reports import summary
+from tfseg.reports.gallery import Gallery
+from tfseg.reports.panels import LabelWriter, PanelWriter
+from tfseg.training.strategy import count_workers, create_strategy, is_chief
+from tfseg.visualize import class_names
+from tfseg.workflows import evaluated
+from tfseg.workflows.trained import TrainedModel, load_predictor
+
+# Where label maps go, in the folder of the results.
+_LABELS = "labels"
+
+
+def score(
+    model: str | TrainedModel | Predictor,
+    data_dir: str,
+    split: str = "val",
+    output_dir: str | None = None,
+    *,
+    protocol=None,
+    crf=None,
+    jobs: int | None = None,
+    save_logits: str | None = None,
+    batch_size: int = 1,
+    absent_classes: str | None = None,
+    metrics: Sequence[str] | None = None,
+    categories: Mapping[str, Sequence[str]] | None = None,
+    group_by: str | None = None,
+    replicates: int = 2000,
+    save_labels: bool = True,
+    visualize: bool = False,
+    strategy: str = "auto",
+    replicas: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    on_prediction: Callable[[str, list], None] | None = None,
+) -> evaluated.Evaluation | None:
+    """Scores a model on a split; writes metrics.json, report.html, images.npz and label maps.
+
+    Args:
+        model: a run directory, a release of the zoo or weights that say what they are; a
+            `TrainedModel`; or a `Predictor`, whose own protocol and CRF count.
+        data_dir: the data folder.
+        split: which of its lists.
+        output_dir: the folder for the results; default the run's own eval/SPLIT.
+        protocol: a `tfseg.inference.Protocol`; default the images as they are.
+        crf: a `tfseg.inference.crf.CRF` that refines the label maps, or None.
+        jobs: processes for the CRF; default one a core.
+        save_logits: a folder for each image's logits, or None.
+        batch_size: images of one size that a device takes together.
+        absent_classes: whether the means leave out classes that occur nowhere ("skip") or not in
+            the truth ("truth"), or count them 0 ("zero"); default as the protocol's own code.
+        metrics: names of `tfseg.metrics.METRICS`; default those that only count pixels. Images'
+            numbers are kept in images.npz, from which `tfseg.workflows.compare` takes them.
+        categories, group_by, replicates: as for `tfseg.workflows.judge`.
+        save_labels: keep each image's label map, an 8-bit PNG of class indices, in labels/.
+        visualize: also write each image, its truth and prediction side by side, to panels/.
+        strategy, replicas: as for `create_strategy`.
+        progress: called as progress(done, total) with numbers of images.
+        on_prediction: called as on_prediction(title, shares) for each image, where `shares` is what
+            `class_shares` gives of its prediction.
+
+    Returns:
+        `Evaluation`; None in workers that only help the first.
+
+    Raises:
+        TfsegError: whatever the user can put right.
+    """
+    info = DataInfo.load(data_dir)
+    image_list = read_split(data_dir, split)
+    resampling = evaluated.resampling(image_list.names, group_by, replicates)
+    one_by_one = crf is not None or save_logits is not None
+    distribution = create_strategy(strategy, replicas, single=one_by_one)
+    if one_by_one and distribution.num_replicas_in_sync > 1:
+        raise TfsegError("`crf` and `save_logits` take one device")
+    with distribution.scope():
+        predictor = load_predictor(model, protocol, crf)
+    run_dir = _run_dir(model)
+    output_dir = output_dir or (run_dir and runs.evaluation_dir(run_dir, split))
+    if not output_dir:
+        raise TfsegError("`output_dir` is missing")
+    classes = _classes(predictor.spec, info, data_dir)
+    if absent_classes is None:
+        # The ADE20K code's means run over all classes.
+        absent_classes = "zero" if predictor.protocol.name == "ade20k" else "skip"
+    facts = {
+        **_facts(predictor, info),
+        "data_dir": os.path.abspath(data_dir),
+        "split": split,
+        "images": len(image_list),
+        "weights": _weights(model, run_dir),
+    }
+    gallery = Gallery(image_list.names, predictor.palette)
+    recorder = Recorder(
+        image_list.names,
+        class_names(classes, predictor.spec.num_classes),
+        metrics,
+        categories,
+        evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None),
+    )
+    with contextlib.ExitStack() as stack:
+        takers = [gallery, stack.enter_context(recorder)]
+        if save_labels:
+            labels = LabelWriter(image_list, os.path.join(output_dir, _LABELS))
+            takers.append(stack.enter_context(labels))
+        if visualize:
+            folder = os.path.join(output_dir, "panels")
+            panels = PanelWriter(image_list, folder, predictor.palette)
+            takers.append(stack.enter_context(panels))
+
+        def show(predicted):
+            for take in takers:
+                take(predicted)
+            if on_prediction:
+                shares = summary.class_shares(predicted.labels, classes)
+                on_prediction(image_list.image_titles[predicted.index], shares)
+
+        start = time.perf_counter()
+        if one_by_one:
+            truth = Truth(image_list, predictor.spec.num_classes, info.label_map, info.ignore_label)
+            matrix = evaluate_refined(
+                predictor,
+                truth,
+                predictor.crf,
+                jobs=jobs or os.cpu_count(),
+                logits_dir=save_logits,
+                progress=progress,
+                on_prediction=show,
+            )
+        else:
+            evaluator = Evaluator(
+                predictor.model,
+                predictor.spec.preprocessing,
+                protocol=predictor.protocol,
+                ignore_label=info.ignore_label,
+                label_map=info.label_map,
+                batch_size=batch_size,
+                strategy=distribution,
+            )
+            matrix = evaluator(image_list, progress, show)
+        seconds = time.perf_counter() - start
+    records = recorder.records
+    if count_workers(distribution) > 1:
+        recorder.gather(evaluator.sum_over_workers)
+    if not is_chief(distribution):
+        return None
+    records.save(os.path.join(output_dir, FILE_NAME))
+    values = evaluated.summarize(
+        records, matrix, classes, facts, absent_classes, metrics=metrics, resampling=resampling
+    )
+    written = evaluated.write(output_dir, values, gallery.panels(), predictor.palette, run_dir)
+    return evaluated.Evaluation(values, records, written, seconds)
+
+
+def _run_dir(model):
+    """The run directory that a model comes from, or None."""
+    source = _source(model)
+    return source if source and os.path.isdir(source) else None
+
+
+def _source(model):
+    """Where a model comes from, or None of a `Predictor`."""
+    if isinstance(model, Predictor):
+        return None
+    return os.fspath(getattr(model, "source", model))
+
+
+def _weights(model, run_dir):
+    if run_dir:
+        return os.path.abspath(os.path.join(run_dir, runs.BEST_WEIGHTS))
+    source = _source(model)
+    # Several files, and releases of the zoo, have no one path.
+    return os.path.abspath(source) if source and os.path.exists(source) else source
+
+
+def _facts(predictor, info):
+    spec = predictor.spec
+    return {
+        **predictor.inference.protocol,
+        "crf": predictor.crf and predictor.crf.to_dict(),
+        "ignore_label": info.ignore_label,
+        "label_map": info.label_map,
+        "model": spec.name,
+        "model_options": spec.options,
+    }
+
+
+def _classes(spec, info, data_dir):
+    """The class names; warns where model and data folder don't mean the same by a class.
+
+    Raises:
+        TfsegError: they don't have the same number of classes.
+    """
+    if info.classes not in (None, spec.classes) and len(info.classes) != spec.num_classes:
+        raise TfsegError(
+            f"the model tells {spec.num_classes} classes apart, {data_dir} has {len(info.classes)}"
+        )
+    for index, names in enumerate(zip(spec.classes or (), info.classes or (), strict=False)):
+        if len(set(names)) > 1:
+            logging.warning(
+                "class %d is '%s' to the model and '%s' in %s/info.json: are these the same?",
+                *(index, *names, data_dir),
+            )
+            break
+    return info.classes or spec.classes
