@@ -138,3 +138,30 @@ def assert_close():
         assert error < tolerance, f"differs by {error:.2e} of the spread"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def opencv_bilinear():
+    """Function (uint8 [H, W, C], (h, w)) -> what OpenCV's INTER_LINEAR gives: weights of 11 bits,
+    4 of which are given up between columns and rows."""
+
+    def axis(source, target):
+        places = ((np.arange(target) + 0.5) * (1 / (target / source)) - 0.5).astype(np.float32)
+        before = np.floor(places)
+        gain = np.rint((places - before) * np.float32(2048)).astype(int)
+        fade = np.rint((np.float32(1) - (places - before)) * np.float32(2048)).astype(int)
+        return before.astype(int), fade, gain
+
+    def resize(image, size):
+        height, width = image.shape[:2]
+        before, fade, gain = axis(width, size[1])
+        beyond = (before < 0) | (before >= width - 1)
+        fade[beyond], gain[beyond] = 2048, 0
+        left, right = (np.clip(before + i, 0, width - 1) for i in (0, 1))
+        rows = image[:, left] * fade[:, None] + image[:, right] * gain[:, None]
+        before, fade, gain = axis(height, size[0])
+        upper, lower = (rows[np.clip(before + i, 0, height - 1)] >> 4 for i in (0, 1))
+        upper, lower = upper * fade[:, None, None] >> 16, lower * gain[:, None, None] >> 16
+        return (upper + lower + 2 >> 2).astype(np.uint8)
+
+    return resize

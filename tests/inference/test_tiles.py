@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg.data.resizing import RESIZINGS, resize_image
+from tfseg.data.resizing import resize_image, resized_window
 from tfseg.errors import TfsegError
 from tfseg.inference import Inference, Protocol, views
-from tfseg.inference.inference import _resized_piece
 from tfseg.inference.tiles import Tiling
 from tfseg.models import create_model
 
@@ -74,7 +73,7 @@ def test_one_tile_is_the_whole_image():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", RESIZINGS)
+@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("scale", [0.5, 0.7, 1.3, 2.0])
 def test_pieces_of_a_resized_image(scale, method):
     image = tf.constant(noise(60, 90))
@@ -82,7 +81,7 @@ def test_pieces_of_a_resized_image(scale, method):
     whole = resize_image(image, size, method)
     for window in ((0, 10, 0, 12), (7, 21, 20, 40), (size[0] - 9, size[0], size[1] - 5, size[1])):
         window_tensors = [tf.constant(x) for x in window]
-        piece = _resized_piece(image, (size[0], size[1]), window_tensors, method)
+        piece = resized_window(image, (size[0], size[1]), window_tensors, method)
         top, bottom, left, right = window
         np.testing.assert_allclose(piece, whole[:, top:bottom, left:right], atol=1e-4)
 

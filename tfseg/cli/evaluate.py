@@ -47,7 +47,8 @@ def define(flags: Flags) -> None:
         None,
         ["skip", "truth", "zero"],
         "Whether the means leave out classes that occur nowhere (skip) or not in the truth "
-        "(truth), or count them 0 (zero); default zero with --protocol=ade20k, else skip.",
+        "(truth), or count them 0 (zero); default as the protocol has it: zero with ade20k, truth "
+        "with deeplab_v2_original, else skip.",
     )
     flags.boolean(
         "save_labels", True, "Keep each image's label map in labels/, which comparisons show."
@@ -89,8 +90,6 @@ def main(flags: Flags) -> None:
 def _evaluate_model(flags: Flags) -> "Evaluation | None":
     if flags.weights:
         flags.require("output_dir")
-    # The ADE20K code's means run over all classes, whatever else the flags change.
-    absent_classes = flags.absent_classes or ("zero" if flags.protocol == "ade20k" else None)
     with shared.progress_bar("image") as progress:
         return workflows.evaluate(
             trained_model.read(flags),
@@ -102,7 +101,7 @@ def _evaluate_model(flags: Flags) -> "Evaluation | None":
             jobs=flags.jobs,
             save_logits=flags.save_logits,
             batch_size=flags.batch_size,
-            absent_classes=absent_classes,
+            absent_classes=flags.absent_classes,
             save_labels=flags.save_labels,
             visualize=flags.visualize,
             strategy=flags.strategy,

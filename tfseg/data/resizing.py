@@ -1,11 +1,37 @@
 """Sizes that images are brought to, and how images and label maps are brought to them."""
 
+import dataclasses
+from collections.abc import Callable
+
+from tfseg.data.level_resizing import opencv_bilinear, pillow_bicubic
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
 
-# Ways to resize an image: TensorFlow's name of the kernel, and its reach in pixels.
-RESIZINGS = {"bilinear": ("triangle", 1), "bicubic": ("keyscubic", 2)}
+
+@dataclasses.dataclass(frozen=True)
+class Resizing:
+    """A way to resize images, wholes or windows of them.
+
+    Attributes:
+        help: what metrics.json calls it.
+        kernel: TensorFlow's name of its kernel, for images of any numbers; or None.
+        reach: of the kernel, in pixels.
+        of_levels: otherwise, a function of `tfseg.data.level_resizing`, for uint8 images.
+    """
+
+    help: str
+    kernel: str | None = None
+    reach: int = 0
+    of_levels: Callable | None = None
+
+
+RESIZINGS = {
+    "bilinear": Resizing("bilinear, smoothed for reduction", "triangle", 1),
+    "bicubic": Resizing("bicubic, smoothed for reduction", "keyscubic", 2),
+    "pillow_bicubic": Resizing("bicubic in levels, as Pillow", of_levels=pillow_bicubic),
+    "opencv_bilinear": Resizing("bilinear in levels, as OpenCV", of_levels=opencv_bilinear),
+}
 
 
 def resized(sizes, short_side, max_long_side):
@@ -35,9 +61,55 @@ def resize_image(image, size, method="bilinear"):
     Args:
         image: numbers [H, W, C] or [N, H, W, C].
         size: (h, w).
-        method: one of `RESIZINGS`.
+        method: "bilinear" or "bicubic".
     """
     return tf.image.resize(image, size, method, antialias=True)
+
+
+def resized_window(images, size, window, method):
+    """What `window` (top, bottom, left, right) shows of images resized to `size`.
+
+    It reads no more of the images than the filter reaches.
+
+    Args:
+        images: [N, H, W, C]; uint8 for methods in levels.
+        size: (h, w).
+        window: in pixels of the resized images.
+        method: one of `RESIZINGS`.
+
+    Returns:
+        [N, bottom - top, right - left, C]; float32, or uint8 in levels.
+    """
+    row = RESIZINGS[method]
+    if row.of_levels:
+        return row.of_levels(images, size, window)
+    scales, shifts, spans = [], [], []
+    for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
+        length = tf.shape(images)[axis]
+        scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
+        first, last = reached(start, stop, size[axis - 1], length, row.reach)
+        scales.append(scale)
+        shifts.append(scale * tf.cast(first, tf.float32) - tf.cast(start, tf.float32))
+        spans.append((first, last))
+    (above, below), (left, right) = spans
+    return tf.raw_ops.ScaleAndTranslate(
+        images=images[:, above:below, left:right],
+        size=tf.stack([window[1] - window[0], window[3] - window[2]]),
+        scale=tf.stack(scales),
+        translation=tf.stack(shifts),
+        kernel_type=row.kernel,
+        antialias=True,
+    )
+
+
+def reached(start, stop, size, source, reach):
+    """(first, last + 1) pixels of `source` that [start, stop) of `size` are computed from, by a
+    kernel that reaches so far and is stretched with a reduction."""
+    scale = tf.cast(size, tf.float32) / tf.cast(source, tf.float32)
+    reach = tf.cast(tf.math.ceil(reach * tf.maximum(1 / scale, 1.0)), tf.int32) + 1
+    ends = tf.cast(tf.stack([start, stop]), tf.float32) / scale
+    first = tf.maximum(tf.cast(ends[0], tf.int32) - reach, 0)
+    return first, tf.minimum(tf.cast(ends[1], tf.int32) + reach + 1, source)
 
 
 def resize_labels(labels, size, legacy=False):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseg.data.resizing import RESIZINGS, resize_image
+from tfseg.data.resizing import RESIZINGS, resize_image, resized_window
 from tfseg.errors import TfsegError
 from tfseg.inference.protocol import Protocol
 from tfseg.inference.tiles import TiledMap, Tiling
@@ -38,7 +38,7 @@ class Inference:
 
     Raises:
         TfsegError: a maximum over scales for a model that takes one itself, tiles too small for
-            the model, or tiles without strips.
+            the model, tiles without strips, or a resizing of uint8 for images that are normalised.
     """
 
     def __init__(self, model, protocol=None, preprocessing=None, strips=True):
@@ -53,6 +53,12 @@ class Inference:
                 "this model takes the maximum over scales itself (option multi_scale): evaluate "
                 "it at a single scale"
             )
+        self._in_levels = RESIZINGS[self._protocol.image_resizing].of_levels is not None
+        if self._in_levels and preprocessing is None:
+            raise TfsegError(
+                f"image_resizing={self._protocol.image_resizing} is for uint8 images: it needs the "
+                "model's preprocessing"
+            )
         size = self._protocol.tile_size
         if size and not strips:
             raise TfsegError("tile_size needs a format that has loops, such as a SavedModel")
@@ -65,7 +71,8 @@ class Inference:
         Raises:
             TfsegError: it has several views or tiles.
         """
-        if self._protocol.name != "single_scale" or self._tiling:
+        views = self._protocol.views
+        if self._tiling or len(views) > 1 or not self._protocol.keeps_size(views[0][0]):
             raise TfsegError(
                 "logits can be kept of single-scale evaluation alone, without mirroring and tiles"
             )
@@ -174,7 +181,16 @@ class Inference:
                 tiled = self._tiled(images, view_size, map_size, same, mirrored)
                 state = tiled.start()
             map_size = (map_size[0], map_size[1])
-            view = View(self.model, image_size, view_size, map_size, same, mirrored, activation)
+            view = View(
+                self.model,
+                image_size,
+                view_size,
+                map_size,
+                same,
+                mirrored,
+                activation,
+                padded=self._protocol.padded_scores,
+            )
             sources.append((view, tiled))
             states.append(state)
         return sources, states
@@ -182,9 +198,12 @@ class Inference:
     def _network(self, images, size, mirrored):
         if mirrored:
             images = images[:, :, ::-1]
+        method = self._protocol.image_resizing
+        if size is not None and self._in_levels:
+            images = resized_window(images, size, (0, size[0], 0, size[1]), method)
         images = self._normalize(images)
-        if size is not None:
-            images = resize_image(images, size, self._protocol.image_resizing)
+        if size is not None and not self._in_levels:
+            images = resize_image(images, size, method)
         return self.model(images, training=False)["logits"]
 
     def _tiled(self, images, view_size, map_size, same, mirrored):
@@ -197,37 +216,9 @@ class Inference:
             piece = (
                 tf.cast(images[:, top:bottom, left:right], tf.float32)
                 if same
-                else _resized_piece(images, view_size, window, self._protocol.image_resizing)
+                else resized_window(images, view_size, window, self._protocol.image_resizing)
             )
             return self._network(piece, None, mirrored)
 
         classes = self.model.num_classes
         return TiledMap(self._tiling, network, view_size, map_size, shape[0], classes)
-
-
-def _resized_piece(images, size, window, method):
-    """What `window` (top, bottom, left, right) shows of `images` resized to `size`, float32.
-
-    It reads no more of the images than the filter reaches.
-    """
-    kernel, radius = RESIZINGS[method]
-    scales, shifts, spans = [], [], []
-    for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
-        length = tf.shape(images)[axis]
-        scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
-        reach = tf.cast(tf.math.ceil(radius * tf.maximum(1 / scale, 1.0)), tf.int32) + 1
-        ends = tf.cast(tf.stack([start, stop]), tf.float32) / scale
-        first = tf.maximum(tf.cast(ends[0], tf.int32) - reach, 0)
-        last = tf.minimum(tf.cast(ends[1], tf.int32) + reach + 1, length)
-        scales.append(scale)
-        shifts.append(scale * tf.cast(first, tf.float32) - tf.cast(start, tf.float32))
-        spans.append((first, last))
-    (above, below), (left, right) = spans
-    return tf.raw_ops.ScaleAndTranslate(
-        images=images[:, above:below, left:right],
-        size=tf.stack([window[1] - window[0], window[3] - window[2]]),
-        scale=tf.stack(scales),
-        translation=tf.stack(shifts),
-        kernel_type=kernel,
-        antialias=True,
-    )

@@ -31,13 +31,19 @@ class Protocol:
         max_long_side: with `short_sides`, limit of the other side.
         size_divisor: heights and widths are rounded up to multiples of it, and the image
             resized to exactly that.
-        image_resizing: "bilinear" or "bicubic"; smoothed for reduction, as Pillow does it.
+        image_resizing: one of `RESIZINGS`: "bilinear" or "bicubic", smoothed for reduction, or the
+            original codes' own in levels, which need the images as they are stored.
         flip: whether the network also sees each size mirrored left and right.
         average: how views are joined: "probabilities", "log_probabilities" or "maximum" (of the
             logits).
         tile_size: height and width in pixels of the pieces that the network sees one at a time,
             so that their memory doesn't grow with the image; 0 for the whole image. Neighbours
             overlap by a quarter, in which one fades into the other.
+        padded_scores: of models that upsample by their stride, resize the whole map to the image,
+            smoothed for reduction, where its size isn't a multiple: as DRN's code does. Otherwise
+            what lies beyond the image is cut off first.
+        absent_classes: which classes the means of the scores leave out, unless it is said with
+            them: see `tfseg.evaluation.scores`.
 
     Raises:
         TfsegError: a number that isn't positive, both `scales` and `short_sides`, or an unknown
@@ -52,6 +58,8 @@ class Protocol:
     flip: bool = False
     average: str = "probabilities"
     tile_size: int = 0
+    padded_scores: bool = False
+    absent_classes: str = "skip"
     # What `size_divisor` was called in version 0.1.
     padding_constant: dataclasses.InitVar[int | None] = None
 
@@ -109,7 +117,9 @@ class Protocol:
         resizes = not all(self.keeps_size(index) for index, _ in self.views)
         if resizes:
             values["size_divisor"] = self.size_divisor
-            values["image_resizing"] = f"{self.image_resizing}, smoothed for reduction"
+            values["image_resizing"] = RESIZINGS[self.image_resizing].help
+        if self.padded_scores:
+            values["padded_scores"] = True
         if resizes or len(self.views) > 1:
             values["average"] = AVERAGES[self.average]
         if self.tile_size:
@@ -118,16 +128,23 @@ class Protocol:
 
 
 _SIX = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+_DRN = Protocol(scales=_SIX, image_resizing="bicubic", average="log_probabilities")
+_ADE20K = Protocol(short_sides=(300, 375, 450, 525, 600), size_divisor=8, absent_classes="zero")
 
-# As the papers and their code evaluate. Mean colours, class means and the CRF are other flags.
+# As the papers and their code evaluate; *_original to the last pixel, which the others leave where
+# there is a better way (docs/differences.md). Mean colours and the CRF are other flags.
 PROTOCOLS = {
     "single_scale": Protocol(),
     # Yu et al. 2017, the multi-scale testing of the published code
-    "drn": Protocol(scales=_SIX, image_resizing="bicubic", average="log_probabilities"),
+    "drn": _DRN,
+    "drn_original": dataclasses.replace(_DRN, image_resizing="pillow_bicubic", padded_scores=True),
     # Zhou et al. 2019, section 5, and its code
-    "ade20k": Protocol(short_sides=(300, 375, 450, 525, 600), size_divisor=8),
+    "ade20k": _ADE20K,
+    "ade20k_original": dataclasses.replace(_ADE20K, image_resizing="opencv_bilinear"),
     # Chen et al. 2018, section 4.1.2; for networks without `multi_scale`, which do so themselves
     "deeplab_v2": Protocol(scales=(0.5, 0.75, 1.0), average="maximum"),
+    # its PyTorch code, for networks with `multi_scale`; classes that no label has don't count
+    "deeplab_v2_original": Protocol(absent_classes="truth"),
     # Chen et al. 2017, "Rethinking Atrous Convolution", section 4.1
     "deeplab_v3": Protocol(scales=_SIX, flip=True),
 }

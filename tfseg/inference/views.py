@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfseg.data.resizing import reached
 from tfseg.layers import resize_legacy
 
 # Numbers in a strip of class scores, 16 MiB as float32.
@@ -20,9 +21,16 @@ class View:
         mirrored: whether the network saw it mirrored.
         activation: what is computed of the logits before views are joined, or None; it comes
             where `Segmenter.probabilities` has it.
+        padded: of a model whose map is a whole number of strides, resize all of it to the image,
+            smoothed for reduction, and don't crop it to the view before.
     """
 
-    def __init__(self, model, image_size, view_size, map_size, same, mirrored, activation):
+    def __init__(
+        self, model, image_size, view_size, map_size, same, mirrored, activation, padded=False
+    ):
+        self.padded = padded and model.upsampling == "zero_border"
+        if self.padded:
+            view_size, same = tuple(n * model.output_stride for n in map_size), False
         self.upsampling = model.upsampling
         # Where pixel 0 lies on the map's first pixel, not their corners on each other.
         self._corner = model.upsampling == "legacy"
@@ -58,7 +66,9 @@ class View:
         else:
             above, below = self._view_rows(start, stop)
             scores = self.activation(self._zero_border(logits, first, above, below))
-            if not self.same:
+            if self.padded:
+                scores = self._smoothed(scores, above, start, stop)
+            elif not self.same:
                 height = self.view_size[0]
                 rows = _rows(scores, above, height, self.image_size[0], start, stop)
                 scores = _widen(rows, width)
@@ -67,7 +77,23 @@ class View:
     def _view_rows(self, start, stop):
         if self.same:
             return start, stop
+        if self.padded:
+            return reached(start, stop, self.image_size[0], self.view_size[0], 1)
         return _span(start, stop, self.image_size[0], self.view_size[0])
+
+    def _smoothed(self, scores, above, start, stop):
+        """Rows [start, stop) of the image's scores, from the view's from `above` on."""
+        pairs = zip(self.image_size, self.view_size, strict=True)
+        scales = [tf.cast(size, tf.float32) / tf.cast(source, tf.float32) for size, source in pairs]
+        shift = scales[0] * tf.cast(above, tf.float32) - tf.cast(start, tf.float32)
+        return tf.raw_ops.ScaleAndTranslate(
+            images=scores,
+            size=tf.stack([stop - start, self.image_size[1]]),
+            scale=tf.stack(scales),
+            translation=tf.stack([shift, 0.0]),
+            kernel_type="triangle",
+            antialias=True,
+        )
 
     def _zero_border(self, logits, first, start, stop):
         """Rows of what `tfseg.layers.upsample_zero_border` gives, cut to the view's width."""

@@ -65,7 +65,7 @@ def score(
         save_logits: a folder for each image's logits, or None.
         batch_size: images of one size that a device takes together.
         absent_classes: whether the means leave out classes that occur nowhere ("skip") or not in
-            the truth ("truth"), or count them 0 ("zero"); default as the protocol's own code.
+            the truth ("truth"), or count them 0 ("zero"); default as the protocol has it.
         metrics: names of `tfseg.metrics.METRICS`; default those that only count pixels. Images'
             numbers are kept in images.npz, from which `tfseg.workflows.compare` takes them.
         categories, group_by, replicates: as for `tfseg.workflows.judge`.
@@ -97,8 +97,7 @@ def score(
         raise TfsegError("`output_dir` is missing")
     classes = _classes(predictor.spec, info, data_dir)
     if absent_classes is None:
-        # The ADE20K code's means run over all classes.
-        absent_classes = "zero" if predictor.protocol.name == "ade20k" else "skip"
+        absent_classes = predictor.protocol.absent_classes
     facts = {
         **_facts(predictor, info),
         "data_dir": os.path.abspath(data_dir),

@@ -1,0 +1,195 @@
+"""The protocols of the original codes, against their rules written out in NumPy and Pillow.
+
+What the network makes of a view is the model's own: other tests hold it against the originals.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfseg.errors import TfsegError
+from tfseg.inference import PROTOCOLS, Inference, Predictor, Protocol, views
+from tfseg.models import PREPROCESSINGS, ModelSpec
+
+CLASSES = 5
+
+
+def draw(size, seed=0):
+    """Smooth stains and some noise, uint8."""
+    generator = np.random.default_rng(seed)
+    coarse = Image.fromarray(generator.integers(0, 256, (6, 8, 3), np.uint8))
+    image = np.asarray(coarse.resize(size[::-1], Image.Resampling.BICUBIC))
+    return np.clip(image + generator.normal(0, 20, image.shape), 0, 255).astype(np.uint8)
+
+
+def log_softmax(logits):
+    logits = logits - logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def softmax(logits):
+    return np.exp(log_softmax(logits))
+
+
+def bilinear(maps, size, scale=None):
+    """Half-pixel bilinear of [h, w, C], not smoothed; by exactly `scale`, if that is given."""
+    for axis, target in enumerate(size):
+        source = maps.shape[axis]
+        places = (np.arange(target) + 0.5) / (scale or target / source) - 0.5
+        places = np.clip(places, 0, source - 1)
+        before = np.floor(places).astype(int)
+        share = (places - before).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+        ends = [np.take(maps, np.minimum(before + i, source - 1), axis) for i in (0, 1)]
+        maps = ends[0] + (ends[1] - ends[0]) * share
+    return maps
+
+
+def transposed(logits, factor=8):
+    """DRN's last layer: a transposed convolution by a fixed kernel, stride 8, padding 4."""
+    ramp = 1 - np.abs(np.arange(2 * factor) / factor - (2 * factor - 1) / (2 * factor))
+    height, width, channels = logits.shape
+    out = np.zeros(((height + 1) * factor, (width + 1) * factor, channels))
+    for y in range(height):
+        for x in range(width):
+            patch = np.outer(ramp, ramp)[..., None] * logits[y, x]
+            out[y * factor : (y + 2) * factor, x * factor : (x + 2) * factor] += patch
+    half = factor // 2
+    return out[half:-half, half:-half]
+
+
+def pillow_planes(scores, size):
+    """Pillow's BILINEAR of each plane of [h, w, C] in floats: smoothed for reduction."""
+    planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(scores, 2, 0)]
+    planes = [plane.resize(size[::-1], Image.Resampling.BILINEAR) for plane in planes]
+    return np.stack([np.asarray(plane) for plane in planes], -1)
+
+
+def drn(network, image, opencv):
+    """Log-probabilities of six sizes, added up; each map is resized as it is."""
+    height, width = image.shape[:2]
+    total = 0
+    for scale in (1, 0.5, 0.75, 1.25, 1.5, 1.75):
+        size = int(width * scale), int(height * scale)
+        view = image
+        if scale != 1:
+            view = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        scores = log_softmax(transposed(network(view)))
+        total = total + pillow_planes(scores, (height, width))
+    return softmax(total / 6)  # of the mean, which has its maximum where the sum has
+
+
+def ade20k(network, image, opencv, short_sides=(300, 375, 450, 525, 600)):
+    """Mean of the probabilities of five sizes, from the network's map to the image at once."""
+    size = image.shape[:2]
+    total = 0
+    for short_side in short_sides:
+        scale = min(short_side / min(size), 1000 / max(size))
+        view = opencv(image, [(int(side * scale) - 1) // 8 * 8 + 8 for side in size])
+        total = total + softmax(bilinear(network(view), size)) / len(short_sides)
+    return total
+
+
+def deeplab_v2(network, image, opencv, mean=(122.675, 116.669, 104.008)):
+    """Maximum of the logits over three sizes of the image, at the first map's size."""
+    levels = image - np.array(mean)
+    maps = [network(image)]
+    for scale in (0.75, 0.5):
+        size = [int(side * scale) for side in image.shape[:2]]
+        view = bilinear(levels, size, scale) + np.array(mean)
+        maps.append(bilinear(network(view), maps[0].shape[:2]))
+    return softmax(bilinear(np.max(maps, 0), image.shape[:2]))
+
+
+BLOCKS = {"blocks": [1, 1, 1, 1]}
+DRN = {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]}
+# protocol: the rule, a model, its options, its preprocessing, the image's size
+RULES = {
+    "drn_original": (drn, "drn_d_22", DRN, "imagenet", (46, 60)),
+    "ade20k_original": (ade20k, "resnet18_dilated8+c1_bilinear", BLOCKS, "ade20k", (45, 58)),
+    "deeplab_v2_original": (deeplab_v2, "deeplab_v2_resnet50", BLOCKS, "caffe", (61, 70)),
+}
+
+
+def make(name, options, preprocessing):
+    """A model whose fresh head gives each class logits of mean 0 and deviation 2; its spec."""
+    keras.utils.set_random_seed(0)
+    spec = ModelSpec(name, CLASSES, options, PREPROCESSINGS[preprocessing])
+    model = spec.build()
+    logits = network_of(spec, model)(draw((64, 64)))
+    mean, deviation = logits.mean((0, 1)), logits.std((0, 1)).mean()
+    for variable in model.decoder.trainable_variables:
+        if variable.path.endswith("/kernel") and variable.shape[-1] == CLASSES:
+            variable.assign(2 / deviation * variable)
+        elif variable.path.endswith("/bias"):  # zero; DeepLab adds up several
+            variable.assign(-2 / deviation * mean)
+            mean = 0 * mean
+    return spec, model
+
+
+def network_of(spec, model):
+    """Function from an image in levels to logits [h, w, C]."""
+
+    def network(image):
+        images = spec.preprocessing.normalize(tf.constant(image, tf.float32))[None]
+        return model(images, training=False)["logits"][0].numpy().astype(float)
+
+    return network
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_protocol_is_the_originals(name, opencv_bilinear, monkeypatch):
+    rule, model_name, options, preprocessing, size = RULES[name]
+    # Strips of seven rows, so that they meet inside of the image.
+    monkeypatch.setattr(views, "_STRIP", 7 * size[1] * CLASSES)
+    spec, model = make(model_name, options, preprocessing)
+    image, protocol, arguments = draw(size), PROTOCOLS[name], {}
+    if name == "ade20k_original":  # the same at sizes that take no seconds
+        arguments["short_sides"] = (29, 45, 53)
+        protocol = dataclasses.replace(protocol, **arguments)
+    expected = rule(network_of(spec, model), image, opencv_bilinear, **arguments)
+    if name == "deeplab_v2_original":
+        scaled, whole = make(model_name, {**options, "multi_scale": (1, 0.75, 0.5)}, preprocessing)
+        for variable, value in zip(whole.variables, model.variables, strict=True):
+            variable.assign(value)
+        spec, model = scaled, whole
+    predictor = Predictor(spec, model, protocol)
+    found = predictor.probabilities(image)
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+    best = np.sort(expected, -1)
+    clear = best[..., -1] - best[..., -2] > 1e-3
+    assert clear.mean() > 0.97 and len(np.unique(expected.argmax(-1))) > 1
+    labels = predictor.predict(image)
+    np.testing.assert_array_equal(labels[clear], expected.argmax(-1)[clear])
+    # The protocol that isn't the original's differs, but for DeepLab's, where only means do.
+    other = PROTOCOLS.get(name.removesuffix("_original"))
+    if other.views == protocol.views and not arguments:
+        gap = Predictor(spec, model, other).probabilities(image) - expected
+        assert np.abs(gap).max() > 2e-3
+
+
+def test_the_whole_map_is_resized_in_tiles_too():
+    spec, model = make("drn_d_22", DRN, "imagenet")
+    protocol = dataclasses.replace(PROTOCOLS["drn_original"], scales=(1.0, 1.25))
+    image = draw((61, 75))
+    whole = Predictor(spec, model, protocol).probabilities(image)
+    tiled = dataclasses.replace(protocol, tile_size=96)
+    found = Predictor(spec, model, tiled).probabilities(image)
+    np.testing.assert_allclose(found, whole, atol=1e-4)
+
+
+def test_levels_need_the_images_as_they_are():
+    _, model = make("drn_d_22", DRN, "imagenet")
+    with pytest.raises(TfsegError, match="image_resizing=pillow_bicubic is for uint8 images"):
+        Inference(model, PROTOCOLS["drn_original"])
+
+
+def test_originals_are_named_with_their_means():
+    for name in RULES:
+        assert PROTOCOLS[name].to_dict()["name"] == name
+    assert PROTOCOLS["ade20k_original"].absent_classes == "zero"
+    assert PROTOCOLS["deeplab_v2_original"].absent_classes == "truth"
+    assert Protocol().absent_classes == "skip"
