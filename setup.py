@@ -1,5 +1,6 @@
 """Packaging of tfseg; tool settings are in pyproject.toml."""
 
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,35 @@ def requirements():
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+# Where the repository is, for what is shown outside of it: the page of a release on an index.
+URL = os.environ.get("TFSEG_URL", "").rstrip("/")
+
+
+def description():
+    """README.md with its links and pictures at the repository's address, or as text without one."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = r"(!?)\[([^]]*)\]\((?!\w+:|#)([^)]+)\)"
+
+    def absolute(match):
+        picture, words, path = match.groups()
+        if not URL:
+            return "" if picture else words
+        return f"{picture}[{words}]({URL}/{'raw' if picture else 'blob'}/v{version()}/{path})"
+
+    return re.sub(relative, absolute, text)
+
+
+def project_urls():
+    """The links beside the description."""
+    pages = {
+        "Source": "",
+        "Documentation": f"/tree/v{version()}/docs",
+        "Changelog": f"/blob/v{version()}/CHANGELOG.md",
+        "Issues": "/issues",
+    }
+    return {name: f"{URL}{path}" for name, path in pages.items()} if URL else {}
+
+
 MAT = ["scipy>=1.11,<2"]
 ONNX = ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
 TFLITE = ["ai-edge-litert>=1.3,<3"]
@@ -30,10 +60,27 @@ setup(
     name="tfseg-keras",
     version=version(),
     description="Semantic segmentation with dilated convolutions, in TensorFlow 2 and Keras 3",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     author="The tfseg authors",
-    license="Apache-2.0",
+    project_urls=project_urls(),
+    keywords=[
+        *(
+            "semantic segmentation",
+            "image segmentation",
+            "dilated convolution",
+            "atrous convolution",
+        ),
+        *(
+            "DeepLab",
+            "dilated residual networks",
+            "ADE20K",
+            "computer vision",
+            "TensorFlow",
+            "Keras",
+        ),
+    ],
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     # The recipes are part of the package under another name: see tfseg/cli/files.py.
     packages=[*find_packages(include=["tfseg", "tfseg.*"]), "tfseg.recipes"],
@@ -59,6 +106,8 @@ setup(
         "video": ["opencv-python>=4.8,<6"],
         # The page of `tfseg app`.
         "app": APP,
+        # The documentation's site: `bash tools/docs.sh`.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"],
         # Lets the page's test open it in Chromium, where the system has one.
         "browser": ["playwright>=1.50,<2"],
         # Exact versions: another ruff formats differently, another mypy finds other things.
@@ -72,9 +121,16 @@ setup(
         ],
     },
     classifiers=[
-        "Development Status :: 3 - Alpha",
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)),
+        "Programming Language :: Python :: 3 :: Only",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
     ],
 )

@@ -101,3 +101,9 @@ def test_links_lead_somewhere(page):
 
 def test_the_readme_ends_before_its_reader_is_tired():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 180
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    listed = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert pages <= listed

@@ -149,8 +149,8 @@ class DilatedConv2D(Conv2D):
     every type is the plain convolution.
 
     Args:
-        filters, kernel_size, strides, dilation_rate, padding, use_bias, kernel_initializer,
-            groups: as for `Conv2D`.
+        filters, kernel_size, strides, dilation_rate, padding: as for `Conv2D`.
+        use_bias, kernel_initializer, groups: as for `Conv2D`.
         smoothing: a `Smoothing`, shared by a network's layers, or a dict of its arguments.
 
     Input [N, H, W, C], output [N, ceil(H / strides), ceil(W / strides), filters].
