@@ -65,20 +65,9 @@ setup(
     author="The tfseg authors",
     project_urls=project_urls(),
     keywords=[
-        *(
-            "semantic segmentation",
-            "image segmentation",
-            "dilated convolution",
-            "atrous convolution",
-        ),
-        *(
-            "DeepLab",
-            "dilated residual networks",
-            "ADE20K",
-            "computer vision",
-            "TensorFlow",
-            "Keras",
-        ),
+        *("semantic segmentation", "image segmentation", "dilated convolution"),
+        *("atrous convolution", "DeepLab", "dilated residual networks", "ADE20K"),
+        *("computer vision", "TensorFlow", "Keras"),
     ],
     license_expression="Apache-2.0",
     license_files=["LICENSE"],
