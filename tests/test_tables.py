@@ -1,9 +1,12 @@
 """Tables of rows: found by name, imported at first use, and open to users' rows."""
 
+import functools
+import math
+
 import pytest
 
 from tfseg.errors import TfsegError
-from tfseg.tables import Row, Table
+from tfseg.tables import Row, Table, object_name
 
 
 def colours():
@@ -60,3 +63,30 @@ def test_lists_of_names_with_numbers():
 def test_lists_that_are_wrong(text, message):
     with pytest.raises(TfsegError, match=message):
         colours().parse(text)
+
+
+def test_rows_and_objects_stand_for_names():
+    table = Table(
+        "colour", [Row(name="umber", code=max)], lambda name, code: Row(name=name, code=code)
+    )
+    own = Row(name="mine", code=min)
+    given = ["umber", (own, 2), math.fsum, functools.partial(round, ndigits=3)]
+    rows = table.parse(given)
+    assert [(row.name, number) for row, number in rows] == [
+        ("umber", None),
+        ("mine", 2),
+        ("math.fsum", None),
+        ("builtins.round(ndigits=3)", None),
+    ]
+    assert rows[1][0] is own and rows[2][0].load() is math.fsum and list(table) == ["umber"]
+    assert table.text(given) == "umber,mine:2,math.fsum,builtins.round(ndigits=3)"
+    with pytest.raises(TfsegError, match=r"colour math\.fsum was an object, which Python alone"):
+        table.parse("umber,math.fsum")
+
+
+def test_names_of_objects_have_what_is_plain():
+    class Colour:
+        def __init__(self):
+            self.hue, self.name, self.odd, self.table = 0.5, "red", "a,b:c", {}
+
+    assert object_name(Colour()).endswith("Colour(hue=0.5;name=red)")

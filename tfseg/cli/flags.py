@@ -9,6 +9,7 @@ from absl import flags as absl_flags
 from absl import logging
 
 from tfseg.errors import TfsegError, unknown
+from tfseg.tables import Table
 
 # What arguments are called as flags, where they don't share a name.
 _OTHER_NAMES = {"model_options": "model_option", "scales": "eval_scales"}
@@ -162,11 +163,15 @@ class _Choice(absl_flags.ArgumentParser):
     def __init__(self, name: str, choices: Iterable[str]):
         super().__init__()
         self.name, self.choices = name, list(choices)
+        self.table = choices if isinstance(choices, Table) else None
 
     def parse(self, argument: str) -> str:
-        if argument not in self.choices:
-            raise unknown(f"--{self.name}", argument, self.choices)
-        return argument
+        if argument in self.choices:
+            return argument
+        kind = f"--{self.name}"
+        if self.table is not None:
+            raise self.table.missing(argument, kind)
+        raise unknown(kind, argument, self.choices)
 
     def flag_type(self) -> str:
         return "string enum"

@@ -48,6 +48,8 @@ def define_config(flags: Flags, config: type[TrainConfig]) -> None:
             flags.choice(name, default, choices, help)
         elif field.type is tuple:
             flags.string(name, ",".join(map(str, default)), help)
+        elif field.metadata["table"]:
+            flags.string(name, default, help)
         else:
             kinds[field.type](name, default, help)
     for earlier, name in EARLIER_NAMES.items():

@@ -7,7 +7,7 @@ from tfseg.encoders.table import ENCODERS
 from tfseg.errors import unknown
 
 if TYPE_CHECKING:
-    from tfseg.encoders.encoder import Encoder
+    import keras
 
 _BATCH_NORM = {
     "batch_norm_epsilon": "epsilon",
@@ -30,7 +30,7 @@ def convolution_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**conv, "batch_norm": batch_norm} if batch_norm else conv
 
 
-def create_encoder(name: str, **options: Any) -> "Encoder":
+def create_encoder(name: str, **options: Any) -> "keras.Model":
     """An encoder: a functional Keras model from images to a dict of features.
 
     Args:
@@ -46,8 +46,9 @@ def create_encoder(name: str, **options: Any) -> "Encoder":
             ("fixed", "layer", "network"), `aggregation_weights` ("raw", "softmax").
 
     Returns:
-        An `Encoder`. Input [N, H, W, 3] normalised floats, output {"stage1": [N, h, w, c], ...};
-        the last entry is the encoder's output.
+        An `Encoder`, or a `FeatureEncoder` of what a row of yours makes. Input [N, H, W, 3]
+        normalised floats, output {"stage1": [N, h, w, c], ...}; the last entry is the encoder's
+        output.
 
     Raises:
         TfsegError: unknown name or option, or a value that the encoder doesn't have.
@@ -58,4 +59,13 @@ def create_encoder(name: str, **options: Any) -> "Encoder":
             raise unknown("encoder option", option, OPTIONS)
     own = {key: options[key] for key in _OWN if key in options}
     smoothing = {key: options[key] for key in _SMOOTHING if key in options}
-    return row.load()(name, **own, conv=convolution_options(options), smoothing=smoothing)
+    # Keras comes with the first encoder.
+    from tfseg.encoders.encoder import Encoder
+    from tfseg.encoders.features import as_encoder
+
+    conv = convolution_options(options)
+    encoder = row.load()(name, **own, conv=conv, smoothing=smoothing)
+    if not isinstance(encoder, Encoder):
+        # Weights are found by names, and Keras would count its own on: functional_1.
+        encoder.name = name
+    return as_encoder(encoder)

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
 
 # A multiple of every usual stride, so that sizes divide exactly.
@@ -46,6 +47,15 @@ class FeatureEncoder(keras.Model):
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "FeatureEncoder":
         return cls(keras.saving.deserialize_keras_object(config["model"], custom_objects))
+
+
+def as_encoder(model: keras.Model) -> keras.Model:
+    """An `Encoder` as it is; any other Keras model as a `FeatureEncoder`.
+
+    Raises:
+        TfsegError: it is no model from images to a dict of features.
+    """
+    return model if isinstance(model, Encoder | FeatureEncoder) else FeatureEncoder(model)
 
 
 def _strides(model: keras.Model) -> dict[str, int]:

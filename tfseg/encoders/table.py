@@ -14,7 +14,8 @@ class EncoderRow(Row):
     Attributes:
         code: "module:object" of a class or function that takes the row's name and
             `create_encoder`'s `blocks`, `output_stride` and `multi_grid` where they are given,
-            `conv` (dict of `ConvBN` arguments) and `smoothing` (dict of `Smoothing` arguments).
+            `conv` (dict of `ConvBN` arguments) and `smoothing` (dict of `Smoothing` arguments), and
+            gives an `Encoder`, or any Keras model from images of any size to a dict of features.
         style: whose network it is: "drn_a", "drn_c", "drn_d", "ade20k", "torchvision", "caffe".
             The names in its released weights follow from it.
         block: "basic" or "bottleneck".

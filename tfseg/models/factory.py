@@ -8,10 +8,9 @@ from typing import Any
 import keras
 
 from tfseg.decoders.table import DECODERS, DecoderRow
-from tfseg.encoders.encoder import Encoder
 from tfseg.encoders.factory import CONVOLUTION_OPTIONS, convolution_options, create_encoder
 from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
-from tfseg.encoders.features import FeatureEncoder
+from tfseg.encoders.features import as_encoder
 from tfseg.encoders.table import ENCODERS
 from tfseg.errors import TfsegError, unknown
 from tfseg.models.classifier import Classifier
@@ -121,7 +120,7 @@ def _encoder(encoder: str | keras.Model, values: dict[str, Any]) -> Any:
     if isinstance(encoder, str):
         own = {key: value for key, value in values.items() if key in ENCODER_OPTIONS}
         return create_encoder(encoder, **own)
-    return encoder if isinstance(encoder, Encoder) else FeatureEncoder(encoder)
+    return as_encoder(encoder)
 
 
 def _decoder(

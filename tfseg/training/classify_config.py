@@ -1,6 +1,7 @@
 """Everything that a classifier's training run is told."""
 
 import dataclasses
+from typing import Any
 
 from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.errors import TfsegError
@@ -46,11 +47,12 @@ class ClassifyConfig(TrainConfig):
     learning_rate: float = _default("learning_rate", 0.1)
     lr_schedule: str = _default("lr_schedule", "step")
     lr_step_size: float = _default("lr_step_size", 30.0)
-    loss: str = option("cross_entropy", f"The loss. {LOSSES.help(_classifies)}.")
-    transforms: str = option(
+    loss: Any = option("cross_entropy", f"The loss. {LOSSES.help(_classifies)}.", table=LOSSES)
+    transforms: Any = option(
         "",
         "What is done to the samples, in order, each with its strength, such as grey:0.2,blur. "
         f"{TRANSFORMS.help(_classifies)}.",
+        table=TRANSFORMS,
     )
     lr_update_every: str = _default("lr_update_every", "epoch")
 
@@ -58,11 +60,11 @@ class ClassifyConfig(TrainConfig):
         if not self.steps and not self.epochs:
             object.__setattr__(self, "epochs", 120.0)
         super().__post_init__(padding_constant)
-        for name, _ in parse_loss(self.loss):
-            if not LOSSES[name].classifies:
+        for loss, _ in parse_loss(self.loss):
+            if not loss.classifies:
                 right = [row.name for row in LOSSES.values() if row.classifies]
                 raise TfsegError(
-                    f"the loss {name} is over maps: classifiers have {' and '.join(right)}"
+                    f"the loss {loss.name} is over maps: classifiers have {' and '.join(right)}"
                 )
         for row, _ in parse_transforms(self.transforms):
             if not row.classifies:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import numbers
 import os
+from typing import Any
 
 from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.data.augment.geometry import FILLS, PAD_PLACES, SCALE_FILTERS
@@ -33,9 +34,14 @@ _ABOVE_ZERO = (
 )
 
 
-def option(default, help, choices=None):
-    """A field whose `help` and `choices` also make its command-line flag."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+def option(default, help, choices=None, table=None):
+    """A field whose `help` and `choices` also make its command-line flag.
+
+    With a `table` it has names of rows, or in Python objects in their place; `choices` then is
+    the table itself where it has one name.
+    """
+    metadata = {"help": help, "choices": choices, "table": table}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +57,8 @@ class TrainConfig:
     model: str = option("", "Name of the model, such as drn_d_22.")
     num_classes: int = option(0, "Number of classes; 0 takes them from info.json.")
     model_options: dict = dataclasses.field(
-        default_factory=dict, metadata={"help": "Options of the model.", "choices": None}
+        default_factory=dict,
+        metadata={"help": "Options of the model.", "choices": None, "table": None},
     )
     train_split: str = option("train", "Split to train on.")
     val_split: str = option("val", "Split to validate on; empty for no validation.")
@@ -78,10 +85,11 @@ class TrainConfig:
     encoder_learning_rate: float = option(
         0.0, "Initial learning rate of the encoder; 0 for `learning_rate`."
     )
-    lr_schedule: str = option(
+    lr_schedule: Any = option(
         "poly",
         "How the learning rate changes, t being the update and T the length of the run. "
         f"{SCHEDULES.help()}.",
+        SCHEDULES,
         SCHEDULES,
     )
     lr_warmup_steps: int = option(
@@ -101,7 +109,7 @@ class TrainConfig:
     lr_update_every: str = option(
         "step", "When the learning rate changes: step, epoch, or a number of updates."
     )
-    optimizer: str = option("sgd", f"{OPTIMIZERS.help()}.", OPTIMIZERS)
+    optimizer: Any = option("sgd", f"{OPTIMIZERS.help()}.", OPTIMIZERS, OPTIMIZERS)
     momentum: float = option(0.9, "Of sgd: share of the velocity that stays.")
     adam_beta1: float = option(0.9, "Of adamw: share of the gradient's mean that stays.")
     adam_beta2: float = option(0.999, "Of adamw: share of its mean square that stays.")
@@ -152,10 +160,11 @@ class TrainConfig:
         "Share of the crops that are centred on a class, drawn from those of the image in "
         "proportion to their inverse frequency in the training set.",
     )
-    transforms: str = option(
+    transforms: Any = option(
         "",
         "What is done to the samples, in order, each with its strength, such as "
         f"color_jitter:0.4,blur. {TRANSFORMS.help()}.",
+        table=TRANSFORMS,
     )
     seed: int = option(0, "Seed of weights, order and augmentation.")
     strategy: str = option(
@@ -197,10 +206,11 @@ class TrainConfig:
         "Weight of each class in the loss, comma-separated; or median_frequency or "
         "effective_number for those of info.json.",
     )
-    loss: str = option(
+    loss: Any = option(
         "cross_entropy",
         "The loss, or a sum of losses with their factors, such as cross_entropy:1,lovasz:0.5. "
         f"{LOSSES.help()}.",
+        table=LOSSES,
     )
     label_smoothing: float = option(
         0.0, "Of cross_entropy: share of each target that is spread over all classes."
@@ -240,7 +250,9 @@ class TrainConfig:
                 raise TfsegError(f"`{name}` is missing")
         for field in dataclasses.fields(self):
             choices, value = field.metadata["choices"], getattr(self, field.name)
-            if choices and value not in choices:
+            if choices and field.metadata["table"]:
+                choices.find(value)
+            elif choices and value not in choices:
                 raise unknown(field.name, value, choices)
         self._normalise()
         self._check_numbers()
@@ -273,15 +285,16 @@ class TrainConfig:
             apart=self.loss_average == "replica",
             taught=bool(self.teacher),
         )
-        for name, _ in parse_loss(self.loss):
-            if self.xla and not LOSSES[name].xla:
-                raise TfsegError(f"the loss {name} and xla exclude each other")
+        for row, _ in parse_loss(self.loss):
+            if self.xla and not row.xla:
+                raise TfsegError(f"the loss {row.name} and xla exclude each other")
 
     def _check_optimizer(self):
+        chosen = OPTIMIZERS.find(self.optimizer)
         for name in sorted(self._changed_options(OPTIMIZERS)):
-            if name not in OPTIMIZERS[self.optimizer].options:
+            if name not in chosen.options:
                 taker = next(row.name for row in OPTIMIZERS.values() if name in row.options)
-                raise TfsegError(f"{name} is an option of {taker}, not of {self.optimizer}")
+                raise TfsegError(f"{name} is an option of {taker}, not of {chosen.name}")
 
     def _check_transforms(self):
         rows = [row for row, _ in parse_transforms(self.transforms)]
@@ -298,8 +311,14 @@ class TrainConfig:
 
     def loss_options(self):
         """{name: value} of the options of the losses."""
-        rows = [LOSSES[name] for name, _ in parse_loss(self.loss)]
+        rows = [row for row, _ in parse_loss(self.loss)]
         return {name: getattr(self, name) for row in rows for name in row.options}
+
+    def text(self, name):
+        """A setting as it is written on the command line and in records."""
+        table = type(self).__dataclass_fields__[name].metadata["table"]
+        value = getattr(self, name)
+        return table.text(value) if table else values.text(value)
 
     def _normalise(self):
         sides = values.numbers("short_sides", self.short_sides, int)
@@ -408,6 +427,7 @@ class TrainConfig:
         # Batches of natural shape are put together for each replica.
         natural = self.batch_size // replicas if self.short_sides else None
         fixed["model_options"] = plain_options(self.model_options)
+        fixed["optimizer"] = self.text("optimizer")
         return {**fixed, "ema": self.ema_decay > 0, "images_per_replica": natural}
 
     @classmethod
@@ -425,5 +445,5 @@ class TrainConfig:
             elif isinstance(value, dict):
                 lines.extend(f"--model_option={key}={values.text(v)}" for key, v in value.items())
             else:
-                lines.append(f"--{field.name}={values.text(value)}")
+                lines.append(f"--{field.name}={self.text(field.name)}")
         return "\n".join(lines) + "\n"

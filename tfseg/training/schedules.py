@@ -1,9 +1,19 @@
 """Learning-rate schedules as functions of the step alone, so that a resumed run needs no state."""
 
 import math
+from typing import Any
 
 from tfseg.tables import Row, Table
 from tfseg.training.values import interval
+
+
+def _row_of(name: str, schedule: Any) -> Row:
+    if not callable(schedule):
+        raise TypeError(
+            "`lr_schedule` must be a name, a Row, or a function of step, length and run"
+        )
+    return Row(name=name, code=schedule)
+
 
 SCHEDULES = Table(
     "lr_schedule",
@@ -22,6 +32,7 @@ SCHEDULES = Table(
             help="up from 1/25 until lr_peak, then down to lr_final, in cosines",
         ),
     ],
+    _row_of,
 )
 
 

@@ -9,7 +9,8 @@ def train(config: TrainConfig, progress_bar: bool = False) -> TrainResult:
         tfseg.train(TrainConfig(data_dir="data", run_dir="runs/a", model="drn_d_22", epochs=9))
 
     The result depends on the settings alone: not on the number of replicas or workers, nor on
-    interruptions.
+    interruptions. Losses, optimizers, schedules and transforms are named, or objects: a `Loss`, a
+    class of `Optimizer`, functions.
 
     Args:
         config: `TrainConfig`; or `ClassifyConfig`, which trains an image classifier.

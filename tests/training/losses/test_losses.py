@@ -237,7 +237,8 @@ def test_sums_of_losses(batch):
 
 
 def test_text_of_a_sum():
-    assert parse_loss("cross_entropy, lovasz:0.5") == (("cross_entropy", 1.0), ("lovasz", 0.5))
+    expected = ((LOSSES["cross_entropy"], 1.0), (LOSSES["lovasz"], 0.5))
+    assert parse_loss("cross_entropy, lovasz:0.5") == expected
 
 
 @pytest.mark.parametrize(

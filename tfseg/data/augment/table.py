@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from tfseg.errors import TfsegError
 from tfseg.tables import Row, Table
@@ -17,7 +18,8 @@ class TransformRow(Row):
     transform; so it doesn't matter which others there are, nor on what device a sample is made.
 
     Attributes:
-        strength: the number that users give after the name, unless they leave it out.
+        strength: the number that users give after the name, unless they leave it out; None for a
+            function without one.
         limit: the largest; all are above 0.
         keeps_geometry: whether every pixel stays where it is and shows what its label says. Others
             are for crops alone: they need samples of one shape.
@@ -27,7 +29,7 @@ class TransformRow(Row):
         classifies: whether it is for classification too.
     """
 
-    strength: float
+    strength: float | None
     limit: float = 1.0
     keeps_geometry: bool = True
     needs_partner: bool = False
@@ -35,6 +37,13 @@ class TransformRow(Row):
 
 
 _PHOTOMETRIC = "tfseg.data.augment.photometric"
+
+
+def _row_of(name: str, transform: Any) -> TransformRow:
+    if not callable(transform):
+        raise TypeError("`transforms` must be names, TransformRows, or functions")
+    return TransformRow(name=name, code=transform, strength=None)
+
 
 TRANSFORMS = Table(
     "transform",
@@ -81,19 +90,25 @@ TRANSFORMS = Table(
             classifies=False,
         ),
     ],
+    _row_of,
 )
 
 
-def parse_transforms(text: str) -> tuple[tuple[TransformRow, float], ...]:
+def parse_transforms(transforms: Any) -> tuple[tuple[TransformRow, float | None], ...]:
     """((row, strength), …) of "color_jitter:0.4,blur"; nothing of an empty text.
+
+    Args:
+        transforms: such a text; a function of image, label and key, or a `TransformRow`; or a list
+            of names and these, each alone or as a pair with its strength.
 
     Raises:
         TfsegError: an unknown name, one that comes twice, or a strength out of its range.
     """
     found = []
-    for row, strength in TRANSFORMS.parse(text) if text.strip() else ():
+    empty = isinstance(transforms, str) and not transforms.strip()
+    for row, strength in () if empty else TRANSFORMS.parse(transforms):
         strength = row.strength if strength is None else strength
-        if not 0 < strength <= row.limit:
+        if strength is not None and not 0 < strength <= row.limit:
             raise TfsegError(
                 f"transforms: the number of {row.name} must be above 0 and at most {row.limit:g}, "
                 f"not {strength:g}"
@@ -102,9 +117,11 @@ def parse_transforms(text: str) -> tuple[tuple[TransformRow, float], ...]:
     return tuple(found)
 
 
-def load_transforms(text: str) -> list[tuple[TransformRow, Callable]]:
+def load_transforms(transforms: Any) -> list[tuple[TransformRow, Callable]]:
     """[(row, function without its strength)] of what `parse_transforms` takes."""
-    return [
-        (row, functools.partial(row.load(), strength=strength))
-        for row, strength in parse_transforms(text)
-    ]
+    found = []
+    for row, strength in parse_transforms(transforms):
+        code = row.load()
+        given = code if strength is None else functools.partial(code, strength=strength)
+        found.append((row, given))
+    return found

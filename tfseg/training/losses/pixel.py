@@ -61,6 +61,8 @@ class Distillation(PixelLoss):
         temperature: what the logits of both are divided by.
     """
 
+    needs_teacher = True
+
     def __init__(self, temperature=1.0):
         self.temperature = temperature
 

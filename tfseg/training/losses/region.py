@@ -34,6 +34,8 @@ class Tversky(Loss):
         tversky_beta: the weight of false negatives, above 0.
     """
 
+    needs = "outputs"
+
     def __init__(self, tversky_alpha=0.5, tversky_beta=0.5):
         self.alpha, self.beta = tversky_alpha, tversky_beta
 
@@ -67,6 +69,8 @@ class Tversky(Loss):
 
 class TverskyPerImage(Tversky):
     """As `Tversky` of each image, and of that the mean over the images with a valid pixel."""
+
+    needs = "labels"
 
     def size(self, num_classes):
         return 1

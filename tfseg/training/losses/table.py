@@ -13,10 +13,10 @@ class LossRow(Row):
     """A loss: `code` is a class such as `tfseg.training.losses.Loss`.
 
     Attributes:
-        needs: what is summed over all replicas before the backward pass: "labels" for sums of the
-            labels, which are known before the forward pass, for all micro-batches as well; or
-            "outputs" for sums of the outputs too. These would need the outputs of all
-            micro-batches at once, so such a loss goes without accumulation.
+        needs: as the class says: what is summed over all replicas before the backward pass:
+            "labels" for sums of the labels, which are known before the forward pass, for all
+            micro-batches as well; or "outputs" for sums of the outputs too. These would need the
+            outputs of all micro-batches at once, so such a loss goes without accumulation.
         options: settings of `TrainConfig` that `code` takes as arguments.
         arguments: further arguments.
         takes_class_weights: whether class weights have a meaning in it.
@@ -36,6 +36,17 @@ class LossRow(Row):
 
 _PIXEL, _REGION = "tfseg.training.losses.pixel", "tfseg.training.losses.region"
 _JACCARD = {"tversky_alpha": 1.0, "tversky_beta": 1.0}
+
+
+def _row_of(name: str, loss: Any) -> LossRow:
+    """The row of a `Loss`, made with whatever options it has, or of a class without any."""
+    parts = ("needs", "needs_teacher", "size", "counts", "sums", "value")
+    if not all(hasattr(loss, part) for part in parts):
+        raise TypeError("`loss` must be a name, a LossRow or a Loss")
+    code = loss if isinstance(loss, type) else lambda: loss
+    needs = {"needs": loss.needs, "needs_teacher": loss.needs_teacher}
+    return LossRow(name=name, code=code, **needs, classifies=True)
+
 
 LOSSES = Table(
     "loss",
@@ -119,25 +130,32 @@ LOSSES = Table(
             xla=False,  # Sorts as many rows as images have classes.
         ),
     ],
+    _row_of,
 )
 
 
-def parse_loss(text: str) -> tuple[tuple[str, float], ...]:
-    """((name, factor), …) of "cross_entropy:1,lovasz:0.5"; a factor that isn't given is 1.
+def parse_loss(loss: Any) -> tuple[tuple[LossRow, float], ...]:
+    """((row, factor), …) of "cross_entropy:1,lovasz:0.5"; a factor that isn't given is 1.
+
+    Args:
+        loss: such a text; a `Loss` or `LossRow`; or a list of names and these, each alone or as a
+            pair with its factor.
 
     Raises:
         TfsegError: an unknown loss, one that comes twice, or a factor that isn't above 0.
     """
     terms = []
-    for row, factor in LOSSES.parse(text):
+    for row, factor in LOSSES.parse(loss):
         if factor is not None and factor <= 0:
             raise TfsegError(f"loss: the factor of {row.name} must be above 0, not {factor:g}")
-        terms.append((row.name, 1.0 if factor is None else factor))
+        terms.append((row, 1.0 if factor is None else factor))
+    if not terms:
+        raise TfsegError("`loss` is empty")
     return tuple(terms)
 
 
 def check_loss(
-    loss: str,
+    loss: Any,
     changed: Iterable[str],
     weighted: bool,
     accumulates: bool,
@@ -157,13 +175,14 @@ def check_loss(
     Raises:
         TfsegError: one of these doesn't go with it.
     """
-    rows = [LOSSES[name] for name, _ in parse_loss(loss)]
+    rows = [row for row, _ in parse_loss(loss)]
+    text = LOSSES.text(loss)
     for option in sorted(changed):
         if not any(option in row.options for row in rows):
             takers = " and ".join(row.name for row in LOSSES.values() if option in row.options)
-            raise TfsegError(f"{option} is an option of {takers}, which isn't in loss={loss}")
+            raise TfsegError(f"{option} is an option of {takers}, which isn't in loss={text}")
     if taught and not any(row.needs_teacher for row in rows):
-        raise TfsegError(f"teacher is for the loss distillation, which isn't in loss={loss}")
+        raise TfsegError(f"teacher is for the loss distillation, which isn't in loss={text}")
     for row in rows:
         if row.needs_teacher and not taught:
             raise TfsegError(f"the loss {row.name} needs teacher, a trained run")
@@ -180,7 +199,7 @@ def check_loss(
             )
 
 
-def create_terms(loss: str, options: Mapping[str, Any]) -> list[tuple[float, Any, LossRow]]:
+def create_terms(loss: Any, options: Mapping[str, Any]) -> list[tuple[float, Any, LossRow]]:
     """[(factor, object, row)] of what `parse_loss` takes.
 
     Args:
@@ -188,8 +207,12 @@ def create_terms(loss: str, options: Mapping[str, Any]) -> list[tuple[float, Any
         options: values for the rows' `options`; what is missing has the code's own default.
     """
     found = []
-    for name, factor in parse_loss(loss):
-        row = LOSSES[name]
+    for row, factor in parse_loss(loss):
         given = {key: options[key] for key in row.options if key in options}
-        found.append((factor, row.load()(**row.arguments, **given), row))
+        term = row.load()(**row.arguments, **given)
+        if term.needs != row.needs:
+            raise TfsegError(
+                f"the loss {row.name} needs {term.needs}, and its row says {row.needs}"
+            )
+        found.append((factor, term, row))
     return found

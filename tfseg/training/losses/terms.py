@@ -48,7 +48,16 @@ class Targets:
 
 
 class Loss:
-    """A loss over sums. Subclasses are made with their options alone."""
+    """A loss over sums. Subclasses are made with their options alone.
+
+    Attributes:
+        needs: what is summed over all replicas before the backward pass: "labels", or "outputs"
+            where `value` is no sum of the outputs divided by one of the labels.
+        needs_teacher: whether it looks at the outputs of a trained model.
+    """
+
+    needs = "labels"
+    needs_teacher = False
 
     def size(self, num_classes):
         """How many `counts` there are."""

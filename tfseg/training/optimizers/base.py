@@ -32,7 +32,7 @@ class Optimizer(tf.Module):
     def apply(self, strategy, gradients, learning_rate, finite):
         """One update, in cross-replica context; gradients are summed over replicas already."""
         shared = self.advance(strategy, finite)
-        slots = zip(*self.values.values(), strict=True)
+        slots = [[own[i] for own in self.values.values()] for i in range(len(self.targets))]
         rows = zip(self.targets, slots, gradients, self.groups, strict=True)
         for variable, values, gradient, group in rows:
             strategy.extended.update(

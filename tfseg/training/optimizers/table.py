@@ -1,6 +1,7 @@
 """The table of optimizers."""
 
 import dataclasses
+import functools
 from typing import Any
 
 from tfseg.tables import Row, Table
@@ -15,6 +16,12 @@ class OptimizerRow(Row):
     """
 
     options: tuple[str, ...] = ()
+
+
+def _row_of(name: str, optimizer: Any) -> OptimizerRow:
+    if not isinstance(optimizer, type | functools.partial):
+        raise TypeError("`optimizer` must be a name, an OptimizerRow, or a class such as SGD")
+    return OptimizerRow(name=name, code=optimizer)
 
 
 OPTIMIZERS = Table(
@@ -33,6 +40,7 @@ OPTIMIZERS = Table(
             options=("adam_beta1", "adam_beta2", "adam_epsilon"),
         ),
     ],
+    _row_of,
 )
 
 
