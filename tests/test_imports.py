@@ -17,6 +17,7 @@ benchmark
 serving
 reports
 training
+metrics
 evaluation
 inference
 weights

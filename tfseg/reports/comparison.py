@@ -64,7 +64,7 @@ def write(path, values, pictures=None):
 def _settings(values):
     """A section with the settings that differ."""
     rows = {name: ", ".join(lines) for name, lines in values.get("differs", {}).items() if lines}
-    return [section("What differs", facts(rows))] if rows else []
+    return [section("What differs", facts(rows, str))] if rows else []
 
 
 def _contestants(values):
@@ -186,7 +186,7 @@ def _seeds(values):
                     f"mean {mean:.2%}, {spread[0]:.2%} to {spread[1]:.2%} over "
                     f"{len(one['members'])} seeds"
                 )
-    return [section("Seeds", facts(rows))] if rows else []
+    return [section("Seeds", facts(rows, str))] if rows else []
 
 
 def _images(one, pictures):

@@ -231,10 +231,10 @@ def formulas(details):
     return section("Formulas", note + facts(rows))
 
 
-def facts(protocol):
-    """A table of names and values."""
+def facts(protocol, title=entry_title):
+    """A table of names, as `title` has them, and values."""
     rows = "".join(
-        f"<tr><td>{html.escape(entry_title(key))}</td><td>{html.escape(plain(value))}</td></tr>"
+        f"<tr><td>{html.escape(title(key))}</td><td>{html.escape(plain(value))}</td></tr>"
         for key, value in protocol.items()
     )
     return f"<table class=facts>{rows}</table>"
