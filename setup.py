@@ -97,6 +97,11 @@ setup(
         "app": APP,
         # The documentation's site: `bash tools/docs.sh`.
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"],
+        # Evaluations as DataFrames.
+        "pandas": ["pandas>=2,<4"],
+        # Other judges, whose numbers are ours: they made tests/golden/outside_judges.npz.
+        "cityscapesscripts": ["cityscapesscripts>=2.2,<3"],
+        "torchmetrics": ["torch>=2.4,<3", "torchmetrics>=1.4,<2"],
         # Lets the page's test open it in Chromium, where the system has one.
         "browser": ["playwright>=1.50,<2"],
         # Exact versions: another ruff formats differently, another mypy finds other things.
