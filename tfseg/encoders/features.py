@@ -72,10 +72,12 @@ def _strides(model: keras.Model) -> dict[str, int]:
             f"encoder must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
             "Input the shape (None, None, 3)"
         )
-    shapes = model.compute_output_shape((1, _PROBE, _PROBE, 3))
+    shapes, larger = (model.compute_output_shape((1, n, n, 3)) for n in (_PROBE, 2 * _PROBE))
     if not isinstance(shapes, dict) or not shapes:
         raise TfsegError("encoder must return a dict of feature maps: {'stage1': [N, h, w, c], …}")
     for name, sizes in shapes.items():
         if len(sizes) != 4 or not sizes[1] or not sizes[3]:
             raise TfsegError(f"feature {name} of the encoder must be [N, h, w, c]")
-    return {name: max(round(_PROBE / sizes[1]), 1) for name, sizes in shapes.items()}
+    # Convolutions without padding take rows away from maps of any size.
+    steps = {name: larger[name][1] - sizes[1] for name, sizes in shapes.items()}
+    return {name: max(round(_PROBE / max(step, 1)), 1) for name, step in steps.items()}

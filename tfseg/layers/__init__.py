@@ -5,6 +5,7 @@ from tfseg.layers.batch_norm import BatchNorm
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.conv_bn import ConvBN
 from tfseg.layers.dilated import DilatedConv2D, Smoothing
+from tfseg.layers.dilated_pool import DilatedPool2D
 from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
 from tfseg.layers.resize import interpolate, resize, resize_legacy, upsample_zero_border
@@ -16,6 +17,7 @@ __all__ = [
     "Conv2D",
     "ConvBN",
     "DilatedConv2D",
+    "DilatedPool2D",
     "MaxPool2D",
     "Smoothing",
     "convolve",
