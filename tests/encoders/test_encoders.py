@@ -7,9 +7,11 @@ import tfseg
 from tfseg.encoders import ENCODERS, Encoder
 from tfseg.encoders.encoder import Stage, Stem
 
-# Depth changes only how often a block is repeated.
+# Depth changes only how often a block is repeated. Those without blocks are Keras Applications.
 ALL = sorted(
-    name for name in ENCODERS if not name.startswith(("resnet34", "resnet101", "resnet152"))
+    name
+    for name, row in ENCODERS.items()
+    if row.blocks and not name.startswith(("resnet34", "resnet101", "resnet152"))
 )
 
 

@@ -29,8 +29,9 @@ def some_of_each(pair):
 
 
 def check(name, tmp_path, **options):
-    stages = 8 if name.startswith(("drn_c", "drn_d")) else 4
-    model = tfseg.create_model(name, 3, blocks=[1] * stages, **options)
+    published = ENCODERS[name.partition("+")[0]].blocks
+    blocks = {"blocks": [1] * len(published)} if published else {}
+    model = tfseg.create_model(name, 3, **blocks, **options)
     images = np.random.default_rng(0).normal(size=(2, 32, 40, 3)).astype(np.float32)
     labels = tf.constant(np.random.default_rng(1).integers(0, 3, (2, 32, 40)), tf.int32)
     loss = SegmentationLoss(model)

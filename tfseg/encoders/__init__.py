@@ -9,9 +9,10 @@ if typing.TYPE_CHECKING:
     from tfseg.encoders.drn import DRN
     from tfseg.encoders.encoder import Encoder
     from tfseg.encoders.factory import create_encoder
+    from tfseg.encoders.keras_models import from_keras
     from tfseg.encoders.resnet import ResNet
 
-__all__ = ["DRN", "ENCODERS", "Encoder", "EncoderRow", "ResNet", "create_encoder"]
+__all__ = ["DRN", "ENCODERS", "Encoder", "EncoderRow", "ResNet", "create_encoder", "from_keras"]
 
 __getattr__, __dir__, _ = lazy_names(
     __name__,
@@ -19,6 +20,7 @@ __getattr__, __dir__, _ = lazy_names(
         "drn": ["DRN"],
         "encoder": ["Encoder"],
         "factory": ["create_encoder"],
+        "keras_models": ["from_keras"],
         "resnet": ["ResNet"],
     },
 )

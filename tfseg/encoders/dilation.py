@@ -77,8 +77,10 @@ def dilate(layer: Any, grid: Grid, output_stride: int) -> tuple[list[dict | Any]
     stride, own_rate = int(strides[0]), int(rates[0])
     kept = _kept(stride, grid, output_stride)
     extents = [(int(taps) - 1) * own_rate + 1 for taps in window]
-    sizes = [_size(extent, stride, excess, layer.padding) for extent, excess in
-             zip(extents, grid.excess, strict=True)]
+    sizes = [
+        _size(extent, stride, excess, layer.padding)
+        for extent, excess in zip(extents, grid.excess, strict=True)
+    ]
     after = Grid(
         grid.stride * stride,
         grid.rate * stride // kept,
@@ -95,8 +97,9 @@ def dilate(layer: Any, grid: Grid, output_stride: int) -> tuple[list[dict | Any]
         return [DilatedPool2D(*arguments, name=layer.name, dtype=layer.dtype_policy)], after
     changes = {"strides": (kept, kept), "dilation_rate": (own_rate * grid.rate,) * 2}
     reach = [(extent - 1) * grid.rate for extent in extents]
-    if kept == 1 and all(first == last == total / 2 for (first, last), total in
-                         zip(sides, reach, strict=True)):
+    if kept == 1 and all(
+        first == last == total / 2 for (first, last), total in zip(sides, reach, strict=True)
+    ):
         return [{**changes, "padding": "same"}], after
     layers: list[Any] = [{**changes, "padding": "valid"}]
     if any(map(any, sides)):
@@ -107,14 +110,14 @@ def dilate(layer: Any, grid: Grid, output_stride: int) -> tuple[list[dict | Any]
     return layers, after
 
 
-def _border(layer, grid, name, sign):
+def _border(layer: Any, grid: Grid, name: str, sign: int) -> tuple[list[dict | Any], Grid]:
     sides = getattr(layer, name)
     changes = {name: tuple(tuple(int(x) * grid.rate for x in side) for side in sides)}
     excess = tuple(more + sign * sum(side) for more, side in zip(grid.excess, sides, strict=True))
     return [changes], grid._replace(excess=excess, padded=True)
 
 
-def _kept(stride, grid, output_stride):
+def _kept(stride: int, grid: Grid, output_stride: int) -> int:
     """The part of a layer's stride that the dense network keeps: none after it gave one up."""
     room = output_stride * grid.rate // grid.stride if grid.rate == 1 else 1
     return max(part for part in range(1, stride + 1) if stride % part == 0 and part <= max(room, 1))
@@ -124,7 +127,7 @@ def _kept(stride, grid, output_stride):
 _LENGTH = 2**12
 
 
-def _size(extent, stride, excess, padding):
+def _size(extent: int, stride: int, excess: int, padding: str) -> tuple[int, int, int]:
     """(rows padded before, input rows, output rows) of a layer of the strided network."""
     inputs = _LENGTH * stride + excess
     if padding == "valid":
@@ -133,7 +136,9 @@ def _size(extent, stride, excess, padding):
     return max((outputs - 1) * stride + extent - inputs, 0) // 2, inputs, outputs
 
 
-def _sides(extent, begin, inputs, outputs, kept, rate, rate_after):
+def _sides(
+    extent: int, begin: int, inputs: int, outputs: int, kept: int, rate: int, rate_after: int
+) -> tuple[int, int]:
     """Padding (before, after) with which the dense output has `rate_after` * `outputs` rows."""
     before = begin * rate
     needed = kept * (rate_after * outputs - 1) + (extent - 1) * rate + 1

@@ -7,8 +7,8 @@ import keras
 from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
 
-# A multiple of every usual stride, so that sizes divide exactly.
-_PROBE = 1024
+# A multiple of all usual strides, so that sizes divide exactly.
+_PROBE = 2**7 * 3**3 * 5 * 7
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -39,7 +39,7 @@ class FeatureEncoder(keras.Model):
         self.strides = {name: strides[name] for name in names}
         self.pyramid = (*names[-4:], *names[-1:] * (4 - len(names)))
         self.output_stride = strides[names[-1]]
-        self.variant = None
+        self.variant: str | None = None
 
     def get_config(self) -> dict:
         return {"model": keras.saving.serialize_keras_object(self.model)}

@@ -1,5 +1,7 @@
 """Any functional Keras model as an encoder, at the output stride that is asked for."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -55,7 +57,7 @@ def from_keras(
     return FeatureEncoder(keras.Model(images, levels, name=model.name))
 
 
-def _check(model, output_stride):
+def _check(model: Any, output_stride: Any) -> None:
     if output_stride is not None and (
         isinstance(output_stride, bool) or not isinstance(output_stride, int) or output_stride < 1
     ):
@@ -83,14 +85,15 @@ class _Walk:
         calls: (inputs, outputs) of all layers, in order.
     """
 
-    def __init__(self, output_stride, batch_norm):
+    def __init__(self, output_stride: int | None, batch_norm: dict[str, Any]):
         self.output_stride = output_stride or 2**30
         self.batch_norm = batch_norm
-        self.grids: dict[int, Grid | None] = {}
+        self.grids: dict[int, Any] = {}
         self.calls: list[tuple[list, list]] = []
         self._made: dict[int, tuple[dict, Any]] = {}
+        self._numbers: dict[str, int] = {}
 
-    def through(self, model, inputs):
+    def through(self, model: keras.Model, inputs: Any) -> Any:
         """The outputs of a model on tensors of the new graph."""
         if isinstance(model, keras.Sequential):
             for layer in model.layers:
@@ -98,7 +101,7 @@ class _Walk:
             return inputs
         outputs = []
 
-        def call(layer, *args, **kwargs):
+        def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
             outputs.append(self.call(layer, *args, **kwargs))
             return outputs[-1]
 
@@ -107,7 +110,7 @@ class _Walk:
         )
         return clone.outputs
 
-    def call(self, layer, *args, **kwargs):
+    def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         """The outputs of a layer or operation, whose grids it sets."""
         if isinstance(layer, keras.Model):
             return self._nested(layer, *args)
@@ -121,11 +124,11 @@ class _Walk:
         self._record(tensors, keras.tree.flatten(outputs), after)
         return outputs
 
-    def _record(self, inputs, outputs, grid):
+    def _record(self, inputs: list, outputs: list, grid: Grid | None) -> None:
         self.calls.append((inputs, outputs))
         self.grids.update({id(tensor): grid for tensor in outputs})
 
-    def _common(self, layer, tensors):
+    def _common(self, layer: Any, tensors: list) -> Grid | None:
         """The one grid of a layer's inputs, or None where none has positions."""
         grids = {grid for grid in (self.grids[id(tensor)] for tensor in tensors) if grid}
         if len({(grid.stride, grid.rate, grid.excess) for grid in grids}) > 1:
@@ -133,7 +136,9 @@ class _Walk:
             raise TfsegError(f"{named(layer)} joins maps of strides {strides}")
         return next(iter(grids), None)
 
-    def _apply(self, layer, grid, tensors, args, kwargs):
+    def _apply(
+        self, layer: Any, grid: Grid | None, tensors: list, args: tuple, kwargs: dict
+    ) -> tuple[Any, Grid | None]:
         if not grid:  # behind a global pooling
             return self._copy(layer, {})(*args, **kwargs), None
         if found := dilate(layer, grid, self.output_stride):
@@ -159,12 +164,12 @@ class _Walk:
             )
         return outputs, grid._replace(padded=False)
 
-    def _measured(self, layer, grid, args, kwargs):
+    def _measured(self, layer: Any, grid: Grid, args: tuple, kwargs: dict) -> Grid:
         """The grid behind a layer that nothing is known of, from the sizes that it gives."""
         sizes = []
         for length in (_PROBE, 2 * _PROBE):
 
-            def sized(tensor, length=length):
+            def sized(tensor: Any, length: int = length) -> Any:
                 if not self.grids[id(tensor)]:
                     return keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype)
                 size = [length + more for more in grid.excess]
@@ -182,16 +187,18 @@ class _Walk:
             raise TfsegError(f"{named(layer)} has a stride that can't be taken out of it")
         return Grid(grid.stride * stride, 1, excess)
 
-    def _copy(self, layer, changes):
+    def _copy(self, layer: Any, changes: dict[str, Any]) -> Any:
         """A layer like another, with its weights; the same one for each call of it."""
         if not isinstance(layer, keras.layers.Layer):
             return layer  # an operation of `keras.ops`
         if id(layer) in self._made:
             before, copy = self._made[id(layer)]
             if before != changes:
-                raise TfsegError(f"{named(layer)} is called at several strides: it can't be dilated")
+                raise TfsegError(
+                    f"{named(layer)} is called at several strides: it can't be dilated"
+                )
             return copy
-        copy = _alike(layer, changes, self.batch_norm)
+        copy = _alike(layer, {**changes, "name": self._name(layer)}, self.batch_norm)
         if layer.weights:
             copy.build_from_config(layer.get_build_config())
             for source, target in zip(layer.weights, copy.weights, strict=True):
@@ -200,7 +207,17 @@ class _Walk:
         self._made[id(layer)] = changes, copy
         return copy
 
-    def _nested(self, model, inputs):
+    def _name(self, layer: Any) -> str:
+        """The layer's name; one that Keras counted in its process is counted in the model."""
+        kind = re.sub(
+            "([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+        ).lower()
+        if not re.fullmatch(rf"{kind}(_\d+)?", layer.name):
+            return layer.name
+        self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        return f"{kind}{self._numbers[kind]}"
+
+    def _nested(self, model: keras.Model, inputs: Any) -> Any:
         """A model among a model's layers stays one, with its features as further outputs."""
         if isinstance(model, keras.Sequential):
             return self.through(model, inputs)
@@ -218,9 +235,11 @@ class _Walk:
             inputs = tensor
         return inputs
 
-    def cuts(self, images, outputs):
+    def cuts(self, images: Any, outputs: list) -> list:
         """The maps that every path from the images to the outputs passes, in order."""
-        last = {id(tensor): number for number, (used, _) in enumerate(self.calls) for tensor in used}
+        last = {
+            id(tensor): number for number, (used, _) in enumerate(self.calls) for tensor in used
+        }
         last |= {id(tensor): len(self.calls) for tensor in outputs}
         pending, found = {id(images): images}, []
         for number, (_, made) in enumerate(self.calls):
@@ -230,12 +249,14 @@ class _Walk:
                 found += [t for t in pending.values() if self.grids[id(t)] and t not in found]
         return found
 
-    def features(self, images, outputs):
+    def features(self, images: Any, outputs: list) -> list:
         """The last map at each stride, from fine to coarse."""
-        found = {}
+        found: dict[int, Any] = {}
         maps = [t for _, made in self.calls for t in made if self.grids[id(t)]]
         maps = [t for t in maps if not self.grids[id(t)].padded]
-        for tensor in maps:  # of networks that no map holds the whole of, such as NASNet: the widest
+        for (
+            tensor
+        ) in maps:  # of networks that no map holds the whole of, such as NASNet: the widest
             stride = self.grids[id(tensor)].stride
             if stride not in found or tensor.shape[-1] >= found[stride].shape[-1]:
                 found[stride] = tensor
@@ -247,7 +268,7 @@ class _Walk:
         return [found[s] for s in sorted(found) if s > 1 or len(found) == 1]
 
 
-_PROBE = 2**10
+_PROBE = 2**7 * 3**3 * 5 * 7
 
 # What is known to leave the positions alone. Others are tried.
 _POINTWISE = (
@@ -260,7 +281,7 @@ _POINTWISE = (
 )
 
 
-def _alike(layer, changes, batch_norm):
+def _alike(layer: Any, changes: dict[str, Any], batch_norm: dict[str, Any]) -> Any:
     """A fresh layer of the same config but for `changes`."""
     config = {**layer.get_config(), **changes}
     kind = type(layer)
@@ -277,19 +298,19 @@ def _alike(layer, changes, batch_norm):
     return kind.from_config(config)
 
 
-def _tensors(values):
+def _tensors(values: Any) -> list:
     flat = keras.tree.flatten(values)
     return [value for value in flat if isinstance(value, keras.KerasTensor)]
 
 
-def _map(values, function):
+def _map(values: Any, function: Callable[[Any], Any]) -> Any:
     """`function` of all symbolic tensors in nested values."""
     return keras.tree.map_structure(
         lambda value: function(value) if isinstance(value, keras.KerasTensor) else value, values
     )
 
 
-def _is_gridless(outputs):
+def _is_gridless(outputs: Any) -> bool:
     """Whether it has no positions any more: global averages, and what is made of them."""
     shapes = [tensor.shape for tensor in _tensors(outputs)]
     return all(
@@ -298,15 +319,15 @@ def _is_gridless(outputs):
     )
 
 
-def _is_pointwise(layer, grids, args, kwargs):
+def _is_pointwise(layer: Any, grids: dict[int, Any], args: tuple, kwargs: dict) -> bool:
     """Whether no output depends on the input at another position; found by trying."""
     generator = np.random.default_rng(0)
 
-    def random(tensor):
+    def random(tensor: Any) -> Any:
         size = (3, 3, tensor.shape[-1]) if grids[id(tensor)] else tensor.shape[1:]
         return generator.standard_normal((1, *size)).astype(tensor.dtype)
 
-    def changed(tensor, value):
+    def changed(tensor: Any, value: Any) -> Any:
         value = value.copy()
         if grids[id(tensor)]:
             value[:, 1, 1] += 1

@@ -17,13 +17,16 @@ class EncoderRow(Row):
             `conv` (dict of `ConvBN` arguments) and `smoothing` (dict of `Smoothing` arguments), and
             gives an `Encoder`, or any Keras model from images of any size to a dict of features.
         style: whose network it is: "drn_a", "drn_c", "drn_d", "ade20k", "torchvision", "caffe".
-            The names in its released weights follow from it.
+            The names in its released weights follow from it. None for Keras Applications.
         block: "basic" or "bottleneck".
         blocks: blocks per stage.
         groups, width: of a bottleneck's 3x3 convolution: its groups, and the channels of each in
             the first stage.
         output_stride: of the features, unless asked otherwise.
         strided: whether it gives up stride for dilation where a decoder asks for it.
+        application: its name in `keras.applications`.
+        arguments: of that function, which leaves its preprocessing out.
+        preprocessing: what its ImageNet weights expect, a name of `PREPROCESSINGS`.
     """
 
     style: str = ""
@@ -33,6 +36,9 @@ class EncoderRow(Row):
     width: int = 64
     output_stride: int = 32
     strided: bool = False
+    application: str = ""
+    arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    preprocessing: str = "imagenet"
 
 
 ENCODERS: Table[EncoderRow] = Table("encoder")
@@ -103,3 +109,36 @@ for _name, _blocks, _groups, _width in (
         strided=True,
     )
     ENCODERS.register(_row)
+
+# Keras Applications. What its functions put before the network is a `Preprocessing` here.
+_WITHOUT_PREPROCESSING: dict[str, Any] = {"arguments": {"include_preprocessing": False}}
+for _name, _application, _preprocessing, _facts in (
+    # Tan, Le, "EfficientNetV2", ICML 2021.
+    ("efficientnetv2b0", "EfficientNetV2B0", "imagenet", _WITHOUT_PREPROCESSING),
+    ("efficientnetv2s", "EfficientNetV2S", "efficientnetv2", _WITHOUT_PREPROCESSING),
+    # Liu et al., "A ConvNet for the 2020s", CVPR 2022.
+    ("convnext_tiny", "ConvNeXtTiny", "imagenet", _WITHOUT_PREPROCESSING),
+    ("convnext_base", "ConvNeXtBase", "imagenet", _WITHOUT_PREPROCESSING),
+    # Howard et al., "Searching for MobileNetV3", ICCV 2019.
+    ("mobilenetv3large", "MobileNetV3Large", "tf", _WITHOUT_PREPROCESSING),
+    ("mobilenetv3small", "MobileNetV3Small", "tf", _WITHOUT_PREPROCESSING),
+    # Sandler et al., "MobileNetV2", CVPR 2018.
+    ("mobilenetv2", "MobileNetV2", "tf", {}),
+    # Chollet, "Xception", CVPR 2017.
+    ("xception", "Xception", "tf", {}),
+    # Huang et al., "Densely Connected Convolutional Networks", CVPR 2017.
+    ("densenet121", "DenseNet121", "imagenet", {}),
+    # He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016.
+    ("resnet50v2", "ResNet50V2", "tf", {}),
+    ("resnet101v2", "ResNet101V2", "tf", {}),
+):
+    ENCODERS.register(
+        EncoderRow(
+            name=_name,
+            code="tfseg.encoders.applications:ApplicationEncoder",
+            strided=True,
+            application=_application,
+            preprocessing=_preprocessing,
+            **_facts,
+        )
+    )

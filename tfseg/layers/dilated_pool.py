@@ -1,5 +1,8 @@
 """Max and average pooling whose taps are spaced, as those of a dilated convolution are."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +33,13 @@ class DilatedPool2D(keras.layers.Layer):
     """
 
     def __init__(
-        self, mode, pool_size, strides=1, dilation_rate=1, padding=((0, 0), (0, 0)), **kwargs
+        self,
+        mode: str,
+        pool_size: Sequence[int],
+        strides: int = 1,
+        dilation_rate: int = 1,
+        padding: Sequence[Sequence[int]] = ((0, 0), (0, 0)),
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if mode not in MODES:
@@ -41,15 +50,24 @@ class DilatedPool2D(keras.layers.Layer):
         self.dilation_rate = dilation_rate
         self.padding = tuple(tuple(side) for side in padding)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
+        # A window that lies in the padding alone gives zero.
         if self.mode == "max":
-            return self._combine(inputs, ops.maximum, -float("inf"))
+            maps = self._combine(inputs, ops.maximum, -float("inf"))
+            return ops.where(ops.isinf(maps), 0.0, maps) if self._hangs_over() else maps
         sums = self._combine(inputs, ops.add, 0.0)
         if not any(sum(side) for side in self.padding):
             return sums / (self.pool_size[0] * self.pool_size[1])
-        return sums / self._combine(ops.ones_like(inputs[:1, :, :, :1]), ops.add, 0.0)
+        counts = self._combine(ops.ones_like(inputs[:1, :, :, :1]), ops.add, 0.0)
+        return sums / ops.maximum(counts, 1.0)
 
-    def _combine(self, maps, combine, border):
+    def _hangs_over(self) -> bool:
+        return any(
+            max(side) > (taps - 1) * self.dilation_rate
+            for side, taps in zip(self.padding, self.pool_size, strict=True)
+        )
+
+    def _combine(self, maps: Any, combine: Callable[[Any, Any], Any], border: float) -> Any:
         """One axis after the other: a maximum of maxima, a sum of sums."""
         maps = ops.pad(maps, ((0, 0), *self.padding, (0, 0)), constant_values=border)
         for axis, taps in enumerate(self.pool_size, 1):
@@ -62,7 +80,7 @@ class DilatedPool2D(keras.layers.Layer):
             maps = total
         return maps
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, *sizes, channels = input_shape
         outputs = []
         for size, taps, sides in zip(sizes, self.pool_size, self.padding, strict=True):
@@ -70,6 +88,6 @@ class DilatedPool2D(keras.layers.Layer):
             outputs.append(room if room is None else (room - 1) // self.strides + 1)
         return (batch, *outputs, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("mode", "pool_size", "strides", "dilation_rate", "padding")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -42,6 +42,8 @@ def fold(model: Any) -> Any:
             merged[unit.conv.kernel.path.removesuffix("kernel") + "bias"] = bias
     for variable in folded.variables:
         path = variable.path
+        if "seed_generator" in path:  # a dropout's random numbers, which inference has no use for
+            continue
         variable.assign(merged[path] if path in merged else values[path].numpy())
     return folded
 

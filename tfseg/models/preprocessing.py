@@ -103,4 +103,8 @@ PREPROCESSINGS = {
     "ade20k": Preprocessing((102.9801, 115.9465, 122.7717), (1.0, 1.0, 1.0), "BGR", 1.0),
     # TF-slim's ImageNet classifiers
     "slim": Preprocessing((123.68, 116.78, 103.94), (1.0, 1.0, 1.0), "RGB", 1.0),
+    # TensorFlow's ImageNet classifiers since Inception, also in Keras: -1..1
+    "tf": Preprocessing((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), "RGB", 1 / 127.5),
+    # EfficientNetV2-S, M and L
+    "efficientnetv2": Preprocessing((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), "RGB", 1 / 128),
 }

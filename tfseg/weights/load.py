@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from tfseg import zoo
 from tfseg.errors import TfsegError, unknown
 from tfseg.weights import readers
+from tfseg.weights.applications import IMAGENET, load_imagenet
 from tfseg.weights.assign import assign
 from tfseg.weights.own import is_own, load_own
 from tfseg.weights.released import release_preprocessing
@@ -25,7 +26,8 @@ def load_weights(model, source, new_head=False):
             .weights.h5, .keras, a run directory, or a checkpoint in it;
             a list of such mappings and foreign files that together hold the model, such as
             ADE20K's encoder and decoder, or its text with commas between the paths;
-            the name of a release in `tfseg.zoo`, which is downloaded once.
+            the name of a release in `tfseg.zoo`, which is downloaded once;
+            "imagenet", for encoders out of Keras Applications, whose weights Keras downloads.
         new_head: what doesn't fit in the head (decoder or classifier) keeps its fresh values: for
             another number of classes, or to start a segmenter from a classifier.
 
@@ -64,6 +66,8 @@ def _load_one(model, source, new_head):
         return assign(model, source, new_head)
     path = os.path.expanduser(os.fspath(source))
     if not os.path.exists(path):
+        if path == IMAGENET:
+            return load_imagenet(model, new_head)
         if path in zoo.RELEASES:
             report = load_weights(model, zoo.fetch(path), new_head)
             return dataclasses.replace(report, preprocessing=release_preprocessing(path))

@@ -40,4 +40,4 @@ def layouts(model):
     if row is None:
         return [OwnLayout()]
     multi_scale = getattr(model, "scales", None) is not None
-    return [OwnLayout(), *family(row, encoder.get_config()["blocks"], decoder, multi_scale)]
+    return [OwnLayout(), *family(row, encoder.get_config().get("blocks"), decoder, multi_scale)]
