@@ -28,7 +28,7 @@ data
 layers
 runs
 visualize machine
-digests files outputs parallel tables
+checks digests files outputs parallel tables
 errors lazy startup types version
 """
 

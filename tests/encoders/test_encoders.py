@@ -160,7 +160,7 @@ def test_smoothing_needs_dilation():
     [
         ({"blocks": [1, 2]}, "8 numbers"),
         ({"blocks": [0] * 8}, "between 1 and 200"),
-        ({"output_stride": 16}, "output_stride of drn_d_22 must be 8"),
+        ({"output_stride": 16}, "`output_stride` of drn_d_22 must be 8"),
         ({"depth": 3}, "unknown encoder option 'depth'"),
         ({"freeze_batch_norm": "yes"}, "freeze_batch_norm"),
         ({"dilated_type": "smooth"}, "choose one of regular, .*aggregation"),

@@ -131,5 +131,5 @@ def test_the_network_sees_nothing_larger_than_a_tile():
 
 
 def test_tile_smaller_than_two_periods():
-    with pytest.raises(TfsegError, match="tile_size must be at least 16"):
+    with pytest.raises(TfsegError, match="`tile_size` must be at least 16"):
         Inference(drn(), Protocol(tile_size=12))

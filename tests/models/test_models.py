@@ -225,9 +225,13 @@ def test_atrous_rates_follow_the_output_stride(decoder, stride, rates):
         ("resnet50+upernet", {"output_stride": [8]}, "8, 16 or 32, not"),
         ("resnet50+upernet", {"blocks": 3}, "must be 4 numbers of blocks like 3,4,6,3, not 3"),
         ("drn_d_22", {"dilated_type": ["regular"]}, "choose one of regular"),
-        ("drn_d_22", {"batch_norm_epsilon": "small"}, "batch_norm_epsilon must be above 0"),
-        ("drn_d_22", {"batch_norm_momentum": 2}, "batch_norm_momentum must be in 0..1, not 2"),
-        ("drn_d_22", {"sync_batch_norm": "yes"}, "sync_batch_norm must be true or false"),
+        (
+            "drn_d_22",
+            {"batch_norm_epsilon": "small"},
+            "`batch_norm_epsilon` must be a number",
+        ),
+        ("drn_d_22", {"batch_norm_momentum": 2}, "`batch_norm_momentum` must be in 0..1, not 2"),
+        ("drn_d_22", {"sync_batch_norm": "yes"}, "`sync_batch_norm` must be true or false"),
         ("drn_d_22", {"multi_grid": (1, 2)}, "is for ResNets"),
         ("drn_d_22", {"dilated_type": "smooth_SCC"}, "did you mean .*smooth_SSC"),
         ("drn_d_22", {"multi_scale": (0.75, 0.5)}, "one of them 1"),
@@ -235,7 +239,7 @@ def test_atrous_rates_follow_the_output_stride(decoder, stride, rates):
         ("drn_d_22", {"multi_scale": (1, 0.5, 0.5)}, "different"),
         ("drn_d_22", {"multi_scale": 0.5}, "such as 1,0.75,0.5"),
         ("drn_d_22+c1_bilinear", {"dropout": 1}, "at least 0 and below 1"),
-        ("drn_d_22+c1_bilinear", {"dropout": "no"}, "dropout must be a number"),
+        ("drn_d_22+c1_bilinear", {"dropout": "no"}, "`dropout` must be a number"),
     ],
 )
 def test_bad_names_and_options(name, options, words):

@@ -1,26 +1,18 @@
 """info.json: what a data folder says about its images and classes."""
 
 import dataclasses
-import math
 import os
 import reprlib
 
+from tfseg.checks import are_numbers, is_whole
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 
 FILE_NAME = "info.json"
 
 
-def _numbers(value):
-    return isinstance(value, list | tuple) and all(
-        # Whole numbers have no limit, as floats have.
-        isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < math.inf
-        for x in value
-    )
-
-
 def _is_colour(value):
-    return _numbers(value) and len(value) == 3 and all(0 <= x <= 255 and x == int(x) for x in value)
+    return are_numbers(value, 0, 255) and len(value) == 3 and all(x == int(x) for x in value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +46,7 @@ class DataInfo:
     def __post_init__(self):
         for name in ("mean", "std"):
             value = getattr(self, name)
-            if not _numbers(value) or len(value) != 3 or not all(0 <= x <= 1 for x in value):
+            if not are_numbers(value, 0, 1) or len(value) != 3:
                 raise TfsegError(
                     f"{name} must be three fractions of one (RGB), not {_shown(value)}"
                 )
@@ -69,8 +61,7 @@ class DataInfo:
         object.__setattr__(self, "label_map", _parse_label_map(self.label_map))
         weights = self.class_weights
         if weights is not None and not (
-            isinstance(weights, dict)
-            and all(_numbers(row) and min(row, default=0) >= 0 for row in weights.values())
+            isinstance(weights, dict) and all(are_numbers(row, 0) for row in weights.values())
         ):
             raise TfsegError(
                 f"class_weights must be lists of numbers by rule, not {_shown(weights)}"
@@ -148,7 +139,7 @@ def require_distinct(names):
 
 def is_label(value):
     """Whether `value` can stand in a label file: an integer in 0..255."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255
+    return is_whole(value, 0, 255)
 
 
 def _parse_label_map(label_map):

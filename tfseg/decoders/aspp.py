@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfseg.checks import are_whole
 from tfseg.errors import TfsegError
 from tfseg.layers import AdaptiveAveragePool2D, ConvBN, resize
 from tfseg.types import Shape, Tensor
@@ -18,10 +19,9 @@ def check_rates(atrous_rates: Sequence[int]) -> tuple[int, ...]:
         TfsegError: not a list of positive whole numbers, or too many or too large ones.
     """
     rates = tuple(atrous_rates) if isinstance(atrous_rates, (list, tuple)) else ()
-    whole = all(isinstance(rate, int) and not isinstance(rate, bool) for rate in rates)
-    if not whole or not 1 <= len(rates) <= 32 or not 1 <= min(rates) <= max(rates) <= 1024:
+    if not are_whole(rates, 1, 1024) or not 1 <= len(rates) <= 32:
         raise TfsegError(
-            "atrous_rates must be up to 32 positive whole numbers such as 6,12,18,24, "
+            "`atrous_rates` must be up to 32 positive whole numbers such as 6,12,18,24, "
             f"1024 at most, not {str(atrous_rates)[:100]}"
         )
     return rates

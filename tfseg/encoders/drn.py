@@ -76,9 +76,11 @@ class DRN(Encoder):
         if row.style not in _ENDS:
             raise unknown("DRN variant", variant, of_styles(_ENDS))
         if output_stride != 8:
-            raise TfsegError(f"output_stride of {variant} must be 8, not {output_stride}")
+            raise TfsegError(f"`output_stride` of {variant} must be 8, not {output_stride}")
         if multi_grid is not None:
-            raise TfsegError(f"multi_grid is for ResNets; {variant} has dilation rates of its own")
+            raise TfsegError(
+                f"`multi_grid` is for ResNets; {variant} has dilation rates of its own"
+            )
         blocks = check_blocks(variant, blocks, row.blocks)
         if row.style == "drn_a":
             stem, rows = Stem(((64, 7, 2),), pool="symmetric"), _STAGES_A

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from tfseg.checks import are_whole
 from tfseg.encoders.blocks import BLOCKS
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, MaxPool2D, Smoothing
@@ -183,13 +184,6 @@ def _apply_stage(
     return outputs
 
 
-def are_whole_numbers(values: Any, least: int) -> bool:
-    """Whether it is a list or tuple of ints of at least `least`."""
-    return isinstance(values, (list, tuple)) and all(
-        isinstance(n, int) and not isinstance(n, bool) and n >= least for n in values
-    )
-
-
 # A file may state a model, and shall not state one that fills the memory: ResNet-152 has 50.
 _MOST_BLOCKS = 200
 
@@ -202,13 +196,13 @@ def check_blocks(variant: str, blocks: Sequence[int] | None, published: Sequence
     """
     if blocks is None:
         return list(published)
-    if not are_whole_numbers(blocks, 0) or len(blocks) != len(published):
+    if not are_whole(blocks, 0) or len(blocks) != len(published):
         raise TfsegError(
-            f"blocks of {variant} must be {len(published)} numbers of blocks like "
+            f"`blocks` of {variant} must be {len(published)} numbers of blocks like "
             f"{','.join(map(str, published))}, not {blocks}"
         )
     if not 0 < sum(blocks) <= _MOST_BLOCKS:
         raise TfsegError(
-            f"blocks of {variant} must be between 1 and {_MOST_BLOCKS} in all, not {sum(blocks)}"
+            f"`blocks` of {variant} must be between 1 and {_MOST_BLOCKS} in all, not {sum(blocks)}"
         )
     return list(blocks)

@@ -66,15 +66,17 @@ def _strides(model: keras.Model) -> dict[str, int]:
     """
     shape = getattr(model, "input_shape", None)
     if not isinstance(model, keras.Model) or not isinstance(shape, tuple):
-        raise TfsegError(f"encoder must be a built Keras model of one input, not {model}")
+        raise TfsegError(f"`encoder` must be a built Keras model of one input, not {model}")
     if len(shape) != 4 or shape[1:3] != (None, None) or shape[3] != 3:
         raise TfsegError(
-            f"encoder must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
+            f"`encoder` must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
             "Input the shape (None, None, 3)"
         )
     shapes, larger = (model.compute_output_shape((1, n, n, 3)) for n in (_PROBE, 2 * _PROBE))
     if not isinstance(shapes, dict) or not shapes:
-        raise TfsegError("encoder must return a dict of feature maps: {'stage1': [N, h, w, c], …}")
+        raise TfsegError(
+            "`encoder` must return a dict of feature maps: {'stage1': [N, h, w, c], …}"
+        )
     for name, sizes in shapes.items():
         if len(sizes) != 4 or not sizes[1] or not sizes[3]:
             raise TfsegError(f"feature {name} of the encoder must be [N, h, w, c]")

@@ -11,7 +11,8 @@ from typing import Any
 
 import keras
 
-from tfseg.encoders.encoder import Encoder, Stage, Stem, are_whole_numbers, check_blocks
+from tfseg.checks import are_whole
+from tfseg.encoders.encoder import Encoder, Stage, Stem, check_blocks
 from tfseg.encoders.table import ENCODERS, EncoderRow, of_styles
 from tfseg.errors import TfsegError, unknown
 
@@ -85,13 +86,13 @@ class ResNet(Encoder):
         if output_stride is None:
             output_stride = row.output_stride
         if output_stride not in list(STRIDES):  # a list, for values without a hash
-            raise TfsegError(f"output_stride must be 8, 16 or 32, not {output_stride}")
+            raise TfsegError(f"`output_stride` must be 8, 16 or 32, not {output_stride}")
         blocks = check_blocks(variant, blocks, row.blocks)
         if multi_grid is not None and not (
-            are_whole_numbers(multi_grid, 1) and len(multi_grid) == blocks[-1]
+            are_whole(multi_grid, 1) and len(multi_grid) == blocks[-1]
         ):
             raise TfsegError(
-                f"multi_grid must have {blocks[-1]} factors, one per block of the last stage: "
+                f"`multi_grid` must have {blocks[-1]} factors, one per block of the last stage: "
                 f"positive whole numbers such as {','.join(str(2**i) for i in range(blocks[-1]))}, "
                 f"not {multi_grid}"
             )

@@ -16,6 +16,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
+from tfseg.checks import require_number
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file
 from tfseg.parallel import in_order, process_pool
@@ -44,8 +45,7 @@ class CRF:
 
     def __post_init__(self):
         for name, value in self.to_dict().items():
-            if not 0 < value < math.inf:
-                raise TfsegError(f"{name} of a CRF must be positive, not {value}")
+            require_number(name, value, above=0)
 
     def refine(self, image, probabilities):
         """Class probabilities after inference.

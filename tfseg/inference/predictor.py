@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfseg import models, runs, visualize, zoo
+from tfseg.checks import require_number
 from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError, unknown
 from tfseg.inference.inference import Inference, Protocol
@@ -114,8 +115,7 @@ class Predictor:
             images: an iterable of images as in `predict`, read as they are needed.
             batch_size: at least 1.
         """
-        if batch_size < 1:
-            raise TfsegError(f"batch_size must be at least 1, not {batch_size}")
+        require_number("batch_size", batch_size, 1, whole=True)
         if self.crf is not None:
             return [self.predict(image) for image in images]
         labels = []

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from tfseg.checks import require_number
 from tfseg.data.resizing import RESIZINGS, resized
 from tfseg.errors import TfsegError, unknown
 from tfseg.lazy import LazyModule
@@ -77,8 +78,7 @@ class Protocol:
             raise unknown("average", self.average, AVERAGES)
         if self.image_resizing not in RESIZINGS:
             raise unknown("image_resizing", self.image_resizing, RESIZINGS)
-        if self.tile_size < 0:
-            raise TfsegError(f"tile_size must be positive, or 0 for none, not {self.tile_size}")
+        require_number("tile_size", self.tile_size, 0, whole=True)
 
     @property
     def views(self):

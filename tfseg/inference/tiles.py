@@ -52,7 +52,7 @@ class Tiling:
         self.overlap = max(self.tile // 4 // self.period, 1) * self.period
         if self.tile < 2 * self.overlap:
             raise TfsegError(
-                f"tile_size must be at least {2 * self.period} for this model, not {tile_size}"
+                f"`tile_size` must be at least {2 * self.period} for this model, not {tile_size}"
             )
         self._sizes = OutputSizes(model)
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseg.errors import TfsegError
+from tfseg.checks import require_number
 from tfseg.types import Shape, Tensor
 
 
@@ -27,8 +27,7 @@ class AdaptiveAveragePool2D(keras.layers.Layer):
 
     def __init__(self, bins: int, **kwargs: Any):
         super().__init__(**kwargs)
-        if bins < 1:
-            raise TfsegError(f"pooling bins must be at least 1, not {bins}")
+        require_number("bins", bins, 1, whole=True)
         self.bins = bins
 
     def call(self, inputs: Tensor) -> Tensor:

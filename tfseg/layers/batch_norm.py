@@ -5,14 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseg.errors import TfsegError, unknown
+from tfseg.checks import require_number, require_switch
+from tfseg.errors import unknown
 from tfseg.types import Shape, Tensor
 
 FREEZE = ("none", "statistics", "all")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -48,12 +45,9 @@ class BatchNorm(keras.layers.Layer):
         super().__init__(**kwargs)
         if freeze not in FREEZE:
             raise unknown("freeze_batch_norm", freeze, FREEZE)
-        if not _is_number(momentum) or not 0 <= momentum <= 1:
-            raise TfsegError(f"batch_norm_momentum must be in 0..1, not {momentum}")
-        if not _is_number(epsilon) or epsilon <= 0:
-            raise TfsegError(f"batch_norm_epsilon must be above 0, such as 1e-5, not {epsilon}")
-        if not isinstance(synchronized, bool):
-            raise TfsegError(f"sync_batch_norm must be true or false, not {synchronized}")
+        require_number("batch_norm_momentum", momentum, 0, 1)
+        require_number("batch_norm_epsilon", epsilon, above=0)
+        require_switch("sync_batch_norm", synchronized)
         self.momentum = momentum
         self.epsilon = epsilon
         self.synchronized = synchronized

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfseg.checks import require_switch
 from tfseg.errors import TfsegError, unknown
 from tfseg.layers.conv import Conv2D, convolve
 from tfseg.layers.filters import apply_filter, box, delta, embed, gaussian
@@ -73,8 +74,7 @@ class Smoothing(keras.layers.Layer):
         super().__init__(name=name, **kwargs)
         if dilated_type not in list(FILTERS):  # a list, for values without a hash
             raise unknown("dilated_type", dilated_type, FILTERS)
-        if not isinstance(trainable_average, bool):
-            raise TfsegError(f"trainable_average must be true or false, not {trainable_average}")
+        require_switch("trainable_average", trainable_average)
         if gaussian_sigma not in SIGMAS:
             raise unknown("gaussian_sigma", gaussian_sigma, SIGMAS)
         if aggregation_weights not in FACTORS:

@@ -1,12 +1,11 @@
 """Models by name: the published ones, and every encoder with every decoder."""
 
-import math
-import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 
+from tfseg.checks import require_number
 from tfseg.decoders.table import DECODERS, DecoderRow
 from tfseg.encoders.factory import CONVOLUTION_OPTIONS, convolution_options, create_encoder
 from tfseg.encoders.factory import OPTIONS as ENCODER_OPTIONS
@@ -99,11 +98,10 @@ def _check_all(
     _check_decoder_options(options, row.name, name)
     _check_options(options, (*own, *row.options, *auxiliary, "multi_scale", "sampling"), name)
     if "aux_loss_weight" in options:
-        loss_weights["aux_logits"] = _weight("aux_loss_weight", options["aux_loss_weight"])
-    if "dropout" in options and not 0 <= _weight("dropout", options["dropout"]) < 1:
-        raise TfsegError(
-            f"dropout must be a share of at least 0 and below 1, not {options['dropout']}"
-        )
+        require_number("aux_loss_weight", options["aux_loss_weight"], 0)
+        loss_weights["aux_logits"] = float(options["aux_loss_weight"])
+    if "dropout" in options:
+        require_number("dropout", options["dropout"], 0, below=1)
     return loss_weights
 
 
@@ -129,7 +127,7 @@ def _decoder(
     if not isinstance(decoder, str):
         classes = getattr(decoder, "num_classes", num_classes)
         if not isinstance(decoder, keras.layers.Layer) or classes != num_classes:
-            raise TfsegError(f"decoder must be a Keras layer for {num_classes} classes")
+            raise TfsegError(f"`decoder` must be a Keras layer for {num_classes} classes")
         return decoder
     own = dict(row.at_stride_8) if encoder.output_stride == 8 else {}
     own |= {key: values[key] for key in row.options if key in values}
@@ -167,17 +165,8 @@ MAX_CLASSES = 256
 
 
 def _whole_classes(num_classes: Any, most: int | None = None) -> int:
-    whole = isinstance(num_classes, numbers.Integral) and not isinstance(num_classes, bool)
-    if not whole or num_classes < 1 or (most and num_classes > most):
-        span = f"in 1..{most}" if most else "of at least 1"
-        raise TfsegError(f"num_classes must be a whole number {span}, not {num_classes}")
+    require_number("num_classes", num_classes, 1, most, whole=True)
     return int(num_classes)
-
-
-def _weight(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise TfsegError(f"{name} must be a number of at least 0, not {value}")
-    return float(value)
 
 
 def _check_decoder_options(options: Mapping[str, Any], decoder: str, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfseg.checks import are_numbers
 from tfseg.errors import TfsegError
 from tfseg.layers import interpolate, resize, resize_legacy
 from tfseg.types import Maps, Shape, Tensor
@@ -24,14 +25,11 @@ def check_scales(scales: Any) -> tuple[float, ...]:
         TfsegError: not a list of different positive numbers, one of them 1.
     """
     values = tuple(scales) if isinstance(scales, (list, tuple)) else ()
-    numbers = [
-        x for x in values if isinstance(x, (int, float)) and not isinstance(x, bool) and x > 0
-    ]
-    different = len(numbers) == len(values) and len(set(values)) == len(values)
-    if not different or 1 not in values or len(values) > 16 or max(values) > 8:
+    different = are_numbers(values, 0, 8) and len(set(values)) == len(values)
+    if not different or 1 not in values or 0 in values or len(values) > 16:
         raise TfsegError(
-            "multi_scale must be up to 16 different positive scales, one of them 1 and none above "
-            f"8, such as 1,0.75,0.5, not {str(scales)[:100]}"
+            "`multi_scale` must be up to 16 different positive scales, one of them 1 and none "
+            f"above 8, such as 1,0.75,0.5, not {str(scales)[:100]}"
         )
     return values
 

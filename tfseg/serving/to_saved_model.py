@@ -4,6 +4,7 @@ import os
 
 import tensorflow as tf
 
+from tfseg.checks import require_number
 from tfseg.errors import TfsegError
 from tfseg.files import replacing_folder, write_json
 from tfseg.serving.card import CARD, model_card
@@ -48,8 +49,8 @@ def export(source, path, *, image_size=None, max_side=4096, data=None):
     if image_size is not None:
         image_size = check_image_size(image_size)
         max_side = max(image_size)
-    elif max_side < 1:
-        raise TfsegError(f"max_side must be at least 1, not {max_side}")
+    else:
+        require_number("max_side", max_side, 1, whole=True)
     signatures = Signatures(predictor, image_size, max_side)
     mark = os.path.join("assets", CARD)
     with replacing_folder(path, mark) as folder:

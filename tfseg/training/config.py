@@ -2,10 +2,10 @@
 
 import dataclasses
 import math
-import numbers
 import os
 from typing import Any
 
+from tfseg import checks
 from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.data.augment.geometry import FILLS, PAD_PLACES, SCALE_FILTERS
 from tfseg.data.prepare.class_weights import RULES
@@ -27,11 +27,23 @@ FIXED_ON_RESUME = (
 )
 
 
-_BELOW_ONE = ("momentum", "ema_decay", "label_smoothing", "adam_beta1", "adam_beta2")
-_ABOVE_ZERO = (
-    *("learning_rate", "lr_step_size", "lr_decay_rate", "adam_epsilon"),
-    *("tversky_alpha", "tversky_beta", "temperature"),
-)
+_LIMITS = {
+    name: limits
+    for names, limits in (
+        ("batch_size accumulation_steps log_every max_long_side size_divisor", {"least": 1}),
+        ("boundary_width keep_checkpoints", {"least": 1}),
+        ("num_classes steps epochs replicas steps_per_epoch", {"least": 0}),
+        ("lr_warmup_steps lr_power patience encoder_learning_rate", {"least": 0}),
+        ("weight_decay clip_norm focal_gamma boundary_weight", {"least": 0}),
+        ("momentum ema_decay label_smoothing adam_beta1 adam_beta2", {"least": 0, "below": 1}),
+        ("learning_rate lr_step_size lr_decay_rate adam_epsilon", {"above": 0}),
+        ("tversky_alpha tversky_beta temperature", {"above": 0}),
+        ("lr_final lr_peak ohem_fraction class_crops", {"least": 0, "most": 1}),
+        ("random_rotate", {"least": 0, "most": 180}),
+        ("seed", {"least": 0, "most": 2**32 - 1}),
+    )
+    for name in names.split()
+}
 
 
 def option(default, help, choices=None, table=None):
@@ -335,7 +347,7 @@ class TrainConfig:
         choices = values.numbers("scale_choices", self.scale_choices, float)
         if choices and (min(choices) <= 0 or scale != (1, 1)):
             raise TfsegError(
-                "scale_choices must be factors above 0, in place of random_scale, not "
+                "`scale_choices` must be factors above 0, in place of `random_scale`, not "
                 f"{values.text(self.scale_choices)}"
             )
         weights = values.numbers("class_weights", self.class_weights, str)
@@ -357,16 +369,14 @@ class TrainConfig:
     def _check_types(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is str and (
-                isinstance(value, os.PathLike) or values.is_number(value, int)
-            ):
+            if field.type is str and (isinstance(value, os.PathLike) or checks.is_whole(value)):
                 # Paths, and numbers of updates where "epoch" may stand as well.
                 value = str(value)
                 object.__setattr__(self, field.name, value)
             words, right = {
                 bool: ("true or false", isinstance(value, bool)),
-                int: ("a whole number", values.is_number(value, numbers.Integral)),
-                float: ("a number", values.is_number(value, numbers.Real)),
+                int: ("a whole number", checks.is_whole(value)),
+                float: ("a number", checks.is_real(value)),
                 str: ("text", isinstance(value, str)),
                 dict: ("a dict", isinstance(value, dict)),
             }.get(field.type, ("", True))
@@ -374,35 +384,8 @@ class TrainConfig:
                 raise TfsegError(f"`{field.name}` must be {words}, not {value!r}")
 
     def _check_numbers(self):
-        limits = {
-            **dict.fromkeys(("batch_size", "accumulation_steps", "log_every"), (1, math.inf)),
-            **dict.fromkeys(("max_long_side", "size_divisor"), (1, math.inf)),
-            **dict.fromkeys(("num_classes", "steps", "epochs", "replicas"), (0, math.inf)),
-            **dict.fromkeys(("lr_warmup_steps", "patience"), (0, math.inf)),
-            **dict.fromkeys(("lr_final", "lr_peak"), (0, 1)),
-            **dict.fromkeys(("steps_per_epoch", "encoder_learning_rate"), (0, math.inf)),
-            **dict.fromkeys(("weight_decay", "clip_norm", "lr_power"), (0, math.inf)),
-            **dict.fromkeys(_BELOW_ONE, (0, 1)),
-            **dict.fromkeys(("focal_gamma", "boundary_weight"), (0, math.inf)),
-            "boundary_width": (1, math.inf),
-            "keep_checkpoints": (1, math.inf),
-            "random_rotate": (0, 180),
-            "seed": (0, 2**32 - 1),
-            "ohem_fraction": (0, 1),
-            "class_crops": (0, 1),
-        }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high or not math.isfinite(value):
-                end = f"at least {low}" if high == math.inf else f"in {low}..{high}"
-                raise TfsegError(f"`{name}` must be {end}, not {value}")
-        for name in _BELOW_ONE:
-            if getattr(self, name) == 1:
-                raise TfsegError(f"`{name}` must be less than 1")
-        for name in _ABOVE_ZERO:
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise TfsegError(f"`{name}` must be above 0, not {value}")
+        for name, limits in _LIMITS.items():
+            checks.require_number(name, getattr(self, name), **limits)
 
     @property
     def effective_batch(self):
@@ -418,7 +401,7 @@ class TrainConfig:
         per_epoch = self.steps_per_epoch or max(images // self.effective_batch, 1)
         total = self.steps or math.ceil(self.epochs * per_epoch)
         if (warmup := self.lr_warmup_steps) >= total:
-            raise TfsegError(f"lr_warmup_steps={warmup} must be below the run's {total} updates")
+            raise TfsegError(f"`lr_warmup_steps={warmup}` must be below the run's {total} updates")
         return per_epoch, total
 
     def fixed(self, replicas):

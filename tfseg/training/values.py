@@ -22,11 +22,6 @@ def interval(name, value, steps_per_epoch):
     return int(value)
 
 
-def is_number(value, kind):
-    """Whether `value` is of the type `kind`, and not a bool, which Python counts as a number."""
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
 def numbers(name, value, kind):
     """A tuple of numbers from a number, a sequence, or comma-separated text.
 

@@ -11,6 +11,7 @@ from concurrent import futures
 import numpy as np
 import tensorflow as tf
 
+from tfseg.checks import are_whole
 from tfseg.data.decoding import require
 from tfseg.data.image_files import image_size
 from tfseg.data.order import Grouped, epoch_key, fold
@@ -52,9 +53,9 @@ class NaturalShapes:
             object.__setattr__(self, "size_divisor", padding_constant)
         object.__setattr__(self, "short_sides", tuple(self.short_sides))
         values = (*self.short_sides, self.max_long_side, self.size_divisor)
-        if not self.short_sides or not all(type(x) is int and x > 0 for x in values):
+        if not self.short_sides or not are_whole(values, 1):
             raise TfsegError(
-                "short_sides, max_long_side and size_divisor must be positive whole numbers, "
+                "`short_sides`, `max_long_side` and `size_divisor` must be positive whole numbers, "
                 f"not {values}"
             )
 

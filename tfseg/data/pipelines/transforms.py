@@ -10,6 +10,7 @@ import zlib
 
 import tensorflow as tf
 
+from tfseg.checks import are_whole, require_number
 from tfseg.data.augment.geometry import FILLS, PAD_PLACES, SCALE_FILTERS
 from tfseg.data.order import Shuffled, fold
 from tfseg.data.pipelines.warp import show, unscaled
@@ -64,19 +65,20 @@ class Augmentation:
     def __post_init__(self):
         size = self.crop_size
         size = (size, size) if isinstance(size, int) else tuple(size)
-        if len(size) != 2 or not all(isinstance(x, int) and x > 0 for x in size):
-            raise TfsegError(f"crop_size must be positive (height, width), not {self.crop_size}")
+        if len(size) != 2 or not are_whole(size, 1):
+            raise TfsegError(f"`crop_size` must be positive (height, width), not {self.crop_size}")
         object.__setattr__(self, "crop_size", size)
         scales = tuple(float(x) for x in self.scale_range)
         if len(scales) != 2 or not 0 < scales[0] <= scales[1] < math.inf:
             raise TfsegError(
-                f"scale_range must be two factors, 0 < smallest <= largest, not {self.scale_range}"
+                f"`scale_range` must be two factors, 0 < smallest <= largest, "
+                f"not {self.scale_range}"
             )
         object.__setattr__(self, "scale_range", scales)
         choices = tuple(float(x) for x in self.scale_choices)
         if not all(0 < x < math.inf for x in choices) or (choices and scales != (1, 1)):
             raise TfsegError(
-                f"scale_choices must be factors above 0, in place of scale_range, not {choices}"
+                f"`scale_choices` must be factors above 0, in place of `scale_range`, not {choices}"
             )
         object.__setattr__(self, "scale_choices", choices)
         for name, known in (
@@ -86,10 +88,8 @@ class Augmentation:
         ):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        if not 0 <= self.rotate <= 180:
-            raise TfsegError(f"rotate must be an angle of 0..180 degrees, not {self.rotate}")
-        if not 0 <= self.class_crops <= 1:
-            raise TfsegError(f"class_crops must be in 0..1, not {self.class_crops}")
+        require_number("rotate", self.rotate, 0, 180)
+        require_number("class_crops", self.class_crops, 0, 1)
 
     def sampler(self, image_list, batch_size, seed):
         """How samples are made from an `ImageList`: see `CropSampler`."""
