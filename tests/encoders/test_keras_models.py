@@ -216,7 +216,7 @@ SHARED = layers.Conv2D(3, 3, 2, "same", name="shared")
         (lambda: sequence(layers.UpSampling2D(name="up")), 1, r"layer up \(Up.* makes maps larger"),
         (lambda: sequence(layers.Conv2D(4, 3, 3), layers.Conv2D(4, 3, 2)), 2, "have 1, and no"),
         (lambda: sequence(layers.Conv2D(4, 3, 2)), 4, "output_stride=4: the features of .* have 2"),
-        (lambda: sequence(layers.Conv2D(4, 3, 2)), "8", "a whole number above 0, not 8"),
+        (lambda: sequence(layers.Conv2D(4, 3, 2)), "8", "must be a whole number, not '8'"),
         (lambda: sequence(layers.Conv2D(4, 3), shape=(8, 8, 4)), 1, "must take images"),
         (lambda: layers.Conv2D(4, 3), 1, "takes a functional or sequential"),
     ],

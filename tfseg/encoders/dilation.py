@@ -81,11 +81,8 @@ def dilate(layer: Any, grid: Grid, output_stride: int) -> tuple[list[dict | Any]
         _size(extent, stride, excess, layer.padding)
         for extent, excess in zip(extents, grid.excess, strict=True)
     ]
-    after = Grid(
-        grid.stride * stride,
-        grid.rate * stride // kept,
-        tuple(outputs - _LENGTH for _, _, outputs in sizes),
-    )
+    rows, columns = (outputs - _LENGTH for _, _, outputs in sizes)
+    after = Grid(grid.stride * stride, grid.rate * stride // kept, (rows, columns))
     if kept == stride and grid.rate == 1:
         return [{}], after
     sides = [

@@ -61,11 +61,11 @@ def create_encoder(name: str, **options: Any) -> "keras.Model":
     smoothing = {key: options[key] for key in _SMOOTHING if key in options}
     # Keras comes with the first encoder.
     from tfseg.encoders.encoder import Encoder
-    from tfseg.encoders.features import as_encoder
+    from tfseg.encoders.features import FeatureEncoder, as_encoder
 
     conv = convolution_options(options)
     encoder = row.load()(name, **own, conv=conv, smoothing=smoothing)
-    if not isinstance(encoder, Encoder):
+    if not isinstance(encoder, Encoder | FeatureEncoder):
         # Weights are found by names, and Keras would count its own on: functional_1.
         encoder.name = name
     return as_encoder(encoder)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfseg.checks import require_number
 from tfseg.encoders.dilation import Grid, dilate, named
 from tfseg.encoders.features import FeatureEncoder
 from tfseg.errors import TfsegError
@@ -58,10 +59,8 @@ def from_keras(
 
 
 def _check(model: Any, output_stride: Any) -> None:
-    if output_stride is not None and (
-        isinstance(output_stride, bool) or not isinstance(output_stride, int) or output_stride < 1
-    ):
-        raise TfsegError(f"output_stride must be a whole number above 0, not {output_stride}")
+    if output_stride is not None:
+        require_number("output_stride", output_stride, 1, whole=True)
     shape = getattr(model, "input_shape", None) if isinstance(model, keras.Model) else None
     graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
     if shape is None or not graph:
