@@ -73,6 +73,8 @@ def pixel_loss(name, logits, labels, weights):
         elif name == "cross_entropy":
             spread = -(np.log(p[n, y, x]) * weights).mean()
             total += 0.8 * weight * loss + 0.2 * spread
+        elif name == "generalized":
+            total += weight * (1 - p[n, y, x, own] ** 0.7) / 0.7
         elif name == "focal":
             total += weight * (1 - p[n, y, x, own]) ** 1.5 * loss
         else:
@@ -124,7 +126,7 @@ def lovasz(p, labels, weights):
 def stated(name, logits, labels, weights):
     if name == "ohem":
         return hard_examples(logits, labels)
-    if name in ("cross_entropy", "focal", "boundary", "distillation"):
+    if name in ("cross_entropy", "focal", "generalized", "boundary", "distillation"):
         return pixel_loss(name, logits, labels, np.array(weights))
     p, valid = probabilities(logits), labels != 255
     kind, _, per_image = name.partition("_")

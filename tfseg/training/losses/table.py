@@ -66,6 +66,12 @@ LOSSES = Table(
             classifies=True,
         ),
         LossRow(
+            name="generalized",
+            code=f"{_PIXEL}:GeneralizedCrossEntropy",
+            help="cross-entropy that wrong labels pull at less",
+            classifies=True,
+        ),
+        LossRow(
             name="ohem",
             code=f"{_PIXEL}:HardExamples",
             help="cross-entropy of each image's hardest pixels",
