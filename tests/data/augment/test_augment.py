@@ -94,6 +94,15 @@ def test_blur_keeps_flat_images_up_to_their_edges():
         np.testing.assert_allclose(smooth, smooth.T[::-1, ::-1], atol=1e-4)
 
 
+def test_gamma_lightens_and_darkens_and_keeps_the_ends():
+    steps = np.linspace(0, 255, 6, dtype=np.float32).repeat(3).reshape(1, 6, 3)
+    found = np.array([apply("gamma:0.5", steps, number)[0, :, 0] for number in range(40)])
+    assert (np.abs(found[:, [0, -1]] - [0, 255]) < 1e-3).all() and (np.diff(found) > 0).all()
+    powers = np.log(found[:, 1:-1] / 255) / np.log([0.2, 0.4, 0.6, 0.8])
+    assert np.ptp(powers, axis=1).max() < 1e-3
+    assert np.exp(-0.5) <= powers.min() < 0.8 < 1.25 < powers.max() <= np.exp(0.5)
+
+
 def test_noise_is_as_strong_as_told():
     flat = np.full((64, 64, 3), 128, np.float32)
     deviations = [apply("noise:20", flat, n).std() for n in range(60)]

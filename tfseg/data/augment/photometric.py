@@ -58,6 +58,12 @@ def blur(image, label, key, strength):
     return tf.where(chance < strength, smooth, image), label
 
 
+def gamma(image, label, key, strength):
+    """Each value, as a share of 255, to a power from exp(-strength) to exp(strength)."""
+    power = tf.exp(strength * (2 * uniform([], key) - 1))
+    return 255 * tf.clip_by_value(image / 255, 0, 1) ** power, label
+
+
 def noise(image, label, key, strength):
     """Gaussian noise whose deviation is drawn from 0 to `strength`."""
     deviation = strength * uniform([], key)

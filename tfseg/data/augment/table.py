@@ -68,6 +68,12 @@ TRANSFORMS = Table(
             strength=0.5,
         ),
         TransformRow(
+            name="gamma",
+            code=f"{_PHOTOMETRIC}:gamma",
+            help="values to a power of up to exp(this), or of one over that",
+            strength=0.3,
+        ),
+        TransformRow(
             name="noise",
             code=f"{_PHOTOMETRIC}:noise",
             help="Gaussian, of deviations up to this, in units of 0..255",
