@@ -23,7 +23,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "prepare": [
             "measure_folder",
             "prepare_dataset",
-            "prepare_folder",
             "prepare_tfds",
             "tfds_builder",
         ],

@@ -10,6 +10,7 @@ from tfseg.data.catalog.classes import Dataset, read_classes
 from tfseg.tables import Row, Table
 
 _LAYOUTS = "tfseg.data.prepare.sources"
+_VOC_LIST = "ImageSets/Segmentation/train.txt"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class DatasetRow(Row):
         sources: how many source folders it may have.
         images: how many images each split has, as published.
         recipes: the folder of its recipes.
+        signs: patterns of names by which the release is told from other people's data: a file for
+            each has to be there. A * also takes slashes.
     """
 
     code: Any = f"{_LAYOUTS}:matching"
@@ -38,6 +41,7 @@ class DatasetRow(Row):
     sources: int = 1
     images: Mapping[str, int] = dataclasses.field(default_factory=dict)
     recipes: str | None = None
+    signs: tuple[str, ...] = ()
 
     @functools.cached_property
     def facts(self) -> Dataset:
@@ -57,6 +61,7 @@ DATASETS = Table(
             name="camvid",
             code=f"{_LAYOUTS}:camvid",
             help="CamVid (SegNet's 11 classes)",
+            signs=("train.txt", "train/0*.png", "trainannot/0*.png"),
             labels="camvid.csv",
             images={"train": 367, "val": 101, "test": 233},
             recipes="camvid",
@@ -65,11 +70,13 @@ DATASETS = Table(
             name="camvid32",
             code=f"{_LAYOUTS}:camvid32",
             help="CamVid (32 colours)",
+            signs=("701_StillsRaw_full/*.png", "LabeledApproved_full/*_L.png"),
             labels="camvid32.csv",
         ),
         DatasetRow(
             name="cityscapes",
             help="Cityscapes (19 classes)",
+            signs=("leftImg8bit/*_leftImg8bit.png", "gtFine/*_gtFine_labelIds.png"),
             # The test images have no annotations: what gtFine holds for them is a placeholder.
             layout={
                 "train": (
@@ -94,6 +101,7 @@ DATASETS = Table(
             name="voc12",
             code=f"{_LAYOUTS}:voc12",
             help="PASCAL VOC 2012",
+            signs=("JPEGImages/20??_??????.jpg", "SegmentationClass/20??_??????.png", _VOC_LIST),
             labels="voc12.csv",
             images={"train": 1464, "val": 1449, "test": 1456},
         ),
@@ -110,6 +118,7 @@ DATASETS = Table(
             name="cocostuff10k",
             code=f"{_LAYOUTS}:cocostuff10k",
             help="COCO-Stuff 10k",
+            signs=("imageLists/train.txt", "annotations/COCO_train2014_*"),
             labels="cocostuff.csv",
             images={"train": 9000, "val": 1000},
             recipes="cocostuff10k",
@@ -118,6 +127,7 @@ DATASETS = Table(
             name="cocostuff164k",
             code=f"{_LAYOUTS}:cocostuff164k",
             help="COCO-Stuff 164k",
+            signs=("images/*2017/000*.jpg", "annotations/*2017/000*.png"),
             labels="cocostuff.csv",
             shift=-1,
             images={"train": 118287, "val": 5000},
@@ -127,6 +137,7 @@ DATASETS = Table(
             name="ade20k",
             code=f"{_LAYOUTS}:ade20k",
             help="ADE20K (scene parsing, 150 classes)",
+            signs=("images/*/ADE_*_0*.jpg", "annotations/*/ADE_*_0*.png"),
             labels="ade20k.csv",
             images={"train": 20210, "val": 2000},
             recipes="ade20k",
@@ -134,6 +145,7 @@ DATASETS = Table(
         DatasetRow(
             name="loveda",
             help="LoveDA (land cover, 7 classes)",
+            signs=("*/images_png/*.png", "*/masks_png/*.png"),
             layout={
                 "train": ("Train/*/images_png/*.png", "Train/*/masks_png/*.png"),
                 "val": ("Val/*/images_png/*.png", "Val/*/masks_png/*.png"),

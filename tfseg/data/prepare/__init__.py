@@ -5,15 +5,16 @@ from tfseg.data.prepare.folders import (
     image_statistics,
     measure_folder,
     prepare_dataset,
-    prepare_folder,
 )
+from tfseg.data.prepare.source import carry_out, plan
 from tfseg.data.prepare.tfds import prepare_tfds, tfds_builder
 
 __all__ = [
+    "carry_out",
     "image_statistics",
     "measure_folder",
+    "plan",
     "prepare_dataset",
-    "prepare_folder",
     "prepare_tfds",
     "save_png",
     "tfds_builder",

@@ -4,10 +4,10 @@ import os
 from concurrent import futures
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tfseg.data import image_files
-from tfseg.data.image_files import read_image, reading
+from tfseg.data.image_files import image_size, read_image, reading
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file
@@ -15,7 +15,9 @@ from tfseg.parallel import in_order
 
 
 def convert_image(source, target, size):
-    """Copies an image byte for byte, or stores it upright, resized to (width, height), as PNG.
+    """Copies an image byte for byte, or stores it upright as PNG.
+
+    PNG it becomes where it is resized, and where the pipelines don't decode its kind of file.
 
     Args:
         source: path or the file's bytes.
@@ -26,9 +28,11 @@ def convert_image(source, target, size):
         int64 [3, 256]: pixels of each value in red, green and blue, of what was stored.
 
     Raises:
-        TfsegError: the image can't be read, or `target` not written.
+        TfsegError: the image can't be read, or not without loss, or `target` not written.
     """
     name = "of the data set" if isinstance(source, bytes) else source
+    if isinstance(source, str | os.PathLike) and not is_graph_format(source):
+        return _store_as_png(source, target, size)
     image = Image.fromarray(read_image(source, name))
     if size is not None:
         image = image.resize(size, Image.Resampling.BILINEAR)
@@ -40,6 +44,61 @@ def convert_image(source, target, size):
         with atomic_write(target) as file:
             file.write(source)
     return np.reshape(image.histogram(), [3, 256])
+
+
+def is_graph_format(source):
+    """Whether the pipelines decode an image's kind of file, as its first bytes say it."""
+    if isinstance(source, bytes):
+        return True
+    with reading(source), open_file(source) as file:
+        start = file.read(8)
+    return start.startswith((b"\xff\xd8", b"\x89PNG\r\n\x1a\n"))
+
+
+def upright_size(source):
+    """The (width, height) of an image as it is seen, whatever its kind of file."""
+    if is_graph_format(source):
+        return image_size(source)
+    return _opened(source).size
+
+
+def _opened(source):
+    """A PIL image of a file that the pipelines don't decode, upright, without loss.
+
+    Raises:
+        TfsegError: its pixels have more than 8 bits and can't be kept, or it can't be read.
+    """
+    if os.fspath(source).lower().endswith(".npy"):
+        try:
+            with open_file(source) as file:
+                array = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise TfsegError(f"image {source} can't be read: {str(error)[:200]}") from error
+        if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
+            raise TfsegError(
+                f"image {source} holds {array.dtype} {list(array.shape)}; uint8 [height, width] or "
+                "[height, width, 3] is needed"
+            )
+        return Image.fromarray(array)
+    with reading(source), open_file(source) as file, Image.open(file) as image:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode in ("F", "I"):
+            raise TfsegError(
+                f"image {source} has pixels of 32 bits ({image.mode}), which PNG can't keep"
+            )
+        return image
+
+
+def _store_as_png(source, target, size):
+    image = _opened(source)
+    pixels = Image.fromarray(read_image(image, source))
+    if size is not None:
+        pixels = image = pixels.resize(size, Image.Resampling.BILINEAR)
+    if target is not None:
+        # PNG keeps 16 bits; the rest is 8-bit RGB for all readers.
+        save_png(image if image.mode.startswith("I;16") else pixels, target)
+    return np.reshape(pixels.histogram(), [3, 256])
 
 
 def convert_label(source, target, dataset, size):
@@ -57,7 +116,11 @@ def convert_label(source, target, dataset, size):
     Raises:
         TfsegError: the file can't be read, or has a value or colour that `dataset` does not list.
     """
-    labels = read_label(source, dataset)
+    return write_label(read_label(source, dataset), target, size)
+
+
+def write_label(labels, target, size):
+    """The same of class indices, uint8 [H, W]."""
     if size is not None:
         labels = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
     if target is not None:
@@ -122,10 +185,12 @@ def _codes(colours):
 
 
 def read_mat(path):
-    """The label map of a MATLAB file: COCO-Stuff's `S`, or SBD's `GTcls.Segmentation`.
+    """The label map of a MATLAB file.
+
+    It is COCO-Stuff's `S`, SBD's `GTcls.Segmentation`, or the one matrix of numbers that there is.
 
     Raises:
-        TfsegError: SciPy isn't installed, or the file is no such file.
+        TfsegError: SciPy isn't installed, or the file has no such matrix, or several.
     """
     try:
         from scipy.io import loadmat
@@ -134,7 +199,10 @@ def read_mat(path):
     try:
         with open_file(path) as file:
             content = loadmat(file)
-        labels = content["S"] if "S" in content else content["GTcls"][0, 0]["Segmentation"]
+        if "S" in content:
+            return np.asarray(content["S"])
+        if "GTcls" in content:
+            return np.asarray(content["GTcls"][0, 0]["Segmentation"])
     except TfsegError:
         raise
     except FileNotFoundError as error:
@@ -144,7 +212,19 @@ def read_mat(path):
         raise TfsegError(
             f"label map {path} is no MATLAB file with S or GTcls.Segmentation"
         ) from error
-    return np.asarray(labels)
+    found = {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind in "buif"
+        # Single numbers are something else.
+        if value.size > 1
+    }
+    if len(found) != 1:
+        raise TfsegError(
+            f"label map {path} is no MATLAB file with S, GTcls.Segmentation or one matrix: it has "
+            f"{', '.join(found) or 'none'}"
+        )
+    return next(iter(found.values()))
 
 
 def save_png(image, path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 
 import numpy as np
 from absl import logging
@@ -14,6 +15,10 @@ from tfseg.data.prepare.convert import (
     convert_image,
     convert_label,
     in_parallel,
+    is_graph_format,
+    read_label,
+    upright_size,
+    write_label,
 )
 from tfseg.data.prepare.earlier import (
     keep_sources,
@@ -22,7 +27,6 @@ from tfseg.data.prepare.earlier import (
     stale_splits,
     with_training_statistics,
 )
-from tfseg.data.prepare.pairs import folder_pair
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, ending, stems
 
@@ -35,16 +39,18 @@ class Pair:
         split: the split that it belongs to.
         stem: what it is called, with its folders and without an ending; as from
             `tfseg.outputs.stems`, no other's.
-        extension: of the file, where it is copied.
+        extension: of the file, where it is copied; None for the image's own, where the pipelines
+            decode its kind.
         image: path, or the file's bytes.
-        label: path of a PNG or .mat file, an array of values or colours, or None.
+        label: path of a PNG or .mat file, an array of values or colours, a function of (width,
+            height) to class indices, or None.
     """
 
     split: str
     stem: str
-    extension: str
+    extension: str | None
     image: str | bytes
-    label: str | np.ndarray | None
+    label: str | np.ndarray | Callable[[tuple], np.ndarray] | None
 
 
 def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=None):
@@ -88,34 +94,6 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
     return store(splits, row.facts, data_dir, size, in_place, progress)
 
 
-def prepare_folder(
-    source,
-    data_dir,
-    dataset=None,
-    *,
-    images=None,
-    labels=None,
-    val_share=0.0,
-    size=None,
-    in_place=False,
-    progress=None,
-):
-    """Writes any folder of images and label maps, matched by name, below `data_dir`.
-
-    Args:
-        source: a folder with the subfolders `images` and `labels`, or as `folder_pair` says.
-        dataset: a `Dataset` that says what its labels are; None: they are class indices.
-        val_share: the share of the images that become the validation split, 0..1.
-        data_dir, size, in_place, progress, and what is returned: see `prepare_dataset`.
-
-    Raises:
-        TfsegError: as `prepare_dataset`, and for files without partner.
-    """
-    _check_source([source], data_dir)
-    splits = folder_pair(os.path.abspath(source), images, labels, val_share)
-    return store(splits, dataset or Dataset(source), data_dir, size, in_place, progress)
-
-
 def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     """Writes lists, files and info.json of `ImageList`s; see `prepare_dataset`."""
     if in_place:
@@ -144,29 +122,66 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     return done
 
 
-def store_pairs(pairs, total, dataset, folder, size=None, progress=None):
-    """Writes lists, files and info.json of `Pair`s, drawn one by one, to an `OutputFolder`."""
+def store_pairs(pairs, total, dataset, folder, size=None, progress=None, skipped=None):
+    """Writes lists, files and info.json of `Pair`s, drawn one by one, to an `OutputFolder`.
+
+    Args:
+        skipped: a list that gets (image, reason) of pairs that can't be read; None: they are an
+            error.
+    """
     data_dir, lists = folder.folder, {}
 
     def convert(pair):
-        image = f"images/{pair.stem}{pair.extension if size is None else '.png'}"
-        values = convert_image(pair.image, folder.path(image), size)
-        label, counts = None, np.zeros(256, np.int64)
-        if pair.label is not None:
-            label = f"labels/{pair.stem}.png"
-            counts = convert_label(pair.label, folder.path(label), dataset, size)
-        return pair.split, image, label, values, counts
+        try:
+            return pair, convert_pair(pair, folder, dataset, size)
+        except TfsegError as error:
+            if skipped is None:
+                raise
+            return pair, error
 
-    statistics = {}
-    for split, image, label, values, counts in in_parallel(convert, pairs, progress, total):
-        lists.setdefault(split, []).append((image, label))
-        statistics.setdefault(split, Statistics()).add(values, counts)
+    statistics, failed = {}, None
+    for pair, done in in_parallel(convert, pairs, progress, total):
+        if isinstance(done, TfsegError):
+            skipped.append((pair.image, str(done)))
+            failed = failed or done
+            continue
+        image, label, values, counts = done
+        lists.setdefault(pair.split, []).append((image, label))
+        statistics.setdefault(pair.split, Statistics()).add(values, counts)
+    if failed and not lists:
+        raise failed
     for split, rows in lists.items():
         images, labels = zip(*rows, strict=True)
         write_split(data_dir, split, images, None if labels[0] is None else labels)
     info = with_training_statistics(_facts(dataset, statistics), data_dir, lists)
     info.save(data_dir)
     return {split: len(rows) for split, rows in lists.items()}, info
+
+
+def convert_pair(pair, folder, dataset, size):
+    """Writes the files of a `Pair`.
+
+    Returns:
+        The names of image and label map, or None, and the counts of `convert_image` and
+        `convert_label`.
+
+    Raises:
+        TfsegError: one can't be read, and neither is written; or it can't be written.
+    """
+    label, counts, labels = None, np.zeros(256, np.int64), None
+    extension = pair.extension
+    if extension is None:
+        extension = ending(pair.image) if is_graph_format(pair.image) else ".png"
+    if callable(pair.label):
+        labels = pair.label(upright_size(pair.image))
+    elif pair.label is not None:
+        labels = read_label(pair.label, dataset)
+    image = f"images/{pair.stem}{extension if size is None else '.png'}"
+    values = convert_image(pair.image, folder.path(image), size)
+    if labels is not None:
+        label = f"labels/{pair.stem}.png"
+        counts = write_label(labels, folder.path(label), size)
+    return image, label, values, counts
 
 
 def _store_in_place(splits, dataset, data_dir, size, progress):

@@ -10,7 +10,7 @@ import re
 
 from tfseg.data.entries import read_lines
 from tfseg.data.lists import ImageList, is_list, read_split
-from tfseg.data.prepare.pairs import require_text
+from tfseg.data.prepare.walk import require_text
 from tfseg.errors import TfsegError
 
 

@@ -1,0 +1,347 @@
+"""Any source to a data folder: recognise it, read it, look at its masks, part it, write it."""
+
+import collections
+import csv
+import dataclasses
+import functools
+import os
+import re
+
+import numpy as np
+from absl import logging
+
+from tfseg.data.catalog import Dataset, DatasetRow
+from tfseg.data.lists import ImageList
+from tfseg.data.prepare.earlier import (
+    keep_sources,
+    remove_lists,
+    require_same_source,
+    stale_splits,
+)
+from tfseg.data.prepare.folders import Pair, prepare_dataset, store, store_pairs
+from tfseg.data.prepare.formats import table as formats
+from tfseg.data.prepare.formats.found import Found, Options
+from tfseg.data.prepare.formats.masks import Reading, interpret, survey
+from tfseg.data.prepare.formats.tree import Tree
+from tfseg.errors import TfsegError
+from tfseg.files import atomic_write
+from tfseg.outputs import OutputFolder, stems
+
+# Beside the lists: what was left out and why, and the colours that were counted.
+SKIPPED, COLOURS = "skipped.csv", "colours.csv"
+VAL_SHARE = 0.2
+
+
+@dataclasses.dataclass
+class Plan:
+    """What will be written of a source.
+
+    Attributes:
+        source: the folder.
+        format: the row of `IMPORT_FORMATS` or `DATASETS`.
+        why: by what it was recognised, in words.
+        found: what it holds, `Found`; None for a row of `DATASETS`.
+        splits: {split: items}.
+        reading: what masks mean; None where there are none.
+        dataset: names and colours of the classes.
+        notes: what a person should know, a sentence each.
+        skipped: (file, reason) of what is left out.
+    """
+
+    source: str
+    format: object
+    why: str
+    found: Found | None = None
+    splits: dict = dataclasses.field(default_factory=dict)
+    reading: Reading | None = None
+    dataset: Dataset | None = None
+    notes: list = dataclasses.field(default_factory=list)
+    skipped: list = dataclasses.field(default_factory=list)
+
+    @property
+    def counts(self):
+        """{split: number of images}."""
+        return {split: len(items) for split, items in self.splits.items()}
+
+
+def recognise(source, name=None):
+    """(`Tree`, row, why) of a source; `name` is that of the row where the user says it.
+
+    Raises:
+        TfsegError: there is no such source or row, or nothing recognises it.
+    """
+    tree = Tree(source)
+    if name is not None:
+        return tree, formats.find(name), "`format` says so"
+    return tree, *formats.recognise(tree)
+
+
+def plan(
+    source,
+    format=None,
+    options=None,
+    *,
+    facts=None,
+    unlabelled=None,
+    val_share=None,
+    group_by=None,
+    progress=None,
+):
+    """What a source holds and would become; nothing is written.
+
+    Args:
+        source: a folder, or a JSON or YAML file in one.
+        format: the name of a row of `IMPORT_FORMATS` or `DATASETS`; None to recognise it.
+        options: `Options`.
+        facts: {"classes", "label_map", "color_map", "palette"} that the user gives, or None.
+        unlabelled: a key of `formats.table.UNLABELLED`; None for the format's own.
+        val_share: the share of the images that validate where the source doesn't say; None: 0.2.
+        group_by: a regular expression; images whose names it finds the same in (in its first
+            group, if there is one) stay in one split.
+        progress: called as progress(done, total) with masks.
+
+    Returns:
+        `Plan`.
+
+    Raises:
+        TfsegError: whatever the user can put right.
+    """
+    options = options or Options()
+    tree, row, why = recognise(source, format)
+    if isinstance(row, DatasetRow):
+        splits = row.load()(tree.root, **row.layout)
+        whole = Plan(tree.root, row, why, splits=splits, dataset=row.facts)
+        return whole
+    found = row.load()(tree, options)
+    _take_facts(found, facts or {})
+    whole = Plan(tree.root, row, why, found, notes=found.notes, skipped=found.skipped)
+    items = _labelled(found, unlabelled or row.unlabelled, tree.root, whole)
+    items = _read_masks(items, found, whole, progress)
+    if not items:
+        first = f": {': '.join(whole.skipped[0])}" if whole.skipped else ""
+        raise TfsegError(f"{tree.root} has no image with labels that can be read{first}")
+    whole.splits = _parted(items, val_share, group_by, whole)
+    return whole
+
+
+def _take_facts(found, facts):
+    for name, value in facts.items():
+        if value:
+            setattr(found, name, value)
+    if facts.get("label_map"):
+        found.color_map = None
+
+
+def _labelled(found, unlabelled, root, whole):
+    """The items with labels, and those that stay without."""
+    bare = [item for item in found.items if item.label is None and item.split != "test"]
+    labelled = [item for item in found.items if item.label is not None]
+    tests = [item for item in found.items if item.label is None and item.split == "test"]
+    if any(item.split == "test" for item in labelled):
+        bare, tests = bare + tests, []
+    if not bare:
+        return labelled + tests
+    words = f"{len(bare)} images have no labels, such as {bare[0].image}"
+    if unlabelled == "error":
+        raise TfsegError(f"{words}: `unlabelled=skip` leaves them out")
+    if unlabelled == "skip":
+        whole.notes.append(f"{words}: they are left out")
+        whole.skipped += [(item.image, "an image without labels") for item in bare]
+        return labelled + tests
+    if found.background is None and not found.classes:
+        found.background = 0
+    background = found.background or 0
+    whole.notes.append(f"{words}: all of them is background")
+    fill = functools.partial(_empty, background)
+    return [*labelled, *tests, *(dataclasses.replace(item, label=fill) for item in bare)]
+
+
+def _empty(value, size):
+    return np.full((size[1], size[0]), value, np.uint8)
+
+
+def _read_masks(items, found, whole, progress):
+    """The items whose masks can be read; says in `whole` what masks mean."""
+    masks = list(dict.fromkeys(item.label for item in items if isinstance(item.label, str)))
+    if not masks:
+        whole.dataset = Dataset(whole.source, found.classes, found.palette)
+        return items
+    seen = survey(masks, progress)
+    whole.skipped += seen.failed
+    failed = {path for path, _ in seen.failed}
+    if len(failed) == len(masks):
+        raise TfsegError(f"no mask can be read: {seen.failed[0][1]}")
+    whole.reading = interpret(seen, found, whole.source)
+    whole.dataset = whole.reading.dataset
+    whole.notes += whole.reading.notes
+    return [item for item in items if item.label not in failed]
+
+
+def _parted(items, val_share, group_by, whole):
+    """{split: items}; without a validation split, a share of the images becomes one."""
+    splits = collections.defaultdict(list)
+    for item in sorted(items, key=lambda item: item.name):
+        splits[item.split or "train"].append(item)
+    if "val" in splits and val_share:
+        raise TfsegError(f"`val_share` has no meaning: {whole.source} has a validation split")
+    share = VAL_SHARE if val_share is None else val_share
+    if "val" in splits or not share or "train" not in splits:
+        if group_by and "val" in splits:
+            raise TfsegError(f"`group_by` has no meaning: {whole.source} has a validation split")
+        return _in_order(splits)
+    groups = _grouped(splits["train"], group_by)
+    count = round(share * len(groups))
+    if len(groups) > 1:
+        count = min(max(count, 1), len(groups) - 1)
+    chosen = {(2 * k + 1) * len(groups) // (2 * count) for k in range(count)}
+    parts = {"train": [], "val": []}
+    for number, group in enumerate(groups.values()):
+        parts["val" if number in chosen else "train"] += group
+    if parts["val"]:
+        of = f" ({count} of {len(groups)} groups)" if group_by else ""
+        whole.notes.append(
+            f"no validation split: {len(parts['val'])} of {len(splits['train'])} images are set "
+            f"aside{of}, evenly over the sorted names"
+        )
+    if not group_by and (hint := _video_like([item.name for item in splits["train"]])):
+        whole.notes.append(f"names look like frames of scenes: {hint} keeps each scene together")
+    return _in_order({**splits, **{name: part for name, part in parts.items() if part}})
+
+
+def _in_order(splits):
+    order = [name for name in ("train", "val", "test") if splits.get(name)]
+    return {name: splits[name] for name in [*order, *(set(splits) - {"train", "val", "test"})]}
+
+
+def _grouped(items, group_by):
+    groups = collections.OrderedDict()
+    try:
+        pattern = re.compile(group_by) if group_by else None
+    except re.error as error:
+        raise TfsegError(f"`group_by={group_by}` is no regular expression: {error}") from error
+    for number, item in enumerate(items):
+        match = pattern and pattern.search(item.name)
+        if pattern and not match:
+            raise TfsegError(f"`group_by={group_by}` finds nothing in {item.name}")
+        key = (match[1] if pattern.groups else match[0]) if match else number
+        groups.setdefault(key, []).append(item)
+    return groups
+
+
+def _video_like(names):
+    """The flag that keeps scenes together, where names are several stems with frame numbers."""
+    stems = [
+        re.fullmatch(r"(.*?[A-Za-z].*?)[_\-. ]+\d+(\.\w+)?", os.path.basename(n)) for n in names
+    ]
+    if len(names) < 8 or not all(stems):
+        return None
+    scenes = collections.Counter(match[1] for match in stems)
+    if 1 < len(scenes) <= len(names) // 3:
+        return r"`group_by=([^/]+)[_. -]\d+\.\w+$`"
+    return None
+
+
+def carry_out(whole, data_dir, size=None, in_place=False, progress=None):
+    """Writes what a `Plan` says below `data_dir`.
+
+    Args:
+        size, in_place: see `prepare_dataset`.
+        progress: called as progress(done, total) with images.
+
+    Returns:
+        {split: number of images} and the `DataInfo` that was written. What can't be read is added
+        to the plan's `skipped`, which skipped.csv lists.
+
+    Raises:
+        TfsegError: no image at all could be read, or the folder can't be written.
+    """
+    if os.path.realpath(whole.source) == os.path.realpath(data_dir):
+        raise TfsegError(f"source and data_dir are both {data_dir}; the source must stay as it is")
+    if whole.found is None:
+        return prepare_dataset(whole.format.name, whole.source, data_dir, size, in_place, progress)
+    if in_place:
+        done = _in_place(whole, data_dir, size, progress)
+    else:
+        done = _copied(whole, data_dir, size, progress)
+    _write_lists(whole, data_dir)
+    return done
+
+
+def _copied(whole, data_dir, size, progress):
+    rows = [(split, item) for split, items in whole.splits.items() for item in items]
+    names = dict.fromkeys(item.name for _, item in rows)
+    names = dict(zip(names, stems(names), strict=True))
+    images = collections.defaultdict(list)
+    for split, item in rows:
+        images[split].append(f"images/{names[item.name]}.png")
+    stale = stale_splits(data_dir, images)
+    roots = dict.fromkeys(images, whole.source)
+    require_same_source(data_dir, roots, images)
+    files = [path for _, item in rows for path in (item.image, item.label) if isinstance(path, str)]
+    folder = OutputFolder(data_dir, files)
+    read = whole.reading.read if whole.reading else None
+
+    def pair(split, item):
+        label = item.label
+        if isinstance(label, str):
+            label = functools.partial(_upright, read, label)
+        return Pair(split, names[item.name], None, item.image, label)
+
+    pairs = (pair(*row) for row in rows)
+    before = len(whole.skipped)
+    done = store_pairs(pairs, len(rows), whole.dataset, folder, size, progress, whole.skipped)
+    failed = len(whole.skipped) - before
+    if failed:
+        logging.warning(
+            "%d of %d images can't be used, such as: %s",
+            failed,
+            len(rows),
+            whole.skipped[before][1],
+        )
+    remove_lists(data_dir, stale)
+    keep_sources(data_dir, dict.fromkeys(done[0], whole.source))
+    return done
+
+
+def _upright(read, path, size):
+    labels = read(path)
+    if labels.shape != (size[1], size[0]):
+        raise TfsegError(
+            f"mask {path} is {labels.shape[1]}x{labels.shape[0]}, but its image {size[0]}x{size[1]}"
+        )
+    return labels
+
+
+def _in_place(whole, data_dir, size, progress):
+    reading = whole.reading
+    if reading is None or reading.table is None:
+        raise TfsegError(f"labels of the format {whole.format.name} can't stay in place here")
+    table = None if reading.identity else reading.table
+    dataset = dataclasses.replace(whole.dataset, label_map=table)
+    lists = {}
+    for split, items in whole.splits.items():
+        bare = all(item.label is None for item in items)
+        if not bare and not all(isinstance(item.label, str) for item in items):
+            raise TfsegError("images without masks can't stay in place: `unlabelled=skip`")
+        labels = None if bare else [item.label for item in items]
+        names = [item.name for item in items]
+        lists[split] = ImageList(whole.source, [item.image for item in items], labels, names)
+    return store(lists, dataset, data_dir, size, True, progress)
+
+
+def _write_lists(whole, data_dir):
+    """skipped.csv and colours.csv, where there is something to say."""
+    path = os.path.join(data_dir, SKIPPED)
+    if whole.skipped:
+        with atomic_write(path, "w") as file:
+            csv.writer(file, lineterminator="\n").writerows([("file", "reason"), *whole.skipped])
+    elif os.path.exists(path):
+        os.unlink(path)
+    if whole.reading is not None and whole.reading.made_table:
+        with atomic_write(os.path.join(data_dir, COLOURS), "w") as file:
+            rows = [
+                (whole.dataset.classes[index], *colour)
+                for colour, index in whole.reading.colour_table.items()
+            ]
+            header = ("name", "red", "green", "blue")
+            csv.writer(file, lineterminator="\n").writerows([header, *rows])
