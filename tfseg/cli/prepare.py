@@ -1,22 +1,24 @@
 """Brings a data set into the form that training reads: lists, index PNGs, info.json.
 
-    tfseg prepare --dataset=sample --data_dir=data/sample
-    tfseg prepare --dataset=camvid --source=SegNet/CamVid --data_dir=data/camvid
-    tfseg prepare --dataset=cityscapes --source=cityscapes --in_place --data_dir=…
-    tfseg prepare --dataset=voc12aug --source=VOCdevkit/VOC2012 --source=benchmark_RELEASE \\
-        --data_dir=data/voc12
-    tfseg prepare --dataset=folder --source=photos --val_share=0.1 --data_dir=…
-    tfseg prepare --dataset=folder --data_dir=my/data
-    tfseg prepare --dataset=tfds --tfds_name=oxford_iiit_pet --label_map=1:0,2:1,3:255 \\
+    tfseg prepare photos --data_dir=data/mine
+    tfseg prepare export/annotations.json --data_dir=data/mine --dry_run
+    tfseg prepare photos --format=folder --group_by='^[^_]+' --data_dir=data/mine
+    tfseg prepare SegNet/CamVid --format=camvid --data_dir=data/camvid
+    tfseg prepare VOCdevkit/VOC2012 benchmark_RELEASE --format=voc12aug --data_dir=data/voc12
+    tfseg prepare --format=folder --data_dir=my/data
+    tfseg prepare --format=tfds --tfds_name=oxford_iiit_pet --label_map=1:0,2:1,3:255 \\
         --classes=pet,background --data_dir=data/pets
+    tfseg prepare --format=sample --data_dir=data/sample
 
-"sample" draws small street scenes. "folder" is for pairs of your own: with --source two folders
-whose files match by name, without it a data folder that has its lists already, of which mean, std
-and class weights are computed. "tfds" is any segmentation data set of tensorflow-datasets, or with
---tfds_features=image,label any of image classification, which becomes folders for `tfseg classify`.
-The others read the original's files. Sources stay as they are, and all can be run again.
+What SOURCE is, exports of annotation tools, pairs of images and masks, or a released data set, is
+recognised and said; --format overrides it, and --dry_run only tells. "folder" without a source is
+a data folder that has its lists already, of which mean, std and class weights are computed. "tfds"
+is any segmentation data set of tensorflow-datasets, or with --tfds_features=image,label any of
+image classification, which becomes folders for `tfseg classify`. "sample" draws small street
+scenes. Sources stay as they are, and all can be run again.
 """
 
+import os
 import re
 import textwrap
 from collections.abc import Iterator
@@ -25,27 +27,52 @@ from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
 from tfseg.data.catalog import DATASETS
+from tfseg.data.prepare.formats.raster import OVERLAPS
+from tfseg.data.prepare.formats.table import IMPORT_FORMATS, UNLABELLED
+from tfseg.data.prepare.source import SKIPPED
 from tfseg.errors import TfsegError
 
+PATHS = "[SOURCE]"
 GROUPS = {
-    "Data": "dataset source data_dir in_place size shards",
-    "Of folder and tfds": "images labels val_share color_map label_map classes",
+    "Data": "data_dir format dry_run size in_place shards",
+    "Splits": "val_share group_by unlabelled",
+    "Labels": "images labels classes label_map color_map overlap",
     "Of tfds": "tfds_name tfds_splits tfds_features",
 }
 
 
 def define(flags: Flags) -> None:
-    flags.choice("dataset", None, [*DATASETS, "folder", "tfds", "sample"], "Which data set.")
-    flags.multi("source", [], "Folder with the original's files; voc12aug may have two.")
+    flags.choice(
+        *("format", None, [*IMPORT_FORMATS, *DATASETS, "tfds", "sample"]),
+        f"What SOURCE is; default: it is recognised. {IMPORT_FORMATS.help()}; {DATASETS.help()}.",
+    )
+    flags.alias("dataset", "format")
+    flags.multi("source", [], "The same as SOURCE; voc12aug may have two.")
+    flags.boolean("dry_run", False, "Look at everything, tell, and write nothing.")
     flags.string("size", None, "Resize to WIDTHxHEIGHT, such as 240x176; default: as they are.")
     flags.boolean("in_place", False, "Don't copy: list the source's files as they lie.")
     flags.integer("shards", 0, "Also pack each split into so many TFRecord files.", 0)
-    flags.number("val_share", 0.0, "folder: share of the images for validation.", 0.0, 0.9)
-    flags.string("images", None, "folder: subfolder of --source; default images, img_dir, …")
-    flags.string("labels", None, "folder: that of the label maps; default labels, ann_dir, …")
-    flags.string("color_map", None, "folder: CSV file of name,red,green,blue of RGB label maps.")
-    flags.several("label_map", [], "folder, tfds: value:class,… of the label maps; 255: ignored.")
-    flags.several("classes", [], "folder, tfds: class names.")
+    flags.number(
+        *("val_share", None, "Share of the images for validation, where none are; default 0.2."),
+        *(0.0, 0.9),
+    )
+    flags.string(
+        "group_by", None, "Regular expression: images where it finds the same stay together."
+    )
+    flags.choice(
+        *("unlabelled", None, UNLABELLED),
+        f"Images without labels: {'; '.join(f'{k}: {v}' for k, v in UNLABELLED.items())}.",
+    )
+    flags.choice(
+        *("overlap", None, OVERLAPS),
+        f"Where objects meet: {'; '.join(f'{k}: {v}' for k, v in OVERLAPS.items())}; default: the "
+        "format's rule.",
+    )
+    flags.string("images", None, "folder: subfolder of the images; default images, img_dir, …")
+    flags.string("labels", None, "folder: that of the masks; default labels, masks, ann_dir, …")
+    flags.string("color_map", None, "CSV file of name,red,green,blue of coloured masks.")
+    flags.several("label_map", [], "value:class,… of the masks; 255: ignored.")
+    flags.several("classes", [], "Class names.")
     flags.string("tfds_name", None, "tfds: name of the data set; --source is where it lies.")
     flags.several("tfds_splits", [], "tfds: split=split,… such as train=train[:90%],val=test.")
     flags.several(
@@ -56,23 +83,34 @@ def define(flags: Flags) -> None:
     shared.define_data(flags)
 
 
-def main(flags: Flags) -> None:
-    flags.require("dataset", "data_dir")
+def main(flags: Flags, paths: list[str]) -> None:
+    if not flags.dry_run:
+        flags.require("data_dir")
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
-    same = ("source", "in_place", "shards", "val_share", "images", "labels", "color_map", "classes")
+    same = "in_place shards val_share group_by unlabelled overlap images labels color_map classes"
     with shared.progress_bar("image") as progress:
         found = workflows.prepare(
-            flags.dataset,
+            flags.format,
             flags.data_dir,
+            [*paths, *flags.source],
             size=_size(flags.size),
             label_map={int(value): int(index) for value, index in pairs},
             tfds_name=flags.tfds_name,
             tfds_splits=dict(_pairs(flags, "tfds_splits", "=", "split=split")) or None,
             tfds_features=flags.tfds_features,
+            dry_run=flags.dry_run,
             progress=progress,
-            **{name: flags[name].value for name in same},
+            **{name: flags[name].value for name in same.split()},
         )
-    print_summary(flags.data_dir, found)
+    for note in found.notes:
+        print(flags.spell(f"- {note}"))
+    if flags.dry_run:
+        images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
+        print(f"{images} images would be written, and {len(found.skipped)} files be left out")
+        for file, reason in found.skipped[:20]:
+            print(f"  {file}: {reason}")
+    else:
+        print_summary(flags.data_dir, found)
 
 
 def _pairs(
@@ -109,6 +147,11 @@ def print_summary(data_dir: str, found: "workflows.Prepared") -> None:
         print('classes not named: add "classes" to info.json, or give --num_classes from now on')
     if info.class_weights:
         print(f"class weights for --class_weights: {', '.join(info.class_weights)}")
+    if found.skipped:
+        path = os.path.join(data_dir, SKIPPED)
+        print(f"left out {len(found.skipped)} files, listed with the reasons in {path}")
+    if found.sheet:
+        print(f"look at {found.sheet}")
     unnamed = None if info.classes else found.num_classes
     if command := next_step.after_prepare(data_dir, unnamed):
         print(f"next:   {command}")

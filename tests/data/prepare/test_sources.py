@@ -13,12 +13,12 @@ from tfseg.data import (
     check_dataset,
     measure_folder,
     prepare_dataset,
-    prepare_folder,
     read_split,
 )
 from tfseg.data.catalog import DATASETS, Dataset, read_classes
 from tfseg.data.labels import class_values
 from tfseg.data.prepare.class_weights import class_weights
+from tfseg.data.prepare.source import carry_out, plan
 from tfseg.errors import TfsegError
 
 RNG = np.random.default_rng(0)
@@ -218,25 +218,8 @@ def test_camvid_colours(tmp_path):
         prepare_dataset("camvid32", source, tmp_path / "out")
 
 
-def test_folder_pair(tmp_path):
-    source = tmp_path / "source"
-    for number in range(10):
-        put(source / f"images/a/{number}.jpg")
-        put(source / f"labels/a/{number}.png", [0, 1, 255])
-    counts, info = prepare_folder(source, tmp_path / "out", val_share=0.2)
-    assert counts == {"train": 8, "val": 2} and info.classes is None
-    assert read_split(tmp_path / "out", "val").names == ["images/a/2.jpg", "images/a/7.jpg"]
-    found = read_split(tmp_path / "out", "train")
-    assert [path[-5] for path in found.images] == [path[-5] for path in found.labels]
-    facts = Dataset("pets", ("cat", "dog"), label_map={0: 1, 1: 0, 255: 255})
-    assert prepare_folder(source, tmp_path / "out", facts)[0] == {"train": 10}
-    assert labels(tmp_path / "out", "train")[0, :3].tolist() == [1, 0, 255]
-    (source / "labels/a/3.png").unlink()
-    with pytest.raises(TfsegError, match="1 images have none, such as a/3"):
-        prepare_folder(source, tmp_path / "out")
-    put(source / "images/a/4.png")
-    with pytest.raises(TfsegError, match=r"two images of one name: .*a/4.jpg and .*a/4.png"):
-        prepare_folder(source, tmp_path / "out")
+def prepare_folder(source, data_dir, **facts):
+    return carry_out(plan(source, "folder", facts=facts, val_share=0.0), data_dir)
 
 
 def test_names_that_are_not_utf8(tmp_path):
@@ -246,7 +229,7 @@ def test_names_that_are_not_utf8(tmp_path):
     (source / "images/a.png").rename(
         source / "images" / b"caf\xe9.png".decode(errors="surrogateescape")
     )
-    with pytest.raises(TfsegError, match=r"name is not UTF-8: b'caf\\xe9.png'"):
+    with pytest.raises(TfsegError, match=r"name is not UTF-8: b'images/caf\\xe9.png'"):
         prepare_folder(source, tmp_path / "out")
 
 
@@ -315,8 +298,7 @@ def test_class_weights_stand_in_info_json(tmp_path):
     source = tmp_path / "source"
     put(source / "images/a.png")
     put(source / "labels/a.png", [0, 1, 1, 255])
-    facts = Dataset("two", ("a", "b"))
-    info = prepare_folder(source, tmp_path / "out", facts)[1]
+    info = prepare_folder(source, tmp_path / "out", classes=("a", "b"))[1]
     assert info.class_weights["median_frequency"] == pytest.approx([1.5, 0.75])
     assert DataInfo.load(tmp_path / "out") == info
     put(tmp_path / "out/labels/a.png", [0, 0, 0, 1])

@@ -5,7 +5,6 @@ import csv
 import dataclasses
 import functools
 import os
-import re
 
 import numpy as np
 from absl import logging
@@ -21,15 +20,17 @@ from tfseg.data.prepare.earlier import (
 from tfseg.data.prepare.folders import Pair, prepare_dataset, store, store_pairs
 from tfseg.data.prepare.formats import table as formats
 from tfseg.data.prepare.formats.found import Found, Options
-from tfseg.data.prepare.formats.masks import Reading, interpret, survey
-from tfseg.data.prepare.formats.tree import Tree
+from tfseg.data.prepare.formats.masks import Reading, interpret
+from tfseg.data.prepare.formats.raster import OVERLAPS
+from tfseg.data.prepare.formats.survey import survey
+from tfseg.data.prepare.formats.tree import Tree, split_in
+from tfseg.data.prepare.parting import part
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
 
 # Beside the lists: what was left out and why, and the colours that were counted.
 SKIPPED, COLOURS = "skipped.csv", "colours.csv"
-VAL_SHARE = 0.2
 
 
 @dataclasses.dataclass
@@ -72,7 +73,10 @@ def recognise(source, name=None):
     """
     tree = Tree(source)
     if name is not None:
-        return tree, formats.find(name), "`format` says so"
+        row = formats.find(name)
+        if not isinstance(row, DatasetRow) and not row.recognise(tree):
+            raise TfsegError(f"{tree.root} has none of the files of {row.name}: {row.help}")
+        return tree, row, "the format that was named"
     return tree, *formats.recognise(tree)
 
 
@@ -85,6 +89,7 @@ def plan(
     unlabelled=None,
     val_share=None,
     group_by=None,
+    tell=None,
     progress=None,
 ):
     """What a source holds and would become; nothing is written.
@@ -98,6 +103,7 @@ def plan(
         val_share: the share of the images that validate where the source doesn't say; None: 0.2.
         group_by: a regular expression; images whose names it finds the same in (in its first
             group, if there is one) stay in one split.
+        tell: called as tell(row, why) once the source is recognised.
         progress: called as progress(done, total) with masks.
 
     Returns:
@@ -106,22 +112,41 @@ def plan(
     Raises:
         TfsegError: whatever the user can put right.
     """
-    options = options or Options()
+    options, facts = options or Options(), facts or {}
     tree, row, why = recognise(source, format)
+    given = {**dataclasses.asdict(options), **facts, "unlabelled": unlabelled}
+    _check_meaning(row, {**given, "val_share": val_share, "group_by": group_by})
+    if tell:
+        tell(row, why)
     if isinstance(row, DatasetRow):
         splits = row.load()(tree.root, **row.layout)
         whole = Plan(tree.root, row, why, splits=splits, dataset=row.facts)
         return whole
     found = row.load()(tree, options)
-    _take_facts(found, facts or {})
+    _take_facts(found, facts)
     whole = Plan(tree.root, row, why, found, notes=found.notes, skipped=found.skipped)
+    if row.overlap:
+        whole.notes.append(OVERLAPS[options.overlap or row.overlap])
     items = _labelled(found, unlabelled or row.unlabelled, tree.root, whole)
     items = _read_masks(items, found, whole, progress)
     if not items:
         first = f": {': '.join(whole.skipped[0])}" if whole.skipped else ""
         raise TfsegError(f"{tree.root} has no image with labels that can be read{first}")
-    whole.splits = _parted(items, val_share, group_by, whole)
+    if any(split_in(f"{folder}/") for folder in (options.images, options.labels) if folder):
+        val_share = val_share or 0.0  # One split is named.
+    whole.splits = part(items, val_share, group_by, whole.source, whole.notes)
     return whole
+
+
+# What means something with every import format.
+_COMMON = ("classes", "unlabelled", "val_share", "group_by")
+
+
+def _check_meaning(row, given):
+    takes = () if isinstance(row, DatasetRow) else (*_COMMON, "palette", *row.takes)
+    for name, value in given.items():
+        if value and name not in takes:
+            raise TfsegError(f"`{name}` has no meaning with `format={row.name}`")
 
 
 def _take_facts(found, facts):
@@ -175,70 +200,6 @@ def _read_masks(items, found, whole, progress):
     whole.dataset = whole.reading.dataset
     whole.notes += whole.reading.notes
     return [item for item in items if item.label not in failed]
-
-
-def _parted(items, val_share, group_by, whole):
-    """{split: items}; without a validation split, a share of the images becomes one."""
-    splits = collections.defaultdict(list)
-    for item in sorted(items, key=lambda item: item.name):
-        splits[item.split or "train"].append(item)
-    if "val" in splits and val_share:
-        raise TfsegError(f"`val_share` has no meaning: {whole.source} has a validation split")
-    share = VAL_SHARE if val_share is None else val_share
-    if "val" in splits or not share or "train" not in splits:
-        if group_by and "val" in splits:
-            raise TfsegError(f"`group_by` has no meaning: {whole.source} has a validation split")
-        return _in_order(splits)
-    groups = _grouped(splits["train"], group_by)
-    count = round(share * len(groups))
-    if len(groups) > 1:
-        count = min(max(count, 1), len(groups) - 1)
-    chosen = {(2 * k + 1) * len(groups) // (2 * count) for k in range(count)}
-    parts = {"train": [], "val": []}
-    for number, group in enumerate(groups.values()):
-        parts["val" if number in chosen else "train"] += group
-    if parts["val"]:
-        of = f" ({count} of {len(groups)} groups)" if group_by else ""
-        whole.notes.append(
-            f"no validation split: {len(parts['val'])} of {len(splits['train'])} images are set "
-            f"aside{of}, evenly over the sorted names"
-        )
-    if not group_by and (hint := _video_like([item.name for item in splits["train"]])):
-        whole.notes.append(f"names look like frames of scenes: {hint} keeps each scene together")
-    return _in_order({**splits, **{name: part for name, part in parts.items() if part}})
-
-
-def _in_order(splits):
-    order = [name for name in ("train", "val", "test") if splits.get(name)]
-    return {name: splits[name] for name in [*order, *(set(splits) - {"train", "val", "test"})]}
-
-
-def _grouped(items, group_by):
-    groups = collections.OrderedDict()
-    try:
-        pattern = re.compile(group_by) if group_by else None
-    except re.error as error:
-        raise TfsegError(f"`group_by={group_by}` is no regular expression: {error}") from error
-    for number, item in enumerate(items):
-        match = pattern and pattern.search(item.name)
-        if pattern and not match:
-            raise TfsegError(f"`group_by={group_by}` finds nothing in {item.name}")
-        key = (match[1] if pattern.groups else match[0]) if match else number
-        groups.setdefault(key, []).append(item)
-    return groups
-
-
-def _video_like(names):
-    """The flag that keeps scenes together, where names are several stems with frame numbers."""
-    stems = [
-        re.fullmatch(r"(.*?[A-Za-z].*?)[_\-. ]+\d+(\.\w+)?", os.path.basename(n)) for n in names
-    ]
-    if len(names) < 8 or not all(stems):
-        return None
-    scenes = collections.Counter(match[1] for match in stems)
-    if 1 < len(scenes) <= len(names) // 3:
-        return r"`group_by=([^/]+)[_. -]\d+\.\w+$`"
-    return None
 
 
 def carry_out(whole, data_dir, size=None, in_place=False, progress=None):

@@ -35,6 +35,9 @@ def match(images, masks):
     best, found = ("", "", "", ""), {}
     for ends, _ in votes.most_common(8):
         pairs = _pairs(images, masks, ends)
+        # One pair that shares a letter or two is chance.
+        if len(pairs) == 1 and any(ends[:2]) and any(ends[2:]):
+            pairs = {image: mask for image, mask in pairs.items() if _is_core(image, ends)}
         shorter = len(pairs) == len(found) and sum(map(len, ends)) < sum(map(len, best))
         if len(pairs) > len(found) or (pairs and shorter):
             best, found = ends, pairs
@@ -115,6 +118,11 @@ def _pairs(images, masks, ends):
         if core and mask in masks:
             found[image] = mask
     return found
+
+
+def _is_core(image, ends):
+    core = image[len(ends[0]) : len(image) - len(ends[1])]
+    return len(core) > 2 or bool(_CORE.search(core))
 
 
 def _words(ends):

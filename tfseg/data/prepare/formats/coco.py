@@ -19,7 +19,7 @@ _LISTS = ("images", "annotations", "categories")
 def recognise(tree):
     """JSON files with images, annotations and categories."""
     found = _files(tree)
-    return f"{', '.join(found[:3])} has images, annotations and categories" if found else None
+    return f"images, annotations and categories in {', '.join(found[:3])}" if found else None
 
 
 @functools.lru_cache(maxsize=4)
@@ -46,6 +46,9 @@ def read(tree, options):
     files = [read_annotations(tree.path(name), tree.json(name)) for name in _files(tree)]
     if not files:
         raise TfsegError(f"{tree.root} has no JSON file with images, annotations and categories")
+    panoptic = any(file["panoptic"] for file in files)
+    if panoptic:  # It says what instances and stuff say, and where nothing is known.
+        files = [file for file in files if file["panoptic"]]
     categories = {}
     for file in files:
         for number, name in file["categories"].items():
@@ -54,7 +57,6 @@ def read(tree, options):
                     f"{file['path']} calls category {number} {name}, but another file calls it "
                     f"{categories[number]}"
                 )
-    panoptic = any(file["panoptic"] for file in files)
     names = [categories[number] for number in sorted(categories)]
     found = Found([], notes=["crowds count as their class"] if any(map(_has_crowd, files)) else [])
     if panoptic:
@@ -67,7 +69,8 @@ def read(tree, options):
     if options.classes:
         _require_same(found.classes, options.classes, tree.root)
     rows = collections.OrderedDict()
-    for name, file in zip(_files(tree), files, strict=True):
+    for file in files:
+        name = os.path.relpath(file["path"], tree.root).replace(os.sep, "/")
         near = {os.path.splitext(os.path.basename(name))[0].split("_")[-1], split_in(name) or ""}
         for number, image in file["images"].items():
             picture = tree.find_image(image["file"], os.path.dirname(name), near)
@@ -154,6 +157,8 @@ def read_annotations(path, content):
                 "crowd": bool(one.get("iscrowd")),
             }
         )
+    if panoptic and not all("segments" in one for rows in annotations.values() for one in rows):
+        raise TfsegError(f"{path} has annotations with and without segments_info")
     return {
         **{"path": path, "panoptic": panoptic, "categories": categories},
         **{"images": images, "annotations": annotations},
@@ -209,7 +214,8 @@ def shape_of(one, size):
     if not isinstance(segmentation, list):
         raise TfsegError(f"{title} has neither polygons nor run lengths")
     parts = [raster.points_of(part, title) for part in segmentation]
-    shapes = [raster.polygon(part, size) for part in parts if len(part) > 2]
+    # Coordinates count from the image's edges: pixel (0, 0) has its centre at half a pixel.
+    shapes = [raster.polygon(part - 0.5, size) for part in parts if len(part) > 2]
     return raster.union(shapes, size) if shapes else None
 
 

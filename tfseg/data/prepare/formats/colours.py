@@ -9,8 +9,8 @@ EXACT, LOSSY = 8, 64
 # Of one file that many colours are remembered; photographs have more.
 _MOST = 4096
 _JOINED = 40
-# A class takes at least that share of the pixels of lossy masks.
-_SMALLEST = 2e-4
+# A class that fills no block takes at least that share of the pixels, and that many.
+_SMALLEST, _FEWEST = 2e-4, 10
 
 
 def codes_of(colours):
@@ -55,10 +55,11 @@ def classes_of(found, lossy):
     counts = np.array([found[code] for code in codes.tolist()])
     colours = colours_of(codes)
     chosen = _joined(colours, counts) if lossy else _solid(colours, counts)
-    if len(chosen) > 255:
+    if not 0 < len(chosen) <= 255:
         raise TfsegError(
-            f"the masks have {len(chosen)} colours that could be classes, more than 255: are they "
-            "photographs, or colours of objects? `color_map` is a table of those that are classes"
+            f"the masks have {len(codes)} colours, of which {len(chosen)} could be classes; 1 to "
+            "255 are possible: are they photographs, or colours of objects? `color_map` is a table "
+            "of those that are classes"
         )
     chosen = sorted(chosen, key=lambda k: (tuple(colours[k]) != (0, 0, 0), -counts[k][0], k))
     return [tuple(colours[k].tolist()) for k in chosen]
@@ -67,8 +68,10 @@ def classes_of(found, lossy):
 def _solid(colours, counts):
     fills = counts[:, 1] >= 0.1 * counts[:, 0]
     fills &= counts[:, 1] > 0
-    thin = [k for k in np.flatnonzero(~fills) if not _between(colours[k], colours[fills])]
-    # Objects of one pixel's width are few; noise is not.
+    # Objects of one pixel's width have some pixels, and few colours; noise has not.
+    least = max(_SMALLEST * counts[:, 0].sum(), _FEWEST)
+    thin = np.flatnonzero(~fills & (counts[:, 0] >= least))
+    thin = [k for k in thin if not _between(colours[k], colours[fills])] if len(thin) < 256 else []
     return [*np.flatnonzero(fills), *(thin if len(thin) <= 32 else [])]
 
 

@@ -49,7 +49,8 @@ class _File:
         self.stem = os.path.splitext(base)[0]
         for folder, role in ((images, "image"), (labels, "mask")):
             if folder and f"/{folder.strip('/')}/" in f"/{folders}/":
-                self.role, self.word = role, folder
+                self.role, self.word = role, folder.strip("/")
+                self.split = next(filter(None, map(split_of, self.word.split("/"))), None)
                 folders = f"/{folders}/".replace(f"/{folder.strip('/')}/", "/", 1).strip("/")
         others = []
         for part in filter(None, folders.split("/")):
@@ -82,6 +83,14 @@ def read(tree, options):
     files = [_File(name, options.images, options.labels) for name in tree.ending(*MASK_ENDINGS)]
     files = [file for file in files if file.role != "neither"]
     images, masks = _sorted_out(tree, files)
+    names = {}
+    for image in images:
+        other = names.setdefault((image.key, image.stem), image.name)
+        if other != image.name:
+            raise TfsegError(
+                f"{tree.root} has two images of one name: {tree.path(other)} and "
+                f"{tree.path(image.name)}"
+            )
     found = Found([], options.classes or None)
     pairs, words = _matched(images, masks)
     if not pairs:
@@ -107,6 +116,9 @@ def read(tree, options):
 
 def _shown(image):
     """What an image's copy is called after: its path without the folder of its kind."""
+    if "/" in image.word:
+        folders, word = f"/{image.name}", f"/{image.word}/"
+        return folders.replace(word, f"/{image.split}/" if image.split else "/", 1).lstrip("/")
     parts = image.name.split("/")
     kept = [part for part in parts[:-1] if part.lower() != image.word.lower()]
     return "/".join([*kept, parts[-1]])

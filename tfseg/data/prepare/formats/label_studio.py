@@ -21,9 +21,9 @@ def recognise(tree):
     """PNG files task-N-annotation-N-…-tag-LABEL-N, or a JSON list of tasks."""
     brushed = [name for name in tree.pictures if _BRUSH.fullmatch(os.path.basename(name))]
     if brushed:
-        return f"{os.path.basename(brushed[0])} is a brush's mask of one label"
+        return f"{os.path.basename(brushed[0])}, a brush's mask of one label"
     tasks = _tasks(tree)
-    return f"{tasks} is a list of tasks with annotations" if tasks else None
+    return f"{tasks}, a list of tasks with annotations" if tasks else None
 
 
 def _tasks(tree):

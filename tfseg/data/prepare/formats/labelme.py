@@ -26,7 +26,7 @@ def recognise(tree):
     for name in names[:5]:
         content = _json_or_none(tree, name)
         if isinstance(content, dict) and isinstance(content.get("shapes"), list):
-            return f"{name} has the shapes of one image"
+            return f"{name}, which has shapes of one image"
     return None
 
 

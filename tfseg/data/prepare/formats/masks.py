@@ -1,39 +1,17 @@
-"""What the values and colours of masks mean: looked at in all files before any is written."""
+"""What the values and colours of masks mean."""
 
-import collections
 import dataclasses
 
 import numpy as np
 
 from tfseg.data.catalog import Dataset
-from tfseg.data.prepare.convert import in_parallel
 from tfseg.data.prepare.formats import colours
 from tfseg.data.prepare.formats.found import Found
-from tfseg.data.prepare.formats.values import is_lossy, read_palette, read_values
+from tfseg.data.prepare.formats.survey import Survey
+from tfseg.data.prepare.formats.values import read_palette, read_values
 from tfseg.errors import TfsegError
 
 _BINARY = ("background", "object")
-
-
-@dataclasses.dataclass
-class Survey:
-    """What all masks hold.
-
-    Attributes:
-        values: {value: pixels} of those with one channel.
-        colours: {code: [pixels, pixels amid others of the same colour]} of the others.
-        where: {value or code: a file that has it}.
-        palettes: the different palettes of index files; None is that of a file without.
-        lossy: whether any was compressed with loss.
-        failed: (file, reason) of those that can't be read.
-    """
-
-    values: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-    colours: dict = dataclasses.field(default_factory=dict)
-    where: dict = dataclasses.field(default_factory=dict)
-    palettes: list = dataclasses.field(default_factory=list)
-    lossy: bool = False
-    failed: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,47 +74,6 @@ def _coloured(values, path):
     for index, colour in palette.items():
         table[index] = colour
     return table[values]
-
-
-def survey(paths, progress=None):
-    """Looks at all masks.
-
-    Args:
-        paths: their files.
-        progress: called as progress(done, total) after each.
-
-    Returns:
-        `Survey`.
-    """
-
-    def look(path):
-        try:
-            values = read_values(path)
-            if values.ndim == 3:
-                return path, None, colours.count_colours(values, is_lossy(path)), None
-            found = np.unique(values, return_counts=True)
-            palette = read_palette(path)
-            used = palette and tuple((k, palette.get(k)) for k in found[0].tolist())
-            return path, [part.tolist() for part in found], None, used
-        except TfsegError as error:
-            return path, None, None, str(error)
-
-    whole = Survey()
-    for path, values, found, more in in_parallel(look, paths, progress, len(paths)):
-        if values is None and found is None:
-            whole.failed.append((path, more))
-            continue
-        whole.lossy |= is_lossy(path)
-        if values is not None:
-            for value, count in zip(*values, strict=True):
-                whole.values[value] += count
-                whole.where.setdefault(value, path)
-            if more not in whole.palettes:
-                whole.palettes.append(more)
-        for code, counts in (found or {}).items():
-            whole.colours[code] = whole.colours.get(code, 0) + counts
-            whole.where.setdefault(("colour", code), path)
-    return whole
 
 
 def interpret(seen: Survey, found: Found, title: str) -> Reading:
@@ -243,6 +180,7 @@ def _indices(seen, found, title, palette):
             f"the masks of {title} have {len(plain)} different values, which are too many for "
             "classes: are they photographs, or numbers of objects?"
         )
+    lossy = "; some masks were compressed with loss, which changes values" if seen.lossy else ""
     top, notes = plain[-1] if plain else 0, []
     count = len(names) if names else 0
     if names and top < count:
@@ -253,7 +191,7 @@ def _indices(seen, found, title, palette):
     elif names:
         raise TfsegError(
             f"mask {seen.where[top]} has the value {top}, but there are {count} classes (0.."
-            f"{count - 1}, and {ignored} for none); `label_map` says what others mean"
+            f"{count - 1}, and {ignored} for none); `label_map` says what others mean{lossy}"
         )
     elif plain and plain[0] == 1 and top <= 2 * len(plain) + 8:
         table = {k + 1: k for k in range(top)}
@@ -318,10 +256,11 @@ def _by_colour(seen, found, table, title, notes):
             "background" if not any(colour) else f"class {k}" for colour, k in table.items()
         )
         names = _BINARY if names == ("background", "class 1") else names
-    elif made and len(names) != len(table):
+    elif made and (len(names) != len(table) or len(names) > 2):
         raise TfsegError(
-            f"`classes` has {len(names)} names, but the masks of {title} have {len(table)} "
-            "colours: a `color_map` says which is which"
+            f"the masks of {title} have {len(table)} colours, and nothing says which of them is "
+            "which class: leave out `classes`, name them in the table that is written then, and "
+            "give that as `color_map`"
         )
     if palette is None:
         shown = {index: colour for colour, index in reversed(table.items()) if index != 255}

@@ -14,7 +14,7 @@ def recognise(tree):
     """A table _classes.csv beside masks."""
     tables = tree.matching(_TABLE, f"*/{_TABLE}")
     if tables and tree.matching("*_mask.png"):
-        return f"{tables[0]} names the values of masks *_mask.png"
+        return f"{tables[0]} and masks *_mask.png"
     return None
 
 

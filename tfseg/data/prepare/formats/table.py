@@ -20,16 +20,20 @@ class ImportFormat(Row):
         unlabelled: what becomes of images without labels unless the user says it: a key of
             `UNLABELLED`.
         overlap: what lies on top where objects meet: a key of `raster.OVERLAPS`; None for masks.
+        takes: the arguments of `prepare` that mean something with it, besides those of all.
     """
 
     sign: Any
     unlabelled: str = "skip"
     overlap: str | None = None
+    takes: tuple[str, ...] = ()
 
     def recognise(self, tree) -> str | None:
         """In words, why a source is of this format; None where it isn't."""
         return Row(name=self.name, code=self.sign).load()(tree)
 
+
+_MASKS = ("label_map", "color_map", "in_place")
 
 # What becomes of images without labels.
 UNLABELLED = {
@@ -52,19 +56,35 @@ IMPORT_FORMATS = Table(
             *("coco", "coco", "COCO's JSON: instances, stuff, panoptic"),
             unlabelled="background",
             overlap="smaller",
+            takes=("overlap",),
         ),
-        _row("label_studio", "label_studio", "Label Studio's JSON or brush masks", overlap="later"),
-        _row("labelme", "labelme", "LabelMe's JSON beside each image", overlap="later"),
-        _row("cvat", "voc", "CVAT's segmentation masks with labelmap.txt", "recognise_cvat"),
-        _row("roboflow", "roboflow", "Roboflow's masks with _classes.csv"),
-        _row("voc", "voc", "PASCAL VOC's folders and lists"),
-        _row("lists", "lists", "a data folder with lists of its own"),
+        _row(
+            *("label_studio", "label_studio", "Label Studio's JSON or brush masks"),
+            overlap="later",
+            takes=("overlap",),
+        ),
+        _row(
+            *("labelme", "labelme", "LabelMe's JSON beside each image"),
+            overlap="later",
+            takes=("overlap",),
+        ),
+        _row(
+            *("cvat", "voc", "CVAT's segmentation masks with labelmap.txt", "recognise_cvat"),
+            takes=_MASKS,
+        ),
+        _row("roboflow", "roboflow", "Roboflow's masks with _classes.csv", takes=_MASKS),
+        _row("voc", "voc", "PASCAL VOC's folders and lists", takes=_MASKS),
+        _row("lists", "lists", "a data folder with lists of its own", takes=_MASKS),
         _row(
             *("yolo", "yolo", "YOLO's polygons in text files"),
             unlabelled="background",
             overlap="later",
+            takes=("overlap",),
         ),
-        _row("folder", "folder", "images and masks whose names match"),
+        _row(
+            *("folder", "folder", "images and masks whose names match"),
+            takes=(*_MASKS, "images", "labels"),
+        ),
     ],
 )
 
@@ -77,7 +97,7 @@ def recognise(tree):
     """
     for row in DATASETS.values():
         if row.signs and tree.only is None and all(tree.matching(sign) for sign in row.signs):
-            return row, f"{tree.matching(row.signs[-1])[0]} is called as in its release"
+            return row, f"{tree.matching(row.signs[-1])[0]}, a name as in its release"
     for row in IMPORT_FORMATS.values():
         if why := row.recognise(tree):
             return row, why

@@ -45,6 +45,11 @@ class Tree:
         if not os.path.isdir(source):
             raise TfsegError(f"there is no source folder {source}")
         self.files = sorted(walk(source, ""))
+        if self.only and not any(name.lower().endswith(PICTURE_ENDINGS) for name in self.files):
+            # annotations/instances.json beside images/.
+            source, folder = os.path.split(source)
+            self.only = f"{folder}/{self.only}"
+            self.files = sorted(walk(source, ""))
         while self.only is None and (folder := _single(self.files, source)):
             source = os.path.join(source, folder)
             self.files = [name.removeprefix(f"{folder}/") for name in self.files]

@@ -16,7 +16,7 @@ _JOINED = ("trainval",)
 def recognise(tree):
     """Lists of names in ImageSets/Segmentation, and masks in SegmentationClass."""
     lists, masks = tree.matching(_LISTS), tree.matching("*SegmentationClass*/*.png")
-    if lists and masks and not tree.matching("*labelmap.txt"):
+    if lists and masks:
         return f"{lists[0]} and masks in {os.path.dirname(masks[0])}"
     return None
 
@@ -25,7 +25,7 @@ def recognise_cvat(tree):
     """The same with a labelmap.txt of classes and colours."""
     tables = tree.matching("labelmap.txt", "*/labelmap.txt")
     if tables and tree.matching("*SegmentationClass*/*.png"):
-        return f"{tables[0]} has the colours of the masks in SegmentationClass"
+        return f"{tables[0]} and masks in SegmentationClass"
     return None
 
 

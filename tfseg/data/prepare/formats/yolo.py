@@ -21,8 +21,8 @@ def recognise(tree):
     texts = [name for name in tree.ending(".txt") if _is_labels(tree, name)]
     table = _table(tree)
     if table and tree.matching("*labels/*.txt"):
-        return f"{table} names classes, labels lie in text files"
-    return f"{texts[0]} has a class and a polygon a line" if texts else None
+        return f"{table} with names, and text files in labels"
+    return f"{texts[0]}, which has a class and a polygon a line" if texts else None
 
 
 def _is_labels(tree, name):
