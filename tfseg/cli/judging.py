@@ -14,13 +14,13 @@ if typing.TYPE_CHECKING:
     from tfseg.workflows import Evaluation
 
 # Flags that go with --predictions alone, and such as models take as well.
-_OWN = ("ids", "color_map", "resize", "suspects")
+_OWN = ("ids", "color_map", "resize")
 _BOTH = {
     *("predictions", "data_dir", "split", "output_dir", "jobs", "absent_classes"),
-    *("metrics", "categories", "group_by", "replicates", *COMMON),
+    *("metrics", "categories", "group_by", "replicates", "suspects", *COMMON),
 }
 GROUP = " ".join(("predictions", *_OWN))
-METRICS_GROUP = "metrics absent_classes group_by replicates"
+METRICS_GROUP = "metrics absent_classes group_by replicates suspects"
 
 
 def define(flags: Flags) -> None:
@@ -37,13 +37,6 @@ def define(flags: Flags) -> None:
     )
     flags.string("color_map", None, "CSV of name, red, green, blue, for colours and palettes.")
     flags.boolean("resize", False, "Bring those of another size to their labels' one.")
-    flags.integer(
-        "suspects",
-        0,
-        "So many likely wrong labels, by their probabilities, go to errors.html and suspects.json. "
-        "errors.html has what is missed and mistaken of each class as well.",
-        0,
-    )
     flags.choices(
         "metrics",
         [],
@@ -52,6 +45,14 @@ def define(flags: Flags) -> None:
     )
     flags.string("categories", None, "JSON of {category: [classes]} for the category metrics.")
     define_intervals(flags)
+    flags.integer(
+        "suspects",
+        0,
+        "Name so many likely wrong labels in suspects.json, and show them in errors.html, which "
+        "has what is missed and mistaken of each class as well. It takes probabilities: of a model "
+        "it has them.",
+        0,
+    )
 
 
 def define_intervals(flags: Flags) -> None:
@@ -66,7 +67,7 @@ def define_intervals(flags: Flags) -> None:
 
 
 def read(flags: Flags) -> dict[str, Any]:
-    """What the flags for metrics and intervals say, as arguments of `workflows.evaluate`."""
+    """What the flags of metrics say, as arguments of `workflows.evaluate`."""
     from tfseg.evaluation.categories import read_categories
 
     return {
@@ -74,6 +75,7 @@ def read(flags: Flags) -> dict[str, Any]:
         "categories": flags.categories and read_categories(flags.categories),
         "group_by": flags.group_by,
         "replicates": flags.replicates,
+        "suspects": flags.suspects,
     }
 
 
@@ -104,7 +106,6 @@ def evaluate(flags: Flags) -> "Evaluation":
                 ids=flags.ids,
                 color_map=flags.color_map,
                 resize=flags.resize,
-                suspects=flags.suspects,
                 absent_classes=flags.absent_classes or "skip",
                 jobs=flags.jobs,
                 progress=progress,

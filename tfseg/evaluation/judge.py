@@ -69,6 +69,12 @@ def measures_for(
     return tuple(name for name in MEASURES if name in wanted)
 
 
+def needs_probabilities(metrics: Sequence[str] | None) -> bool:
+    """Whether one of these names of `METRICS` can't be had of label maps alone."""
+    needs = (MEASURES[METRICS.find(name).measure].needs for name in metrics or ())
+    return "probabilities" in needs
+
+
 def judge_predictions(
     folder: str,
     data_dir: str,

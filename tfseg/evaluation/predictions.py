@@ -168,7 +168,8 @@ def read_prediction(
         (height, width), (rows, columns) = size, labels.shape
         if not rule.resize:
             raise TfsegError(
-                f"prediction {path} is {columns}x{rows}, but its labels are {width}x{height}"
+                f"prediction {path} is {columns}x{rows}, but its labels are {width}x{height}; "
+                "`resize` brings it to that"
             )
         # Each output cell takes the value at its centre, as everywhere in tfseg.
         down, across = (
@@ -261,7 +262,7 @@ def _read_picture(path, rule):
         colours = {tuple(colour): index for index, colour in enumerate(rule.palette)}
     if not colours:
         raise TfsegError(
-            f"prediction {path} has colours: a table of them is needed, as color_map or as the "
+            f"prediction {path} has colours: a table of them is needed, as `color_map` or as the "
             "palette of info.json"
         )
     return _from_colours(path, pixels, colours, rule)
@@ -278,7 +279,7 @@ def _check_palette(path, values, palette, rule):
         if meant and 0 <= index != VOID and index not in meant:
             raise TfsegError(
                 f"prediction {path} paints the value {value} in {colour}, the colour of class "
-                f"{meant[0]}: its palette is in another order; give its colours as color_map"
+                f"{meant[0]}: its palette is in another order; give its colours as `color_map`"
             )
 
 

@@ -31,6 +31,7 @@ class Recorder(Behind):
         categories: {category: [class names]}; default those of Cityscapes and COCO-Stuff, where the
             classes are theirs.
         facts: what goes into `Records.facts` beside the classes.
+        probabilities: whether what is predicted has them.
     """
 
     def __init__(
@@ -40,10 +41,11 @@ class Recorder(Behind):
         metrics: Sequence[str] | None = None,
         categories: Mapping[str, Sequence[str]] | None = None,
         facts: Mapping[str, Any] | None = None,
+        probabilities: bool = False,
     ):
         super().__init__(self._put)
         self._settings, about = settings_for(classes, categories)
-        self._measures = measures_for(metrics, self._settings, default=QUICK)
+        self._measures = measures_for(metrics, self._settings, probabilities, QUICK)
         self.records = Records.empty(
             names, self._settings, self._measures, {**about, **(facts or {})}
         )
@@ -63,5 +65,5 @@ class Recorder(Behind):
                 self.records.put(index, row)
 
     def _put(self, predicted: Predicted) -> None:
-        maps = Maps(predicted.truth, predicted.labels)
+        maps = Maps(predicted.truth, predicted.labels, predicted.probabilities)
         self.records.put(predicted.index, measure(maps, self._settings, self._measures))

@@ -1,4 +1,4 @@
-"""Evaluation whose last step isn't the network's: dense CRFs, and logits kept for later."""
+"""Evaluation of one image after the other: dense CRFs, logits kept for later, probabilities."""
 
 import os
 
@@ -27,7 +27,8 @@ def evaluate_refined(
         crf: a `CRF` that refines the predictions, or None.
         jobs: processes for the CRF.
         logits_dir: folder for each image's logits (see `save_logits`), or None.
-        progress, on_prediction: as for `Evaluator`.
+        progress, on_prediction: as for `Evaluator`; without a CRF, what is predicted has its
+            probabilities.
 
     Returns:
         int64 [C, C], rows truth, columns prediction.
@@ -52,14 +53,16 @@ def evaluate_refined(
     def predictions():
         if crf is None:
             for index in range(len(image_list)):
-                yield index, seen(index)[1].argmax(-1).astype(np.uint8)
+                probabilities = seen(index)[1]
+                yield index, probabilities.argmax(-1).astype(np.uint8), probabilities
             return
         calls = map(seen, range(len(image_list)))
-        yield from enumerate(run_jobs(jobs, crf.labels, calls))
+        for index, labels in enumerate(run_jobs(jobs, crf.labels, calls)):
+            yield index, labels, None
 
     total = _zeros(truth)
-    for index, labels in predictions():
-        predicted = truth.predicted(index, labels)
+    for index, *found in predictions():
+        predicted = truth.predicted(index, *found)
         total += predicted.matrix
         if on_prediction:
             on_prediction(predicted)

@@ -21,6 +21,7 @@ class Predicted:
         truth: uint8 [H, W], classes, and 255 for whatever isn't one.
         labels: uint8 [H, W], the prediction.
         matrix: int64 [C, C], how often each class (row) was predicted as each (column).
+        probabilities: float32 [H, W, C], where they are kept, or None.
     """
 
     index: int
@@ -28,6 +29,7 @@ class Predicted:
     truth: np.ndarray
     labels: np.ndarray
     matrix: np.ndarray
+    probabilities: np.ndarray | None = None
 
 
 class Truth:
@@ -71,10 +73,11 @@ class Truth:
         """The confusion matrix of a prediction, int64 [C, C], rows truth."""
         return self._count(index, self.labels(index), labels)
 
-    def predicted(self, index, labels):
+    def predicted(self, index, labels, probabilities=None):
         """The `Predicted` of a prediction, uint8 [H, W]."""
         truth = self.labels(index)
-        return Predicted(index, self.image(index), truth, labels, self._count(index, truth, labels))
+        matrix = self._count(index, truth, labels)
+        return Predicted(index, self.image(index), truth, labels, matrix, probabilities)
 
     def _count(self, index, truth, labels):
         if truth.shape != labels.shape:

@@ -1,9 +1,9 @@
 """Errors worth looking at: likely wrong labels, and what is missed and mistaken of each class."""
 
-import collections
-import dataclasses
 import functools
 from collections.abc import Callable
+
+import numpy as np
 
 from tfseg.data.info import DataInfo
 from tfseg.data.lists import ImageList
@@ -13,21 +13,48 @@ from tfseg.evaluation.suspects import Suspect, find_mistakes, find_suspects, ran
 from tfseg.evaluation.truth import Truth
 
 
-@dataclasses.dataclass(frozen=True)
 class Worst:
-    """What was found, the worst first.
+    """Keeps the worst of what is looked at, of any number of images.
+
+    Args:
+        num_classes: C.
+        suspects: how many likely wrong labels to keep.
+        each: how many regions of each class.
 
     Attributes:
-        with_probabilities: whether there are any, without which there are no suspects.
-        suspects: likely wrong labels.
+        with_probabilities: whether there were any, without which there are no suspects.
+        suspects: likely wrong labels, as `Suspect`, the worst first.
         missed, mistaken: for each class, the largest regions of it that got another class, and of
             others that got it.
     """
 
-    with_probabilities: bool
-    suspects: list[Suspect]
-    missed: list[list[Suspect]]
-    mistaken: list[list[Suspect]]
+    def __init__(self, num_classes: int, suspects: int = 1000, each: int = 6):
+        self._count, self._each = suspects, each
+        self.with_probabilities = False
+        self.suspects: list[Suspect] = []
+        self.missed: list[list[Suspect]] = [[] for _ in range(num_classes)]
+        self.mistaken: list[list[Suspect]] = [[] for _ in range(num_classes)]
+
+    def add(self, likely: list[Suspect] | None, wrong: list[Suspect]) -> None:
+        """Takes what `look` returned."""
+        self.with_probabilities |= likely is not None
+        self.suspects = ranked([*self.suspects, *(likely or ())], self._count)
+        for one in wrong:
+            for places, index in ((self.missed, one.given), (self.mistaken, one.suggested)):
+                if index < len(places):
+                    places[index] = ranked([*places[index], one], self._each)
+
+
+def look(
+    name: str, truth: np.ndarray, labels: np.ndarray, probabilities: np.ndarray | None
+) -> tuple[list[Suspect] | None, list[Suspect]]:
+    """The suspects of an image, None without probabilities, and its mistakes.
+
+    Args:
+        name, truth, labels, probabilities: as for `find_suspects` and `find_mistakes`.
+    """
+    likely = None if probabilities is None else find_suspects(name, truth, probabilities)
+    return likely, find_mistakes(name, truth, labels)
 
 
 def find_worst(
@@ -37,7 +64,6 @@ def find_worst(
     info: DataInfo,
     *,
     suspects: int = 1000,
-    each: int = 6,
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Worst:
@@ -49,38 +75,20 @@ def find_worst(
         rule: how they are read.
         info: the data folder's.
         suspects: how many likely wrong labels to name.
-        each: how many regions of each class.
         jobs: processes; default one for each core.
         progress: called as progress(done, total), with numbers of images.
     """
     calls = [(image_list.pick([index]), path) for index, path in enumerate(paths)]
-    found: list[Suspect] = []
-    missed, mistaken = (collections.defaultdict(list) for _ in range(2))
-    work = functools.partial(_look, info, rule)
-    with_probabilities = False
-    for done, (likely, wrong) in enumerate(run_all(work, calls, len(calls), jobs), 1):
-        with_probabilities |= likely is not None
-        found = ranked([*found, *(likely or ())], suspects)
-        for one in wrong:
-            for places, index in ((missed, one.given), (mistaken, one.suggested)):
-                places[index] = ranked([*places[index], one], each)
+    worst = Worst(rule.num_classes, suspects)
+    work = functools.partial(_look_at_file, info, rule)
+    for done, found in enumerate(run_all(work, calls, len(calls), jobs), 1):
+        worst.add(*found)
         if progress:
             progress(done, len(calls))
-    classes = range(rule.num_classes)
-    return Worst(
-        with_probabilities, found, [missed[i] for i in classes], [mistaken[i] for i in classes]
-    )
+    return worst
 
 
-def _read(info, rule, image_list, path):
+def _look_at_file(info, rule, image_list, path):
     truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label).labels(0)
-    return (truth, *read_prediction(path, truth.shape, rule))
-
-
-def _look(info, rule, image_list, path):
-    truth, labels, probabilities = _read(info, rule, image_list, path)
-    (name,) = image_list.names
-    likely = None
-    if probabilities is not None:
-        likely = find_suspects(name, truth, probabilities)
-    return likely, find_mistakes(name, truth, labels)
+    labels, probabilities = read_prediction(path, truth.shape, rule)
+    return look(image_list.names[0], truth, labels, probabilities)

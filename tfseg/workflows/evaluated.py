@@ -8,7 +8,7 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation import comparison
 from tfseg.evaluation.intervals import Resampling, groups_by
 from tfseg.evaluation.records import Records
-from tfseg.reports import html, summary
+from tfseg.reports import html, summary, suspects
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,3 +70,31 @@ def write(output_dir, values, panels, palette, run_dir=None):
     summary.write(paths[0], values)
     html.write(paths[1], values, panels, palette, run_dir)
     return paths
+
+
+def write_errors(output_dir, worst, truth, classes, palette):
+    """Writes errors.html and, given probabilities, suspects.json; returns their paths.
+
+    Args:
+        output_dir: the folder.
+        worst: `Worst`.
+        truth: the `Truth` that was looked at.
+        classes: names.
+        palette: [red, green, blue] per class.
+    """
+    place = {name: index for index, name in enumerate(truth.image_list.names)}
+
+    def load(name):
+        return truth.image(place[name]), truth.labels(place[name])
+
+    titles = {}
+    for name, missed, mistaken in zip(classes, worst.missed, worst.mistaken, strict=True):
+        titles[f"{name}: most often missed"] = missed
+        titles[f"{name}: most often mistaken for it"] = mistaken
+    written = [os.path.join(output_dir, "errors.html")]
+    # Of more pictures a page takes long to open; the list has all.
+    suspects.write(written[0], worst.suspects[:200], titles, load, classes, palette)
+    if worst.with_probabilities:
+        written.append(os.path.join(output_dir, "suspects.json"))
+        suspects.write_list(written[1], worst.suspects, classes)
+    return written

@@ -15,7 +15,6 @@ from tfseg.evaluation.judge import judge_predictions, reading_rule
 from tfseg.evaluation.predictions import find_predictions, read_prediction
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import find_worst
-from tfseg.reports import suspects as suspects_report
 from tfseg.reports.gallery import Gallery
 from tfseg.workflows import evaluated
 
@@ -116,9 +115,13 @@ def judge(
         gallery = _gallery(records, image_list, paths, rule, info, palette)
         written = evaluated.write(output_dir, values, gallery.panels(), palette)
         if suspects:
-            written += _write_errors(
-                output_dir, image_list, paths, rule, info, palette, suspects, jobs, progress
+            worst = find_worst(
+                image_list, paths, rule, info, suspects=suspects, jobs=jobs, progress=progress
             )
+            if not worst.with_probabilities:
+                logging.warning("likely wrong labels need probabilities (.npy): none are named")
+            truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
+            written += evaluated.write_errors(output_dir, worst, truth, info.classes, palette)
     return evaluated.Evaluation(values, records, written, time.perf_counter() - start)
 
 
@@ -143,27 +146,3 @@ def _gallery(records, image_list, paths, rule, info, palette):
         labels, _ = read_prediction(paths[index], truth.labels(index).shape, rule)
         gallery(truth.predicted(index, labels))
     return gallery
-
-
-def _write_errors(folder, image_list, paths, rule, info, palette, count, jobs, progress):
-    """Writes errors.html and suspects.json; returns their paths."""
-    found = find_worst(image_list, paths, rule, info, suspects=count, jobs=jobs, progress=progress)
-    truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
-    place = {name: index for index, name in enumerate(image_list.names)}
-
-    def load(name):
-        return truth.image(place[name]), truth.labels(place[name])
-
-    titles = {}
-    for index, name in enumerate(info.classes):
-        titles[f"{name}: most often missed"] = found.missed[index]
-        titles[f"{name}: most often mistaken for it"] = found.mistaken[index]
-    written = [os.path.join(folder, "errors.html")]
-    # Of more pictures a page takes long to open; the list has all.
-    suspects_report.write(written[0], found.suspects[:200], titles, load, info.classes, palette)
-    if found.with_probabilities:
-        written.append(os.path.join(folder, "suspects.json"))
-        suspects_report.write_list(written[1], found.suspects, info.classes)
-    else:
-        logging.warning("likely wrong labels need probabilities, as .npy files: none are named")
-    return written

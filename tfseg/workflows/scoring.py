@@ -1,6 +1,7 @@
 """Scoring a trained model on a split of a data folder."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +12,14 @@ from tfseg import runs
 from tfseg.data import DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation import Evaluator
+from tfseg.evaluation.judge import needs_probabilities
 from tfseg.evaluation.recorder import Recorder
 from tfseg.evaluation.records import FILE_NAME
 from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
+from tfseg.evaluation.worst import Worst, look
 from tfseg.inference import Predictor
+from tfseg.parallel import Behind
 from tfseg.reports import summary
 from tfseg.reports.gallery import Gallery
 from tfseg.reports.panels import LabelWriter, PanelWriter
@@ -44,6 +48,7 @@ def score(
     categories: Mapping[str, Sequence[str]] | None = None,
     group_by: str | None = None,
     replicates: int = 2000,
+    suspects: int = 0,
     save_labels: bool = True,
     visualize: bool = False,
     strategy: str = "auto",
@@ -68,7 +73,7 @@ def score(
             the truth ("truth"), or count them 0 ("zero"); default as the protocol has it.
         metrics: names of `tfseg.metrics.METRICS`; default those that only count pixels. Images'
             numbers are kept in images.npz, from which `tfseg.workflows.compare` takes them.
-        categories, group_by, replicates: as for `tfseg.workflows.judge`.
+        categories, group_by, replicates, suspects: as for `tfseg.workflows.judge`.
         save_labels: keep each image's label map, an 8-bit PNG of class indices, in labels/.
         visualize: also write each image, its truth and prediction side by side, to panels/.
         strategy, replicas: as for `create_strategy`.
@@ -85,10 +90,14 @@ def score(
     info = DataInfo.load(data_dir)
     image_list = read_split(data_dir, split)
     resampling = evaluated.resampling(image_list.names, group_by, replicates)
-    one_by_one = crf is not None or save_logits is not None
+    crf = crf or getattr(model, "crf", None)
+    probabilities = bool(suspects) or needs_probabilities(metrics)
+    if probabilities and crf is not None:
+        raise TfsegError("a CRF leaves no probabilities, for `suspects` or calibration")
+    one_by_one = crf is not None or save_logits is not None or probabilities
     distribution = create_strategy(strategy, replicas, single=one_by_one)
     if one_by_one and distribution.num_replicas_in_sync > 1:
-        raise TfsegError("`crf` and `save_logits` take one device")
+        raise TfsegError("`crf`, `save_logits`, `suspects` and calibration take one device")
     with distribution.scope():
         predictor = load_predictor(model, protocol, crf)
     run_dir = _run_dir(model)
@@ -106,13 +115,17 @@ def score(
         "weights": _weights(model, run_dir),
     }
     gallery = Gallery(image_list.names, predictor.palette)
+    names = class_names(classes, predictor.spec.num_classes)
     recorder = Recorder(
         image_list.names,
-        class_names(classes, predictor.spec.num_classes),
+        names,
         metrics,
         categories,
         evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None),
+        probabilities,
     )
+    truth = Truth(image_list, len(names), info.label_map, info.ignore_label)
+    worst = Worst(len(names), suspects)
     with contextlib.ExitStack() as stack:
         takers = [gallery, stack.enter_context(recorder)]
         if save_labels:
@@ -122,6 +135,8 @@ def score(
             folder = os.path.join(output_dir, "panels")
             panels = PanelWriter(image_list, folder, predictor.palette)
             takers.append(stack.enter_context(panels))
+        if suspects:
+            takers.append(stack.enter_context(Behind(functools.partial(_look, worst, image_list))))
 
         def show(predicted):
             for take in takers:
@@ -132,7 +147,6 @@ def score(
 
         start = time.perf_counter()
         if one_by_one:
-            truth = Truth(image_list, predictor.spec.num_classes, info.label_map, info.ignore_label)
             matrix = evaluate_refined(
                 predictor,
                 truth,
@@ -164,7 +178,14 @@ def score(
         records, matrix, classes, facts, absent_classes, metrics=metrics, resampling=resampling
     )
     written = evaluated.write(output_dir, values, gallery.panels(), predictor.palette, run_dir)
+    if suspects:
+        written += evaluated.write_errors(output_dir, worst, truth, names, predictor.palette)
     return evaluated.Evaluation(values, records, written, seconds)
+
+
+def _look(worst, image_list, predicted):
+    maps = predicted.truth, predicted.labels, predicted.probabilities
+    worst.add(*look(image_list.names[predicted.index], *maps))
 
 
 def _run_dir(model):
