@@ -79,7 +79,7 @@ def test_two_protocols_of_one_model(data, predictor, tmp_path):
         one = Predictor(predictor.spec, predictor.model, tfseg.inference.Protocol(flip=flip))
         tfseg.evaluate(one, str(data), output_dir=folder, save_labels=not flip)
     values = compare(folders, output_dir=str(tmp_path / "out"))
-    assert values["differs"]["plain"] == ["flip: no"]
+    assert values["differs"]["plain"] == ["flip: no", "protocol: single_scale"]
     assert "flip: yes" in values["differs"]["mirrored"]
     page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
     assert "What differs" in page

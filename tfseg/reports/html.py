@@ -196,7 +196,9 @@ def _details(values):
     """Sections with the metrics of classes and categories, and with curves."""
     details = values["details"]
     names = [entry["name"] for entry in values["classes"]]
-    parts = [section("Metrics of each class", _numbers(details["classes"], names))]
+    parts = []
+    if details["classes"]:
+        parts.append(section("Metrics of each class", _numbers(details["classes"], names)))
     if details["categories"]:
         parts.append(section("Categories", _numbers(details["categories"], details["names"])))
     for name, entries in details["curves"].items():
