@@ -1,5 +1,6 @@
 """sampling=legacy against TensorFlow 1's rules, stated once more in NumPy."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -76,6 +77,32 @@ def test_model_inference_and_tiles(scales, monkeypatch):
     np.testing.assert_allclose(tiled[0], expected, atol=1e-4)
 
 
+def test_tiles_are_whole_away_from_borders():
+    """Of a size that "same" padding treats as it does the tiles': a multiple of the stride."""
+    keras.utils.set_random_seed(0)
+    model = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS, atrous_rates=(1, 2))
+    for variable in model.decoder.trainable_variables:
+        variable.assign(20 * variable)
+    image = np.random.default_rng(1).normal(size=(1, 256, 224, 3)).astype(np.float32)
+    whole = Inference(model).probabilities(image)[0].numpy()
+    tiled = Inference(model, Protocol(tile_size=192)).probabilities(image)[0].numpy()
+    np.testing.assert_allclose(tiled[:32, :32], whole[:32, :32], atol=1e-4)
+    assert (tiled.argmax(-1) == whole.argmax(-1)).mean() > 0.9
+
+
+def test_head_of_the_tensorflow_1_codes():
+    """Glorot and Bengio's uniform of sqrt(6 / (fan in + fan out)) for each branch of the head."""
+    options = {**OPTIONS, "head_initializer": "glorot_uniform"}
+    model = tfseg.create_model("deeplab_v2_resnet50", 21, **options)
+    limit = np.sqrt(6 / (9 * 2048 + 9 * 21))
+    for branch in model.decoder.branches:
+        kernel = branch.kernel.numpy()
+        assert 0.99 * limit < np.abs(kernel).max() <= limit
+        assert abs(kernel.std() - limit / np.sqrt(3)) < 0.01 * limit
+    again = model.from_config(model.get_config())
+    assert again.decoder.head_initializer == "glorot_uniform"
+
+
 def test_loss_takes_the_first_corners():
     model = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS)
     labels = np.random.default_rng(0).integers(0, 3, (1, 33, 41)).astype(np.int32)
@@ -101,12 +128,14 @@ def test_it_travels_with_the_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "sampling", "message"),
+    ("name", "options", "message"),
     [
-        ("deeplab_v2_resnet50", "legcy", "unknown sampling 'legcy'.*legacy"),
-        ("drn_d_22", "legacy", "sampling=legacy is for decoders"),
+        ("deeplab_v2_resnet50", {"sampling": "legcy"}, "unknown sampling 'legcy'.*legacy"),
+        ("drn_d_22", {"sampling": "legacy"}, "sampling=legacy is for decoders"),
+        ("deeplab_v2_resnet50", {"head_initializer": "glorot"}, "did you mean glorot_uniform"),
+        ("drn_d_22", {"head_initializer": "normal"}, "an option of the decoders deeplab_v2"),
     ],
 )
-def test_refused(name, sampling, message):
+def test_refused(name, options, message):
     with pytest.raises(tfseg.TfsegError, match=message):
-        tfseg.create_model(name, 3, sampling=sampling)
+        tfseg.create_model(name, 3, **options)

@@ -57,6 +57,10 @@ def assert_same(predictor, folder, images):
         ("drn_d_22", {"blocks": None}),
         ("resnet18_caffe+deeplab_v1", {}),
         ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75, 0.5)}),
+        (
+            "resnet18_caffe+deeplab_v2",
+            {"multi_scale": (1, 0.5), "padding": "same", "sampling": "legacy"},
+        ),
         ("resnet18_caffe+deeplab_v3", {"multi_grid": (2,)}),
         ("resnet18_v1+deeplab_v3plus", {"multi_scale": (1, 0.5)}),
         ("resnet18_dilated8+c1_bilinear", {}),

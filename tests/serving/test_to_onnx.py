@@ -14,6 +14,11 @@ from tfseg.serving import export_onnx
     [
         ("drn_d_22", {"blocks": [1] * 8}, None),
         ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75)}, None),
+        (
+            "resnet18_caffe+deeplab_v2",
+            {"multi_scale": (1, 0.75), "padding": "same", "sampling": "legacy"},
+            None,
+        ),
         ("resnet18_dilated8+ppm_bilinear_deepsup", {}, (40, 56)),
         pytest.param("resnet18+upernet", {}, None, marks=pytest.mark.slow),
     ],

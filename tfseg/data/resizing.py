@@ -165,3 +165,21 @@ def scaled_window(image, size, first, last):
 
     reduces = size[0] < source[0]
     return tf.cond(reduces, lambda: resample("lanczos3"), lambda: resample("keyscubic"))
+
+
+def legacy_window(image, size, first, last):
+    """A window of an image that is resized as TensorFlow 1 does it: bilinear, pixel i at i * H / h.
+
+    Arguments and result as in `scaled_window`; what comes out isn't rounded to levels.
+    """
+    pixels = tf.cast(image, tf.float32)
+    for axis in (0, 1):
+        length = tf.shape(pixels)[axis]
+        scale = tf.cast(length, tf.float32) / tf.cast(size[axis], tf.float32)
+        places = tf.cast(tf.range(first[axis], last[axis]), tf.float32) * scale
+        before = tf.minimum(tf.cast(places, tf.int32), length - 1)
+        share = places - tf.cast(before, tf.float32)
+        share = tf.reshape(share, [-1, 1, 1] if axis == 0 else [-1, 1])
+        ends = [tf.gather(pixels, tf.minimum(before + i, length - 1), axis=axis) for i in (0, 1)]
+        pixels = ends[0] + (ends[1] - ends[0]) * share
+    return pixels

@@ -52,7 +52,7 @@ DECODERS: Table[DecoderRow] = Table(
         DecoderRow(
             name="deeplab_v2",
             code="tfseg.decoders.deeplab_v2:DeepLabV2",
-            options=("atrous_rates",),
+            options=("atrous_rates", "head_initializer"),
             output_stride=8,
         ),
         DecoderRow(name="deeplab_v3", code="tfseg.decoders.deeplab:DeepLabV3", **_DEEPLAB_V3),

@@ -150,8 +150,8 @@ class TrainConfig:
     )
     scale_filter: str = option(
         "bilinear",
-        "How images are scaled: bilinear without smoothing, or in whole levels by Lanczos (down) "
-        "and a cubic (up), as DRN's code does.",
+        "How images are scaled: bilinear without smoothing; in whole levels by Lanczos (down) and "
+        "a cubic (up), as DRN's code does; or bilinear as TensorFlow 1 does (legacy).",
         SCALE_FILTERS,
     )
     pad_place: str = option(

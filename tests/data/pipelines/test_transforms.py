@@ -270,3 +270,22 @@ def test_scale_filter_is_pillows(scale):
         # Pillow computes in fixed point.
         difference = np.abs(image - picture[top : top + 10, left : left + 11])
         assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("scale", [0.6, 0.77, 1.0, 1.3, 1.5])
+def test_scale_filter_is_tensorflow_1s(scale):
+    size = tuple(round(length * scale) for length in (30, 40))
+    picture, numbers = NOISE.astype(float), NOISE[..., 0]
+    for axis, length in enumerate(size):
+        source = numbers.shape[axis]
+        places = np.arange(length) * source / length
+        before = np.arange(length) * source // length
+        share = (places - before).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
+        after = np.minimum(before + 1, source - 1)
+        picture = picture.take(before, axis) * (1 - share) + picture.take(after, axis) * share
+        numbers = numbers.take(before, axis)
+    augmentation = Augmentation((10, 11), (scale, scale), mirror=False, scale_filter="legacy")
+    windows = np.lib.stride_tricks.sliding_window_view(numbers, (10, 11))
+    for image, got in samples(NOISE, NOISE[..., 0].copy(), augmentation, 5):
+        top, left = np.argwhere((windows == got).all((2, 3)))[0]
+        np.testing.assert_allclose(image, picture[top : top + 10, left : left + 11], atol=1e-2)

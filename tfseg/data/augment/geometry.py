@@ -4,4 +4,4 @@
 # None for any.
 PAD_PLACES = {"random": None, "even": 0.5, "bottom_right": 0.0}
 FILLS = ("mean", "reflect")
-SCALE_FILTERS = ("bilinear", "lanczos_cubic")
+SCALE_FILTERS = ("bilinear", "lanczos_cubic", "legacy")

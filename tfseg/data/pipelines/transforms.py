@@ -42,7 +42,8 @@ class Augmentation:
             ("mean"), or itself, mirrored about its outermost pixels ("reflect": DRN's code).
         scale_filter: "bilinear" does not smooth, so that factors well below 1/2 alias;
             "lanczos_cubic" reduces by Lanczos and enlarges by a cubic, as Pillow does, in whole
-            levels (DRN's code).
+            levels (DRN's code); "legacy" is bilinear, where pixel 0 lies on pixel 0 (DeepLab's
+            TensorFlow 1 codes).
         class_crops: this share of the crops lies as near as it can to being centred on a pixel of
             one class, which is drawn from those of the image in proportion to `class_odds`.
         class_odds: a number of at least 0 for each class.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseg.data.resizing import resize_labels, scaled_window
+from tfseg.data.resizing import legacy_window, resize_labels, scaled_window
 
 
 def unscaled(matrix, ratio):
@@ -23,8 +23,9 @@ def show(image, label, matrix, scaled, augmentation, normalize, ignore_label):
         return warp(image, label, unscaled(matrix, ratio), *rest)
     scaled = tf.cast(scaled, tf.int32)
     _, (first, last) = _window(scaled, matrix, augmentation.crop_size, augmentation.fill)
-    image = scaled_window(image, scaled, first, last)
-    label = resize_labels(label[None], (scaled[0], scaled[1]))[0]
+    legacy = augmentation.scale_filter == "legacy"
+    image = (legacy_window if legacy else scaled_window)(image, scaled, first, last)
+    label = resize_labels(label[None], (scaled[0], scaled[1]), legacy)[0]
     label = label[first[0] : last[0], first[1] : last[1]]
     return warp(image, label, matrix, *rest, scaled, first)
 
