@@ -154,6 +154,19 @@ def read_config(run_dir: str) -> str | None:
         return None
 
 
+def recorded(run_dir: str, name: str) -> str | None:
+    """The value of a flag in config.flags, or None."""
+    for line in (read_config(run_dir) or "").splitlines():
+        if line.startswith(f"--{name}="):
+            return line.partition("=")[2]
+    return None
+
+
+def predictions_dir(run_dir: str) -> str:
+    """Where predictions go unless told otherwise."""
+    return os.path.join(run_dir, "predictions")
+
+
 def read_log(path: str) -> list[dict[str, Any]]:
     """The rows of a log.csv as dicts of numbers (None for empty cells); [] if there is none.
 

@@ -78,10 +78,10 @@ def test_overview_lists_the_verbs(capsys):
         (["check", "--data_dir=/nowhere"], "no data folder /nowhere"),
         (["export", "--output=x", "--height=3"], "--height and --width belong together"),
         (["prepare", "--dataset=sample", "--data_dir=x", "--size=4x3"], "--size has no meaning"),
-        (["models", "--grep=zzz"], "no model has 'zzz'"),
+        (["models", "--grep=zzz"], "unknown part of a model's name 'zzz'"),
         (["plot", "photo"], "--output is missing"),
         (["check", "photo"], "unexpected argument 'photo'"),
-        (["classify", "tarin"], "classify train, test or locate"),
+        (["classify", "tarin"], "unknown verb of classify"),
     ],
 )
 def test_what_is_wrong_ends_in_one_line_with_the_nearest(arguments, message, capsys):

@@ -98,6 +98,33 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
         assert re.match(r"  (sky|road|car): \d+\.\d\d%\n", following)
 
 
+def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path):
+    record = run_dir / "config.flags"
+    record.write_text(f"--data_dir={data_dir}\n# --data_dir=earlier\n")
+    try:
+        result = call("evaluate", f"--run_dir={run_dir}", "--json=-", "--replicates=0")
+        assert result.returncode == 0, result.stderr
+        # Nothing but the numbers on standard output; what is for people goes beside it.
+        path = run_dir / "eval" / "val" / "metrics.json"
+        assert json.loads(result.stdout) == json.loads(path.read_text())
+        assert "mean IoU" in result.stderr
+        record.write_text("--data_dir=not/here\n")
+        result = call("evaluate", f"--run_dir={run_dir}")
+        assert errors(result) == [
+            f"error: --data_dir is missing, and not/here, which {run_dir} was trained on, "
+            "isn't here"
+        ]
+    finally:
+        record.unlink()
+    out = tmp_path / "found.json"
+    result = call("predict", f"--run_dir={run_dir}", data_dir / "images", f"--json={out}")
+    assert result.returncode == 0 and f"{run_dir / 'predictions'} has" in result.stdout
+    assert (run_dir / "predictions" / "labels" / "a" / "1.png").is_file()
+    found = json.loads(out.read_text())
+    assert (found["images"], found["failures"]) == (2, [])
+    assert found["output_dir"] == str(run_dir / "predictions")
+
+
 def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
@@ -131,8 +158,9 @@ def test_shares_of_images_that_were_done_before(run_dir, data_dir, tmp_path):
     ("verb", "arguments", "message"),
     [
         ("evaluate", ["--data_dir={data}"], "give --run_dir, or --weights"),
+        ("evaluate", ["--run_dir={run}"], "--data_dir is missing"),
         ("evaluate", ["--run_dir={data}", "--data_dir={data}"], "model.json"),
-        ("evaluate", ["--run_dir={run}", "--data_dir={data}", "--split=test"], "test_images"),
+        ("evaluate", ["--run_dir={run}", "--data_dir={data}", "--split=test"], "it has val"),
         ("predict", ["--run_dir={run}", "--output_dir=out"], "no image given"),
         ("predict", ["--output_dir=out", "{data}"], "give --run_dir, or --weights"),
     ],

@@ -15,14 +15,13 @@ from typing import Any
 
 from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
-from tfseg.files import write_json
 from tfseg.models import PRECISIONS
 
 GROUPS = {
     "Model": "model num_classes model_option precision saved_model",
     "What": "image_size batch_size data_dir split evaluation dilated_layers",
     "Samples": "random_scale random_rotate mirror cache",
-    "Measurement": "repeats requests images output",
+    "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
 }
 
@@ -55,7 +54,8 @@ def define(flags: Flags) -> None:
         "Also ask for so many answers at once, about one image each, and check them.",
         0,
     )
-    flags.string("output", None, "JSON file for the figures.")
+    flags.report()
+    flags.alias("output", "json")
 
 
 def model_spec(flags: Flags, info: Any) -> Any:
@@ -168,6 +168,4 @@ def main(flags: Flags) -> None:
         values = time_evaluation(flags)
     else:
         values = time_parts(flags, size)
-    if flags.output:
-        write_json(flags.output, {"machine": machine.describe(), **values})
-        print(f"\nwritten to {flags.output}")
+    flags.found = {"machine": machine.describe(), **values}

@@ -17,7 +17,7 @@ from tfseg.cli.flags import Flags
 GROUPS = {
     "Data": "data_dir splits num_classes",
     "How": "quick resume",
-    "What it shows": "max_errors contact_sheet sheet_images",
+    "What it shows": "max_errors contact_sheet sheet_images json",
 }
 
 
@@ -30,6 +30,7 @@ def define(flags: Flags) -> None:
     flags.string("contact_sheet", None, "HTML file to write with sampled images and overlays.")
     flags.integer("sheet_images", 24, "How many images of each split it shows.", 1)
     shared.define_data(flags)
+    flags.report()
 
 
 def main(flags: Flags) -> int | None:
@@ -58,4 +59,11 @@ def main(flags: Flags) -> int | None:
     if not report.errors and not report.warnings:
         count = sum(split.pairs for split in report.splits.values())
         print(f"\nnothing wrong with {count} images and their label maps")
+    flags.found = {
+        "errors": report.errors,
+        "warnings": report.warnings,
+        "classes": report.classes,
+        "images": {name: split.pairs for name, split in report.splits.items()},
+        "shares": report.frequencies,
+    }
     return 1 if report.errors else 0

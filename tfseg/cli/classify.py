@@ -17,7 +17,7 @@ from collections.abc import Callable
 from tfseg import runs, workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.training.classify_config import ClassifyConfig
 from tfseg.training.values import height_width
 
@@ -49,12 +49,15 @@ def define(flags: Flags) -> None:
     flags.string("output_dir", None, "locate: folder for the pictures.")
     flags.number("box_threshold", 0.5, "locate: share of the largest activation.", 0, 1)
     flags.string("boxes", None, "locate: CSV file with the objects' boxes.")
+    flags.report()
 
 
 def main(flags: Flags, arguments: list[str]) -> int | None:
     verbs: dict[str, Callable[..., int | None]] = {"train": train, "test": test, "locate": locate}
-    if not arguments or arguments[0] not in verbs:
+    if not arguments:
         raise TfsegError("say what to do first: tfseg classify train, test or locate")
+    if arguments[0] not in verbs:
+        raise unknown("verb of classify", arguments[0], verbs)
     verb, *paths = arguments
     if paths and verb != "locate":
         raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
@@ -63,7 +66,7 @@ def main(flags: Flags, arguments: list[str]) -> int | None:
 
 def train(flags: Flags) -> int:
     config = shared.read_config(flags, ClassifyConfig)
-    return shared.train(config, next_step.after_classify(config.run_dir, config.data_dir))
+    return shared.train(flags, config, next_step.after_classify(config.run_dir, config.data_dir))
 
 
 def test(flags: Flags) -> None:
@@ -78,6 +81,7 @@ def test(flags: Flags) -> None:
             flags.resize,
             progress,
         )
+    flags.found = found
     print(f"{found['images']} images, {found['classes']} classes")
     print(f"top-1 {found['top1']:.4f}\ntop-5 {found['top5']:.4f}")
 
@@ -86,6 +90,12 @@ def locate(flags: Flags, paths: list[str]) -> None:
     flags.require("output_dir")
     if not paths:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
+    pictures = {}
+
+    def show(path: str, best: list[tuple[str, float]]) -> None:
+        pictures[path] = dict(best)
+        print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
+
     errors = workflows.locate(
         _classifier(flags),
         paths,
@@ -93,10 +103,9 @@ def locate(flags: Flags, paths: list[str]) -> None:
         min(height_width("crop_size", flags.crop_size)),
         box_threshold=flags.box_threshold,
         boxes=flags.boxes,
-        on_image=lambda path, best: print(
-            f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best)
-        ),
+        on_image=show,
     )
+    flags.found = {"images": pictures, "localisation_error": {k: v[0] for k, v in errors.items()}}
     for top, (error, count) in errors.items():
         print(f"top-{top} localisation error {error:.4f} of {count} images")
 

@@ -1,10 +1,14 @@
 """How a call of the command goes: its verb, its flags, its end."""
 
+import contextlib
+import dataclasses
 import importlib
+import json
 import logging as standard_logging
 import os
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
@@ -15,6 +19,7 @@ from tfseg.cli.files import expand
 from tfseg.cli.flags import Flags, define_common
 from tfseg.cli.verbs import VERBS
 from tfseg.errors import TfsegError, unknown
+from tfseg.files import atomic_write
 from tfseg.version import __version__
 
 _HELP = ("-h", "--help", "-help", "--helpshort")
@@ -77,10 +82,37 @@ def _run(arguments: list[str]) -> int | None:
     if paths and not takes_paths:
         raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
     try:
-        return module.main(flags, *([paths] if takes_paths else []))
+        with _stdout_for_json(flags):
+            return module.main(flags, *([paths] if takes_paths else []))
     except TfsegError as error:
         error.args = (flags.spell(str(error)),)
         raise
+
+
+@contextlib.contextmanager
+def _stdout_for_json(flags: Flags) -> Iterator[None]:
+    """Writes at the end what the verb has found, where --json says.
+
+    Where that is standard output, what the verb prints for people goes to stderr.
+    """
+    target = flags.json if "json" in flags else None
+    with contextlib.redirect_stdout(sys.stderr) if target == "-" else contextlib.nullcontext():
+        yield
+    if target is None or flags.found is None:
+        return
+    text = json.dumps(flags.found, indent=2, ensure_ascii=False, default=_plain)
+    if target == "-":
+        print(text)
+    else:
+        with atomic_write(target, "w") as file:
+            file.write(text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON doesn't know: arrays, dataclasses and paths."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def defined(name: str, arguments: list[str]) -> tuple[types.ModuleType, Flags, list[str]]:

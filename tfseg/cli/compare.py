@@ -27,14 +27,11 @@ def define(flags: Flags) -> None:
     shared.define_data(flags, split="val")
     flags.boolean("seeds", True, "Take runs that differ by their seed alone as one.")
     flags.string("output_dir", None, "Folder for comparison.json and comparison.html.")
-    flags.string("json", None, "File for the comparison as JSON; - for standard output.")
+    flags.report()
     judging.define_intervals(flags)
 
 
 def main(flags: Flags, paths: list[str]) -> None:
-    import json
-
-    from tfseg.files import write_json
     from tfseg.reports import comparison
 
     if len(paths) < 2:
@@ -50,11 +47,7 @@ def main(flags: Flags, paths: list[str]) -> None:
             seeds=flags.seeds,
             progress=progress,
         )
-    if flags.json == "-":
-        print(json.dumps(values, indent=2, ensure_ascii=False))
-        return
-    if flags.json:
-        write_json(flags.json, values)
+    flags.found = values
     print(comparison.table(values))
     if flags.output_dir:
         print(f"\nwritten to {flags.output_dir}/comparison.html")

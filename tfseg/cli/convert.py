@@ -17,7 +17,7 @@ from tfseg.errors import TfsegError
 PATHS = "WEIGHTS…"
 GROUPS = {
     "Model": "model num_classes model_option classifier",
-    "Files": "output layout new_head",
+    "Files": "output layout new_head json",
 }
 
 
@@ -29,6 +29,7 @@ def define(flags: Flags) -> None:
     flags.string("output", None, "File to write: *.weights.h5 or *.safetensors.")
     flags.string("layout", None, "For .safetensors: whose names; default the first that fits.")
     shared.define_model_option(flags)
+    flags.report()
 
 
 def main(flags: Flags, sources: list[str]) -> None:
@@ -48,4 +49,5 @@ def main(flags: Flags, sources: list[str]) -> None:
         layout=flags.layout,
     )
     print(report)
+    flags.found = {"output": flags.output, **vars(report)}
     print(f"written to {flags.output}")

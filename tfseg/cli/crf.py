@@ -19,7 +19,7 @@ from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
 GROUPS = {
-    "Data": "data_dir split logits_dir output_dir images",
+    "Data": "data_dir split logits_dir output_dir images json",
     "CRF": "crf_option grid jobs",
 }
 
@@ -32,6 +32,7 @@ def define(flags: Flags) -> None:
     flags.integer("images", 0, "The first so many images alone; 0 for all.", 0)
     flags.multi("grid", [], "Parameter and values to compare, as bilateral_xy=33,67.")
     protocol.define_crf(flags, switch=False)
+    flags.report()
 
 
 def main(flags: Flags) -> None:
@@ -51,6 +52,7 @@ def main(flags: Flags) -> None:
         else:
             found = workflows.refine(crf, **arguments)
     seconds = time.perf_counter() - start
+    flags.found = {"crfs": [dict(one) for one in results]} if parameters else found.values
     if parameters:
         for result in results:
             score = result.pop("mean_iou")

@@ -1,6 +1,6 @@
 """Scores a trained model, or any program's predictions, on a split of a data folder.
 
-    tfseg evaluate --run_dir=runs/camvid --data_dir=data/camvid --split=val
+    tfseg evaluate --run_dir=runs/camvid
     tfseg evaluate … --protocol=ade20k          ADE20K's: means over all classes
     tfseg evaluate … --protocol=drn --flip      DRN's: six scales, mirrored too
     tfseg evaluate --predictions=FOLDER --data_dir=data/camvid
@@ -24,12 +24,12 @@ if typing.TYPE_CHECKING:
 
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Data": "data_dir split output_dir visualize save_labels jobs",
+    "Data": "data_dir split output_dir visualize save_labels json jobs",
     "Protocol": protocol.GROUP,
     "Predictions": judging.GROUP,
     "Metrics": judging.METRICS_GROUP,
     "Dense CRF": "crf crf_option save_logits",
-    "Devices": "batch_size strategy replicas",
+    "Devices": "batch_size replicas",
 }
 
 
@@ -71,16 +71,17 @@ def define(flags: Flags) -> None:
     flags.integer(
         "replicas", 0, "Replicas of --strategy=mirrored: 0 for all GPUs; without GPUs, on the CPU."
     )
+    flags.report()
 
 
 def main(flags: Flags) -> None:
-    flags.require("data_dir")
     judging.refuse(flags)
     found = judging.evaluate(flags) if flags.predictions else _evaluate_model(flags)
     if found is None:  # a worker that only helps the first
         return
     from tfseg.reports import summary
 
+    flags.found = found.values
     images = found.values["protocol"]["images"]
     print(summary.table(found.values))
     print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")

@@ -20,7 +20,7 @@ from tfseg.serving.formats import EXPORT_FORMATS
 
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Export": "format output height width max_side",
+    "Export": "format output height width max_side json",
     "Comparison": "data_dir split calibration_split",
     "Protocol": protocol.GROUP,
 }
@@ -49,6 +49,7 @@ def define(flags: Flags) -> None:
     flags.string("calibration_split", "train", "tflite_int8: images to calibrate on.")
     flags.string("split", "val", "With --data_dir: images to compare on; empty for none.")
     protocol.define(flags)
+    flags.report()
 
 
 def main(flags: Flags) -> None:
@@ -66,6 +67,7 @@ def main(flags: Flags) -> None:
         split=flags.split,
         calibration_split=flags.calibration_split,
     )
+    flags.found = {"output": flags.output, "format": flags.format, **found}
     print(f"exported to {flags.output}")
     if "difference" in found:
         print(f"its probabilities differ by {found['difference']:.1e} at most on drawn images")

@@ -26,6 +26,8 @@ class Flags:
     def __init__(self) -> None:
         self._order: list[str] = []
         self._values = absl_flags.FlagValues()
+        # What the verb has found, for --json.
+        self.found: Any = None
         # Files may stand before flags, as in other programs.
         self._values.set_gnu_getopt(True)
 
@@ -95,6 +97,14 @@ class Flags:
     ) -> None:
         flag = kind(_Choice(name, choices), absl_flags.ArgumentSerializer(), name, default, help)
         self._define(lambda _, flag_values: absl_flags.DEFINE_flag(flag, flag_values), name)
+
+    def report(self) -> None:
+        """Defines --json: a verb that has it leaves what it has found in `found`."""
+        self.string(
+            "json",
+            None,
+            "File for what is found, as JSON; - for standard output, where nothing else goes then.",
+        )
 
     def alias(self, name: str, of: str) -> None:
         """Another name of a flag, which help doesn't show."""

@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 _OWN = ("ids", "color_map", "resize")
 _BOTH = {
     *("predictions", "data_dir", "split", "output_dir", "jobs", "absent_classes"),
-    *("metrics", "categories", "group_by", "replicates", "suspects", *COMMON),
+    *("metrics", "categories", "group_by", "replicates", "suspects", "json", *COMMON),
 }
 GROUP = " ".join(("predictions", *_OWN))
 METRICS_GROUP = "metrics absent_classes group_by replicates suspects"

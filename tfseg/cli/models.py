@@ -9,32 +9,36 @@ are asked for: `tfseg predict --weights=NAME`, `tfseg train --init_weights=NAME`
 """
 
 import textwrap
+from typing import Any
 
 from tfseg.cli.flags import Flags
 from tfseg.decoders import DECODERS
 from tfseg.encoders import ENCODERS
-from tfseg.errors import TfsegError
+from tfseg.errors import unknown
 from tfseg.models import list_models
 
-GROUPS = {"What to list": "grep released"}
+GROUPS = {"What to list": "grep released json"}
 
 
 def define(flags: Flags) -> None:
     flags.string("grep", None, "Only names with this in them, ENCODER+DECODER among them.")
     flags.boolean("released", False, "Released weights, with what is known of them.")
+    flags.report()
 
 
 def main(flags: Flags) -> None:
     if flags.released:
-        print_releases(flags.grep or "")
+        flags.found = print_releases(flags.grep or "")
         return
     if flags.grep:
         names = [name for name in list_models() if flags.grep in name]
         if not names:
-            raise TfsegError(f"no model has '{flags.grep}' in its name; tfseg models lists them")
+            raise unknown("part of a model's name", flags.grep, list_models())
+        flags.found = names
         print("\n".join(names))
         return
     published = [name for name in list_models() if "+" not in name]
+    flags.found = {"models": published, "encoders": [*ENCODERS], "decoders": [*DECODERS]}
     for title, group in (
         ("Published models", published),
         ("Encoders", list(ENCODERS)),
@@ -46,12 +50,13 @@ def main(flags: Flags) -> None:
     print("A model is one of the published, or ENCODER+DECODER; --released lists weights.")
 
 
-def print_releases(pattern: str) -> None:
+def print_releases(pattern: str) -> dict[str, Any]:
+    """Prints the releases that have `pattern` in their names, and returns them."""
     from tfseg.zoo import RELEASES
 
     found = {name: row for name, row in RELEASES.items() if pattern in name}
     if not found:
-        raise TfsegError(f"no release has '{pattern}' in its name")
+        raise unknown("part of a release's name", pattern, RELEASES)
     width = max(map(len, found))
     for name, row in found.items():
         scores = ", ".join(f"{key} {value}" for key, value in row.scores.items()) or "no score"
@@ -62,3 +67,4 @@ def print_releases(pattern: str) -> None:
             f"{row.dataset or 'data set not stated'}: {scores}; {row.source}, "
             f"licence {row.licence or 'not stated'}{how}"
         )
+    return found

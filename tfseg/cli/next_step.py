@@ -28,9 +28,10 @@ def after_prepare(data_dir: str, num_classes: int | None) -> str | None:
     return command("check", f"--data_dir={data_dir}", *options) if labelled else None
 
 
-def after_train(run_dir: str, data_dir: str, split: str) -> str:
+def after_train(run_dir: str, split: str) -> str:
     """Evaluate the run on the split that it was validated on, or else was trained on."""
-    return command("evaluate", f"--run_dir={run_dir}", f"--data_dir={data_dir}", f"--split={split}")
+    other = [] if split == "val" else [f"--split={split}"]
+    return command("evaluate", f"--run_dir={run_dir}", *other)
 
 
 def after_classify(run_dir: str, data_dir: str) -> str:

@@ -1,9 +1,9 @@
 """Predicts label maps of images, videos, or what a camera sees.
 
-    tfseg predict --run_dir=runs/camvid --output_dir=out photo.jpg photos/ list.txt street.mp4
+    tfseg predict --run_dir=runs/camvid photo.jpg photos/ list.txt street.mp4
 
 Takes image files, folders with all their subfolders, and lists (.txt, one image a line). Writes
-below --output_dir, with the folders' structure kept:
+below --output_dir (default RUN_DIR/predictions), with the folders' structure kept:
     labels/   8-bit PNG of class indices
     color/    the same indices in a PNG with the model's palette, so that viewers show colours
     overlay/  the colours laid over the image; videos become videos here
@@ -29,7 +29,7 @@ from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
 PATHS = "IMAGE|FOLDER|LIST|VIDEO…"
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Results": "output_dir outputs ids_of shares print_shares",
+    "Results": "output_dir outputs ids_of shares print_shares json",
     "Protocol": protocol.GROUP,
     "Dense CRF": "crf crf_option",
     "Camera": "camera",
@@ -43,7 +43,9 @@ def define(flags: Flags) -> None:
         None,
         "With --weights: the folder whose info.json has normalisation and palette.",
     )
-    flags.string("output_dir", None, "Folder for the results.")
+    flags.string(
+        "output_dir", None, "Folder for the results; default RUN_DIR/predictions, or predictions."
+    )
     protocol.define(flags)
     protocol.define_crf(flags)
     flags.boolean("print_shares", False, "Print each class's share of each image.")
@@ -58,6 +60,7 @@ def define(flags: Flags) -> None:
         "ids_of", None, DATASETS, "With --outputs=ids: the data set; default the model's own."
     )
     flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
+    flags.report()
 
 
 def main(flags: Flags, inputs: list[str]) -> int | None:
@@ -66,7 +69,6 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             raise TfsegError("--camera shows a camera: it takes no files beside it")
         show_camera(flags)
         return 0
-    flags.require("output_dir")
     if not inputs:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
     with Bars() as bars:
@@ -83,13 +85,14 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
             on_shares=print_shares if flags.print_shares else None,
         )
+    flags.found = found
     for source, (path, frames, rate) in found.videos.items():
         print(f"predicted {frames} frames of {source}, {rate:.1f} a second: {path}")
     if found.images:
         folders = ", ".join(f"{kind}/" for kind in flags.outputs)
         there = f", {found.kept} were there already" if found.kept else ""
         done = found.images - len(found.failures) - found.kept
-        print(f"predicted {done} of {found.images} images{there}: {flags.output_dir} has {folders}")
+        print(f"predicted {done} of {found.images} images{there}: {found.output_dir} has {folders}")
     return 1 if found.failures else 0
 
 

@@ -34,7 +34,7 @@ from tfseg.errors import TfsegError
 
 PATHS = "[SOURCE]"
 GROUPS = {
-    "Data": "data_dir format dry_run size in_place shards",
+    "Data": "data_dir format dry_run size in_place shards json",
     "Splits": "val_share group_by unlabelled",
     "Labels": "images labels classes label_map color_map overlap",
     "Of tfds": "tfds_name tfds_splits tfds_features",
@@ -81,6 +81,7 @@ def define(flags: Flags) -> None:
         "tfds: image and mask; or image and class.",
     )
     shared.define_data(flags)
+    flags.report()
 
 
 def main(flags: Flags, paths: list[str]) -> None:
@@ -111,6 +112,7 @@ def main(flags: Flags, paths: list[str]) -> None:
             print(f"  {file}: {reason}")
     else:
         print_summary(flags.data_dir, found)
+    flags.found = {"data_dir": flags.data_dir, **vars(found)}
 
 
 def _pairs(

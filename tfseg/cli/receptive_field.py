@@ -15,8 +15,6 @@ from typing import Any
 from tfseg import workflows
 from tfseg.cli import shared
 from tfseg.cli.flags import Flags
-from tfseg.errors import TfsegError
-from tfseg.files import write_json
 
 GROUPS = {
     "Models": "run_dir model model_option dilated_types",
@@ -38,12 +36,10 @@ def define(flags: Flags) -> None:
     flags.integer("reach", 20, "Inputs drawn on each side of the middle.", 1)
     flags.integer("seed", 0, "Of fresh weights and noise.")
     flags.string("picture", None, "PNG file for the picture.")
-    flags.string("json", None, "JSON file for the figures.")
+    flags.report()
 
 
 def main(flags: Flags) -> None:
-    if not flags.picture and not flags.json:
-        raise TfsegError("give --picture, --json or both: where shall the results go?")
     facts = ("model", "output", "source", "num_images", "image_size")
     chosen = {"dilated_types": flags.dilated_types} if flags.dilated_types else {}
     found = workflows.measure_fields(
@@ -57,9 +53,8 @@ def main(flags: Flags) -> None:
         **{name: flags[name].value for name in facts},
         **chosen,
     )
-    if flags.json:
-        names = ("run_dir", "model_option", *facts)
-        write_json(flags.json, {**{name: flags[name].value for name in names}, "fields": found})
+    names = ("run_dir", "model_option", *facts)
+    flags.found = {**{name: flags[name].value for name in names}, "fields": found}
 
 
 def _show(field: dict[str, Any]) -> None:

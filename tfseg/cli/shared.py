@@ -64,10 +64,11 @@ def read_config(flags: Flags, config: type[TrainConfig]) -> TrainConfig:
     return config(**values, model_options=parse_options(flags.model_option))
 
 
-def train(config: TrainConfig, next_line: str) -> int:
+def train(flags: Flags, config: TrainConfig, next_line: str) -> int:
     """Trains, or goes on with a run, and says what comes next.
 
     Args:
+        flags: `found` is what came of it.
         config: a `TrainConfig`, or what is like it.
         next_line: the command that comes next.
 
@@ -76,6 +77,7 @@ def train(config: TrainConfig, next_line: str) -> int:
     """
     fetch(config.init_weights)
     result = workflows.train(config, progress_bar=sys.stderr.isatty())
+    flags.found = {"run_dir": config.run_dir, **vars(result)}
     if result.stopped_by:
         return 128 + result.stopped_by
     logging.info("next: %s", next_line)

@@ -24,9 +24,10 @@ GROUPS = {
 
 def define(flags: Flags) -> None:
     shared.define_config(flags, TrainConfig)
+    flags.report()
 
 
 def main(flags: Flags) -> int | None:
     config = shared.read_config(flags, TrainConfig)
     split = config.val_split or config.train_split
-    return shared.train(config, next_step.after_train(config.run_dir, config.data_dir, split))
+    return shared.train(flags, config, next_step.after_train(config.run_dir, split))

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import re
 
 from tfseg import outputs
 from tfseg.data import entries
@@ -17,6 +18,9 @@ tf = LazyModule("tensorflow")
 
 # What the ADE20K code calls its lists.
 _ODGT_NAMES = {"train": "training", "val": "validation"}
+
+# Of the names that lists have, those that nothing else in a folder is likely to have.
+_SPLIT = re.compile(r"(.+)_images\.txt|(train|val|test)\.txt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +130,7 @@ def read_split(data_dir, split, labels=True, prefix=""):
         raise TfsegError(
             f"{data_dir} has no list of the split '{split}': "
             f"{split}_images.txt, a list of pairs {split}.txt or {split}.odgt is needed"
+            f"{_others(root)}"
         )
     names = Names(root, prefix)
     rows = readers[found[0]](os.path.join(root, found[0]), names, labels)
@@ -210,6 +215,14 @@ def read_file(path, kind="image"):
     except (tf.errors.OpError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise TfsegError(f"{kind} {path} can't be read: {reason}") from error
+
+
+def _others(root):
+    """What splits a data folder has, in words."""
+    names = sorted(os.listdir(root))
+    there = [name for name in map(_SPLIT.fullmatch, names) if name]
+    splits = dict.fromkeys(match[1] or match[2] for match in there)
+    return f"; it has {', '.join(splits)}" if splits else ""
 
 
 def _readers(split):

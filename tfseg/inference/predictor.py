@@ -1,5 +1,6 @@
 """A ready predictor: a trained model with its preprocessing, class names and palette."""
 
+import dataclasses
 import itertools
 import os
 
@@ -89,6 +90,18 @@ class Predictor:
         self._labels = tf.function(self.inference.labels, input_signature=[images])
         self._logits = tf.function(self.inference.logits, input_signature=[images])
         self._probabilities = tf.function(self.inference.probabilities, input_signature=[images])
+
+    def __repr__(self):
+        names = visualize.class_names(self.spec.classes, self.spec.num_classes)
+        shown = ", ".join([*names[:5], *(["…"] if len(names) > 5 else [])])
+        own = dataclasses.fields(self.protocol)
+        changed = [
+            f"{field.name}={getattr(self.protocol, field.name)}"
+            for field in own
+            if getattr(self.protocol, field.name) != field.default
+        ]
+        parts = [f"{len(names)} classes: {shown}", *changed, *(["CRF"] if self.crf else [])]
+        return f"<Predictor {self.spec.name}, {'; '.join(parts)}>"
 
     def predict(self, image):
         """The class of every pixel.

@@ -35,6 +35,9 @@ class Report:
     preprocessing: Preprocessing | None = None
     part: str | None = None
 
+    def __repr__(self):
+        return f"<Report: {self}>"
+
     def __str__(self):
         of = f" of {self.part}" if self.part else ""
         parts = [f"loaded {len(self.loaded)} variables{of} ({self.layout} layout)"]

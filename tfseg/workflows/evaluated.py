@@ -27,6 +27,15 @@ class Evaluation:
     written: list[str]
     seconds: float
 
+    def __repr__(self):
+        scores = self.values["scores"]
+        named = [f"{title} {scores[key]:.4f}" for key, title in summary.SUMMARY if scores.get(key)]
+        images = self.values["protocol"]["images"]
+        return f"<Evaluation of {images} images: {', '.join(named)}; {self.written[0]}>"
+
+    def __str__(self):
+        return summary.table(self.values)
+
     def frame(self):
         """A pandas DataFrame with a row for each class and a column for each of its metrics.
 

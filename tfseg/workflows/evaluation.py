@@ -22,7 +22,7 @@ def evaluate(
 
     Args:
         model: what `tfseg.workflows.score` takes: a run directory, weights, a `Predictor`, …
-        data_dir: the data folder.
+        data_dir: the data folder; default the one that the run was trained on.
         split: which of its lists.
         output_dir: the folder for the results.
         predictions: instead of a model: what `tfseg.workflows.judge` takes. It needs no TensorFlow.
@@ -36,12 +36,14 @@ def evaluate(
     """
     if (model is None) == (predictions is None):
         raise TfsegError("give a model or `predictions`, one of them")
-    if data_dir is None:
-        raise TfsegError("`data_dir` is missing")
     if predictions is None:
         from tfseg.workflows.scoring import score
+        from tfseg.workflows.trained import data_dir_of
 
+        data_dir = data_dir or data_dir_of(model)
         return score(model, data_dir, split, output_dir, **options)
+    if data_dir is None:
+        raise TfsegError("`data_dir` is missing")
     from tfseg.workflows.judging import judge
 
     return judge(predictions, data_dir, split, output_dir, **options)

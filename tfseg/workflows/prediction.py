@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
+from tfseg import runs
 from tfseg.data.catalog import DATASETS
 from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
@@ -14,7 +15,7 @@ from tfseg.inference.resume import settings_of
 from tfseg.outputs import OutputFolder, require_apart
 from tfseg.reports.summary import class_shares
 from tfseg.serving.video import predict_video, split_videos
-from tfseg.workflows.trained import TrainedModel, load_predictor
+from tfseg.workflows.trained import TrainedModel, load_predictor, run_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Prediction:
     """What a prediction of files has come to.
 
     Attributes:
+        output_dir: where the results are.
         images: how many images there were.
         kept: of how many the results were there already.
         failures: one line for each image that can't be read.
         videos: {source: (path of the result, frames, frames a second)}.
     """
 
+    output_dir: str
     images: int
     kept: int
     failures: tuple[str, ...]
@@ -37,7 +40,7 @@ class Prediction:
 def predict(
     model: str | TrainedModel | Predictor,
     inputs: Iterable[str],
-    output_dir: str,
+    output_dir: str | None = None,
     outputs: Iterable[str] = DEFAULT_OUTPUTS,
     *,
     protocol=None,
@@ -50,12 +53,13 @@ def predict(
 ) -> Prediction:
     """Writes label maps and pictures of files; what an earlier call has left isn't made again.
 
-        tfseg.predict("runs/camvid", ["photos/"], "out")
+        tfseg.predict("runs/camvid", ["photos/"])
 
     Args:
         model, protocol, crf: as for `tfseg.evaluate`.
         inputs: image files, folders, lists (.txt, one image a line), and videos.
-        output_dir: the folder for the results: see `predict_files`.
+        output_dir: the folder for the results: see `predict_files`. Default the run's own
+            predictions/, or predictions/ here for a model without a run.
         outputs: which of them to write.
         ids_of: with "ids" among `outputs`: the data set whose label values are meant; default the
             model's own.
@@ -68,6 +72,8 @@ def predict(
         TfsegError: whatever the user can put right. An image that can't be read is a failure of its
             own, and the others are predicted.
     """
+    run_dir = run_of(model)
+    output_dir = output_dir or (runs.predictions_dir(run_dir) if run_dir else "predictions")
     videos, images = split_videos(list(inputs))
     names = find_images(images, output_dir)
     if shares:
@@ -105,7 +111,7 @@ def predict(
         progress("image", number, len(names))
     if shares:
         write_json(shares, found)
-    return Prediction(len(names), kept, tuple(failures), done_videos)
+    return Prediction(output_dir, len(names), kept, tuple(failures), done_videos)
 
 
 def _ids(spec, ids_of):

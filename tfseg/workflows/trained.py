@@ -4,7 +4,7 @@ import dataclasses
 import os
 from typing import Any
 
-from tfseg import zoo
+from tfseg import runs, zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
 from tfseg.inference.predictor import Predictor, load
@@ -24,6 +24,32 @@ def load_predictor(model, protocol=None, crf=None, folded: bool = True) -> Predi
     if not isinstance(model, TrainedModel):
         model = TrainedModel(os.fspath(model))
     return model.load(protocol, crf, folded)
+
+
+def run_of(model) -> str | None:
+    """The run directory that a model or its name comes from, or None."""
+    source = model.source if isinstance(model, TrainedModel) else model
+    if isinstance(source, Predictor):
+        return None
+    source = os.path.expanduser(os.fspath(source))
+    return source if os.path.isdir(source) else runs.run_of_checkpoint(source)
+
+
+def data_dir_of(model) -> str:
+    """The data folder that a run was trained on, from its record.
+
+    Raises:
+        TfsegError: the model is no run's, or that folder isn't here.
+    """
+    run_dir = run_of(model)
+    data_dir = run_dir and runs.recorded(run_dir, "data_dir")
+    if not data_dir:
+        raise TfsegError("`data_dir` is missing")
+    if not os.path.isdir(data_dir):
+        raise TfsegError(
+            f"`data_dir` is missing, and {data_dir}, which {run_dir} was trained on, isn't here"
+        )
+    return data_dir
 
 
 @dataclasses.dataclass(frozen=True)

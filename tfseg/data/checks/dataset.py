@@ -65,6 +65,11 @@ class CheckReport:
     classes: list
     quick: bool
 
+    def __repr__(self):
+        pairs = ", ".join(f"{split.pairs} {name}" for name, split in self.splits.items())
+        found = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
+        return f"<CheckReport of {pairs or 'no'} images: {found}>"
+
     @property
     def frequencies(self):
         """{split: float64 [num_classes]}: each class's share of the pixels that count."""

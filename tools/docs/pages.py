@@ -18,7 +18,7 @@ from mkdocs.structure.files import File
 from tfseg.cli.command import defined
 from tfseg.cli.verbs import VERBS
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Whose exported names the reference has, and what it says of each.
 PACKAGES = (
     *("tfseg", "tfseg.workflows", "tfseg.models", "tfseg.encoders", "tfseg.decoders"),
