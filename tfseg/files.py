@@ -44,6 +44,17 @@ def require_file(path: str | os.PathLike[str]) -> None:
         raise TfsegError(f"{path} is {kind}, not a file")
 
 
+def require_there(path: str | os.PathLike[str]) -> None:
+    """Refuses what isn't there, and what `require_file` refuses.
+
+    Raises:
+        TfsegError: one line that says which.
+    """
+    require_file(path)
+    if not os.path.isfile(path):
+        raise TfsegError(f"there is no file {path}")
+
+
 def open_file(path: str | os.PathLike[str], mode: str = "rb", **options: Any) -> IO[Any]:
     """`open` for what a user names: see `require_file`."""
     require_file(path)

@@ -147,3 +147,12 @@ def test_label_maps_turn_by_the_same_rule(mode, tmp_path):
     np.testing.assert_array_equal(read_label(tmp_path / "label.png"), expected)
     contents = tf.constant((tmp_path / "label.png").read_bytes())
     np.testing.assert_array_equal(decode_label(contents, "label"), expected)
+
+
+def test_decoding_transposes_no_integers():
+    """Where it does, oneDNN prints a line of C++ about it, amid a training's."""
+    for decode in (decode_image, decode_label):
+        file = tf.TensorSpec([], tf.string)
+        graph = tf.function(decode).get_concrete_function(file, file).graph.as_graph_def()
+        nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+        assert "Transpose" not in {node.op for node in nodes}

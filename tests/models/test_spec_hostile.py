@@ -45,3 +45,10 @@ def test_any_json(tmp_path, value):
 def test_options_have_bounds(options):
     with pytest.raises(tfseg.TfsegError):
         ModelSpec("drn_d_22", 5, options).build()
+
+
+@pytest.mark.parametrize(("kind", "most"), [("segmenter", 256), ("classifier", 32768)])
+def test_classes_have_bounds(kind, most):
+    for count in (0, most + 1, 10**9):
+        with pytest.raises(tfseg.TfsegError, match=f"in 1..{most}, not {count}"):
+            ModelSpec("drn_d_22", count, kind=kind).build()

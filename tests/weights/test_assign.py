@@ -1,6 +1,8 @@
 """Strict loading: what fits is loaded, what doesn't is named, and failure changes nothing."""
 
+import os
 import pathlib
+import pickle
 import re
 
 import numpy as np
@@ -116,6 +118,31 @@ def test_the_encoder_to_take_is_named(name, said, model, original_weights):
     _fails(model, source, "segmentation_models_pytorch", said, "new_head")
 
 
+class HistoryBuffer:
+    """As MMEngine's, which has its methods in its state."""
+
+    def __init__(self):
+        self.history, self.lengths = np.zeros(3), np.ones(3, np.int64)
+
+    def __getstate__(self):
+        return vars(self) | {"methods": {"mean": HistoryBuffer.mean}, "last": np.float64(2)}
+
+    def mean(self):
+        return self.history.mean()
+
+
+def test_a_checkpoint_of_mmengine_is_recognised(resnet, write_pytorch, tmp_path):
+    record = pickle.dumps({"loss": HistoryBuffer()}, 2)[2:-1]
+    name = f"c{__name__}\nHistoryBuffer\n".encode()
+    assert record.count(name) == 1 and b"c__builtin__\ngetattr\n" in record
+    record = record.replace(name, b"cmmengine.logging.history_buffer\nHistoryBuffer\n")
+    state = {"backbone.stem.0.weight": np.ones((32, 3, 3, 3), np.float32)}
+    state |= {"decode_head.conv_seg.bias": np.ones(5, np.float32)}
+    path = tmp_path / "iter_160000.pth"
+    write_pytorch(path, {"message_hub": {"log_scalars": record}, "state_dict": state})
+    _fails(resnet, path, "saved by MMSegmentation: nothing of it fits", new_head=True)
+
+
 def test_hugging_face_is_recognised(model):
     source = {
         "backbone.embedder.embedder.convolution.weight": np.ones((4, 3, 7, 7), np.float32),
@@ -204,6 +231,9 @@ def test_damaged_file(tmp_path, model):
     _fails(model, path, str(path))
     _fails(model, tmp_path / "absent.weights.h5", "no file")
     _fails(model, tmp_path, "not a run directory")
+    for ending in (".weights.h5", ".keras", ".pth"):
+        os.mkfifo(tmp_path / f"pipe{ending}")
+        _fails(model, tmp_path / f"pipe{ending}", "is a named pipe, not a file")
 
 
 def test_interrupted_save_leaves_the_old_file(tmp_path, model, monkeypatch):

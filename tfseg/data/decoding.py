@@ -11,6 +11,7 @@ import numpy as np
 
 from tfseg.data import png
 from tfseg.data.exif import JPEG_SIGNATURE, orientation_of, turned_tensor
+from tfseg.data.graph import traced_once
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -40,6 +41,7 @@ def is_png(contents):
     return tf.strings.substr(contents, 0, len(png.SIGNATURE)) == png.SIGNATURE
 
 
+@traced_once
 def decode_image(contents, path):
     """The bytes of a PNG or JPEG file to uint8 RGB [H, W, 3], as people see it.
 
@@ -60,6 +62,7 @@ def decode_image(contents, path):
     return turned_tensor(image, orientation_of(contents))
 
 
+@traced_once
 def decode_label(contents, path):
     """The bytes of an 8-bit grey or palette PNG file to uint8 values [H, W], never colours.
 

@@ -12,6 +12,7 @@ The rule has two forms, which see the same in every file: `read_orientation` of 
 import numpy as np
 
 from tfseg.data import png
+from tfseg.data.graph import traced_once
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -72,12 +73,21 @@ def turned_tensor(image, orientation):
     """`turned` of a tensor [H, W, C] and a scalar tensor, in the graph."""
 
     def turn(swap, rows, columns):
-        turned = tf.transpose(image, [1, 0, 2]) if swap else image
-        return turned[::rows, ::columns]
+        return (_swapped(image) if swap else image)[::rows, ::columns]
 
     branches = [lambda turn_=turn_: turn(*turn_) for turn_ in TURNS.values()]
     turned = tf.switch_case(orientation - 1, branches)
     return tf.ensure_shape(turned, [None, None, image.shape[2]])
+
+
+def _swapped(image):
+    """[W, H, C] of [H, W, C].
+
+    `tf.transpose` of integers makes oneDNN print a line about itself, at the level of errors.
+    """
+    height, width, channels = tf.unstack(tf.shape(image))
+    places = tf.range(width)[:, None] + width * tf.range(height)
+    return tf.gather(tf.reshape(image, [height * width, channels]), places)
 
 
 def read_orientation(file):
@@ -136,6 +146,7 @@ def _orientation(block):
     return 1
 
 
+@traced_once
 def orientation_of(contents):
     """`read_orientation` in the graph: of a scalar string tensor, a file's bytes, to an int32."""
     contents = tf.convert_to_tensor(contents)

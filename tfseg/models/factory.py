@@ -141,7 +141,7 @@ def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Cla
 
     Args:
         name: an encoder's name, such as "drn_d_22".
-        num_classes: how many classes, at least 1.
+        num_classes: how many classes, 1..32768.
         **options: see `create_encoder`.
 
     Returns:
@@ -152,7 +152,7 @@ def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Cla
     """
     if name not in ENCODERS:
         raise unknown("classifier", name, ENCODERS)
-    classes = _whole_classes(num_classes)
+    classes = _whole_classes(num_classes, MOST_CLASSIFIED)
     _check_options(options, ENCODER_OPTIONS, name)
     spec = ModelSpec(name, classes, options, preprocessing=None, kind="classifier")
     return Classifier(create_encoder(name, **options), spec)
@@ -162,9 +162,11 @@ SAMPLINGS = ("half_pixel", "legacy")
 
 # A label map has 8 bits, of which one value is usually the ignore label.
 MAX_CLASSES = 256
+# ImageNet has 21,843; a file can't ask for a head of gigabytes.
+MOST_CLASSIFIED = 1 << 15
 
 
-def _whole_classes(num_classes: Any, most: int | None = None) -> int:
+def _whole_classes(num_classes: Any, most: int) -> int:
     require_number("num_classes", num_classes, 1, most, whole=True)
     return int(num_classes)
 

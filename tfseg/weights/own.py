@@ -11,7 +11,7 @@ from tfseg import runs
 from tfseg.digests import check_seal, seal
 from tfseg.encoders.encoder import Encoder
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, require_there
 from tfseg.models import ModelSpec
 from tfseg.weights import readers
 from tfseg.weights.assign import assign
@@ -54,8 +54,7 @@ def check_weights(path):
     Raises:
         TfsegError: it isn't; the message names it.
     """
-    if not os.path.isfile(path):
-        raise TfsegError(f"there is no file {path}")
+    require_there(path)
     check_seal(path)
     try:
         h5py.File(path, "r").close()
@@ -142,8 +141,7 @@ def _read(path):
     Raises:
         TfsegError: it is missing or damaged, or says nonsense of its model.
     """
-    if not os.path.isfile(path):
-        raise TfsegError(f"there is no file {path}")
+    require_there(path)
     check_seal(path)
     weights, stated = hdf5.read(path)
     try:

@@ -72,10 +72,24 @@ def test_splits_and_what_is_wrong(builder, tmp_path):
         prepare_tfds(builder, tmp_path, {"train": "holdout"})
     with pytest.raises(TfsegError, match="no feature mask: it has image, segmentation_mask"):
         prepare_tfds(builder, tmp_path, features=("image", "mask"))
+    two = Dataset("two", ("a", "b"), label_map={1: 0, 2: 1})
     with pytest.raises(TfsegError, match="has the value 3 in"):
-        prepare_tfds(builder, tmp_path, dataset=Dataset("two", ("a", "b"), label_map={1: 0, 2: 1}))
+        prepare_tfds(builder, tmp_path / "new", dataset=two)
     with pytest.raises(TfsegError, match="`tfds_name=no_such_set`"):
         tfds_builder("no_such_set", tmp_path)
+
+
+def test_other_images_never_take_the_place_of_copies(builder, tmp_path):
+    two = {"train": "train[:2]"}
+    prepare_tfds(builder, tmp_path, two)
+    prepare_tfds(builder, tmp_path, {"val": "validation"})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(TfsegError, match=r"copies from shapes/1.0.0 train\[:2\] of the same names"):
+        prepare_tfds(builder, tmp_path, {"train": "train[2:]"})
+    with pytest.raises(TfsegError, match="of which 1 would be lost"):
+        prepare_tfds(builder, tmp_path, {"train": "train[:1]"})
+    assert {path: path.read_bytes() for path in before} == before
+    assert prepare_tfds(builder, tmp_path, two)[0] == {"train": 2}
 
 
 def test_a_prepared_set_is_found_by_name(builder):
@@ -142,5 +156,9 @@ def test_classes_become_folders(tmp_path):
     assert read_class_folders(target, "val", classes).targets == [0]
     mean = IMAGES[:3].mean((0, 1, 2)) / 255
     np.testing.assert_allclose(info.mean, mean, rtol=1e-6)
+    for splits in ({"train": "train[:1]"}, {"val": "train"}):
+        with pytest.raises(TfsegError, match=r"already that are not from digits/1\.0\.0 train"):
+            prepare_tfds(builder, target, splits, features=("image", "label"))
+    assert prepare_tfds(builder, target, features=("image", "label"))[0] == counts
     with pytest.raises(TfsegError, match="label of digits is a class"):
         prepare_tfds(builder, target, features=("image", "label"), size=(8, 8))

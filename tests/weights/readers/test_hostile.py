@@ -46,6 +46,8 @@ def test_files_that_call_a_function(name, tmp_path, monkeypatch):
         (b"(ios\nsystem\n", "asks for the pickle operation INST of 'os system'"),
         (b"ctorch\nSize\n)\x81", "asks for the pickle operation NEWOBJ"),
         (b"cargparse\nNamespace\n)R", "asks for argparse.Namespace"),
+        (b"c__builtin__\nexec\n(U\4exittR", "asks for __builtin__.exec"),
+        (b"c__builtin__\ngetattr\n(cos\nsystem\nU\1xtR", "asks for os.system"),
         (b"\x82\x01", "asks for the pickle operation EXT1"),
         # Attributes of an allowed function, which would stay for the rest of the process.
         (b"ctorch\nSize\nN}U\x0c__defaults__K\x07s\x86b", "asks for attributes"),

@@ -8,7 +8,7 @@ from tfseg.data.lists import is_list, read_split, remove
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 
-# {split: the folder that its copies were made from}.
+# {split: the folder, or data set, that its copies were made from}.
 SOURCES = "sources.json"
 _SPLITS = ("train", "val", "test", "coarse")
 
@@ -41,41 +41,52 @@ def stale_splits(data_dir, images):
     return stale
 
 
-def require_same_source(data_dir, roots, images):
+def require_same_source(data_dir, sources, images):
     """Checks that no copy of one source would take the place of another's.
 
     Args:
         data_dir: the data folder, which need not be there.
-        roots: {split: the source folder that will be written}.
+        sources: {split: what will be written}, as for `keep_sources`.
         images: as for `stale_splits`.
 
     Raises:
         TfsegError: a list has an image of another source under a name that is to be written.
     """
-    for split, source in _sources(data_dir).items():
+    for split, source in earlier_sources(data_dir).items():
         if not is_list(data_dir, split):
             continue
         listed = {
             _stem(data_dir, path) for path in read_split(data_dir, split, labels=False).images
         }
-        for new, root in roots.items():
+        for new, other in sources.items():
             met = sorted(listed & {_stem(data_dir, path) for path in images[new]})
-            if met and os.path.realpath(root) != source:
+            if met and other != source:
                 raise TfsegError(
                     f"{data_dir} has copies from {source} of the same names, {len(met)} such as "
-                    f"{met[0]}, which those from {root} would replace: name another data_dir, or "
+                    f"{met[0]}, which those from {other} would replace: name another data_dir, or "
                     f"remove {split}_images.txt first"
                 )
 
 
-def keep_sources(data_dir, roots):
-    """Notes from where the splits {split: source folder} were copied."""
-    sources = {**_sources(data_dir), **{k: os.path.realpath(v) for k, v in roots.items()}}
-    sources = {split: sources[split] for split in sorted(sources) if is_list(data_dir, split)}
+def keep_sources(data_dir, sources, there=is_list):
+    """Notes from where splits were copied.
+
+    Args:
+        data_dir: the data folder.
+        sources: {split: absolute path without links of a folder, or the name of a data set}.
+        there: function (data_dir, split) that tells whether a split is still there.
+    """
+    sources = {**earlier_sources(data_dir), **sources}
+    sources = {split: sources[split] for split in sorted(sources) if there(data_dir, split)}
     write_json(os.path.join(data_dir, SOURCES), sources)
 
 
-def _sources(data_dir):
+def earlier_sources(data_dir):
+    """{split: source} that `keep_sources` has noted.
+
+    Raises:
+        TfsegError: the file isn't as it writes it.
+    """
     path = os.path.join(data_dir, SOURCES)
     found = read_json(path) if os.path.exists(path) else {}
     if not isinstance(found, dict) or not all(isinstance(x, str) for x in found.values()):

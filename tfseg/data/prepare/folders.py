@@ -112,24 +112,29 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
     images = {split: [] for split in splits}
     for pair in pairs:
         images[pair.split].append(f"images/{pair.stem}.png")
-    stale = stale_splits(data_dir, images)
-    roots = {split: chosen.root for split, chosen in splits.items()}
-    require_same_source(data_dir, roots, images)
+    sources = {split: os.path.realpath(chosen.root) for split, chosen in splits.items()}
     folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
-    done = store_pairs(pairs, len(pairs), dataset, folder, size, progress)
-    remove_lists(data_dir, stale)
-    keep_sources(data_dir, roots)
-    return done
+    return store_pairs(pairs, images, sources, dataset, folder, size, progress)
 
 
-def store_pairs(pairs, total, dataset, folder, size=None, progress=None, skipped=None):
-    """Writes lists, files and info.json of `Pair`s, drawn one by one, to an `OutputFolder`.
+def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=None, skipped=None):
+    """Writes lists, files and info.json of `Pair`s, drawn one by one.
 
     Args:
+        pairs: iterable of `Pair`.
+        listed: {split: the images that they will become, below the folder, with any ending}.
+        sources: {split: where they come from}: see `keep_sources`.
+        dataset, size, progress, and what is returned: see `prepare_folder`.
+        folder: an `OutputFolder`.
         skipped: a list that gets (image, reason) of pairs that can't be read; None: they are an
             error.
+
+    Raises:
+        TfsegError: as `prepare_dataset`, and where something of another call would be lost.
     """
-    data_dir, lists = folder.folder, {}
+    data_dir, lists, total = folder.folder, {}, sum(map(len, listed.values()))
+    stale = stale_splits(data_dir, listed)
+    require_same_source(data_dir, sources, listed)
 
     def convert(pair):
         try:
@@ -155,6 +160,8 @@ def store_pairs(pairs, total, dataset, folder, size=None, progress=None, skipped
         write_split(data_dir, split, images, None if labels[0] is None else labels)
     info = with_training_statistics(_facts(dataset, statistics), data_dir, lists)
     info.save(data_dir)
+    remove_lists(data_dir, stale)
+    keep_sources(data_dir, sources)
     return {split: len(rows) for split, rows in lists.items()}, info
 
 

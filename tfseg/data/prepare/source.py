@@ -11,12 +11,6 @@ from absl import logging
 
 from tfseg.data.catalog import Dataset, DatasetRow
 from tfseg.data.lists import ImageList
-from tfseg.data.prepare.earlier import (
-    keep_sources,
-    remove_lists,
-    require_same_source,
-    stale_splits,
-)
 from tfseg.data.prepare.folders import Pair, prepare_dataset, store, store_pairs
 from tfseg.data.prepare.formats import table as formats
 from tfseg.data.prepare.formats.found import Found, Options
@@ -235,9 +229,7 @@ def _copied(whole, data_dir, size, progress):
     images = collections.defaultdict(list)
     for split, item in rows:
         images[split].append(f"images/{names[item.name]}.png")
-    stale = stale_splits(data_dir, images)
-    roots = dict.fromkeys(images, whole.source)
-    require_same_source(data_dir, roots, images)
+    sources = dict.fromkeys(images, os.path.realpath(whole.source))
     files = [path for _, item in rows for path in (item.image, item.label) if isinstance(path, str)]
     folder = OutputFolder(data_dir, files)
     read = whole.reading.read if whole.reading else None
@@ -250,7 +242,7 @@ def _copied(whole, data_dir, size, progress):
 
     pairs = (pair(*row) for row in rows)
     before = len(whole.skipped)
-    done = store_pairs(pairs, len(rows), whole.dataset, folder, size, progress, whole.skipped)
+    done = store_pairs(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped)
     failed = len(whole.skipped) - before
     if failed:
         logging.warning(
@@ -259,8 +251,6 @@ def _copied(whole, data_dir, size, progress):
             len(rows),
             whole.skipped[before][1],
         )
-    remove_lists(data_dir, stale)
-    keep_sources(data_dir, dict.fromkeys(done[0], whole.source))
     return done
 
 

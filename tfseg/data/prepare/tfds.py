@@ -7,6 +7,7 @@ import numpy as np
 from tfseg.data.catalog import Dataset
 from tfseg.data.info import DataInfo
 from tfseg.data.prepare.convert import convert_image, in_parallel
+from tfseg.data.prepare.earlier import earlier_sources, keep_sources
 from tfseg.data.prepare.folders import Pair, Statistics, store_pairs
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, folder_names
@@ -65,7 +66,7 @@ def prepare_tfds(
 
     Raises:
         TfsegError: no such split or feature, a value in a mask that `dataset` does not list, or
-            a `dataset` or `size` for classes.
+            a `dataset` or `size` for classes, or copies of another source that would be replaced.
     """
     import tensorflow_datasets as tfds
 
@@ -78,7 +79,7 @@ def prepare_tfds(
         raise TfsegError(f"{builder.name} is not prepared in {builder.data_dir}")
     splits = splits or {name.replace("validation", "val"): name for name in builder.info.splits}
     try:
-        total = sum(builder.info.splits[name].num_examples for name in splits.values())
+        counts = {split: builder.info.splits[name].num_examples for split, name in splits.items()}
     except (KeyError, ValueError) as error:
         raise TfsegError(
             f"{builder.name} has no such split: {error}; it has {', '.join(builder.info.splits)}"
@@ -89,6 +90,7 @@ def prepare_tfds(
     decoders = {features[0]: tfds.decode.SkipDecoding()}
 
     folders = dict(zip(splits, folder_names(splits), strict=True))
+    sources = {split: f"{builder.info.full_name} {name}" for split, name in splits.items()}
 
     def pairs():
         for split, name in splits.items():
@@ -98,15 +100,44 @@ def prepare_tfds(
                 extension = ".png" if image.startswith(b"\x89PNG") else ".jpg"
                 if label.ndim == 3:
                     label = label[..., 0]
-                stem = f"{folders[split]}/{number:06d}"
+                stem = _stem(folders[split], number)
                 yield Pair(split, stem, extension, image, np.asarray(label))
 
     if isinstance(kind, tfds.features.ClassLabel):
         if dataset or size:
             raise TfsegError(f"{features[1]} of {builder.name} is a class: it keeps name and size")
-        return _store_classes(pairs(), total, names, folder, progress)
+        _note_classes(data_dir, sources, folders)
+        return _store_classes(pairs(), sum(counts.values()), names, folder, progress)
     dataset = dataset or Dataset(builder.name, tuple(names) if names else None)
-    return store_pairs(pairs(), total, dataset, folder, size, progress)
+    listed = {
+        split: [f"images/{_stem(folders[split], number)}.png" for number in range(count)]
+        for split, count in counts.items()
+    }
+    return store_pairs(pairs(), listed, sources, dataset, folder, size, progress)
+
+
+def _stem(folder, number):
+    return f"{folder}/{number:06d}"
+
+
+def _note_classes(data_dir, sources, folders):
+    """Notes the sources before splits' folders of classes are written, not among another's.
+
+    There are no lists that are written last: noted first, a call that was killed can be repeated.
+    """
+    earlier = earlier_sources(data_dir)
+
+    def has_files(split):
+        walk = os.walk(os.path.join(data_dir, folders.get(split, split)))
+        return any(files for _, _, files in walk)
+
+    for split, source in sources.items():
+        if earlier.get(split) != source and has_files(split):
+            raise TfsegError(
+                f"{os.path.join(data_dir, folders[split])} has images already that are not from "
+                f"{source}: name another data_dir, or remove that folder first"
+            )
+    keep_sources(data_dir, sources, lambda _, split: split in sources or has_files(split))
 
 
 def _store_classes(pairs, total, names, folder, progress):

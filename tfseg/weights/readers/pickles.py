@@ -43,7 +43,7 @@ class Tensor(NamedTuple):
 
 
 class Opaque:
-    """Stands for a value that isn't needed: a numpy scalar such as the best accuracy."""
+    """Stands for a value that isn't needed: the best accuracy, a trainer's record of losses."""
 
     def __init__(self, *_):
         pass
@@ -88,6 +88,7 @@ def _encode(text, encoding):
     return text.encode("latin1")
 
 
+_ARRAYS = ("scalar", "_reconstruct")
 _STORAGES = {
     "DoubleStorage": np.float64,
     "FloatStorage": np.float32,
@@ -100,15 +101,23 @@ _STORAGES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+# What plain records beside the weights are made of. Their objects are never made, nor is anything
+# of them called. MMEngine keeps its losses in HistoryBuffers, whose methods are in their state.
+_OPAQUE = (
+    "numpy dtype",
+    "numpy ndarray",
+    *(f"numpy.{core}.multiarray {name}" for core in ("core", "_core") for name in _ARRAYS),
+    "mmengine.logging.history_buffer HistoryBuffer",
+    "__builtin__ getattr",
+    "builtins getattr",
+)
 _GLOBALS = {
     "collections OrderedDict": _Function(_ordered_dict),
     "torch Size": _Function(_size),
     "torch._utils _rebuild_tensor": _Function(_rebuild_tensor),
     "torch._utils _rebuild_tensor_v2": _Function(_rebuild_tensor),
     "torch._utils _rebuild_parameter": _Function(_rebuild_parameter),
-    "numpy dtype": _Function(Opaque),
-    "numpy.core.multiarray scalar": _Function(Opaque),
-    "numpy._core.multiarray scalar": _Function(Opaque),
+    **dict.fromkeys(_OPAQUE, _Function(Opaque)),
     "_codecs encode": _Function(_encode),
     **{f"torch {name}": np.dtype(dtype) for name, dtype in _STORAGES.items()},
 }
@@ -228,6 +237,12 @@ class _Machine:
             raise Refused("too many calls on large values")
         self.push(function.call(*arguments))
 
+    def new(self, _):
+        kind, _ = self.pop(2)
+        if kind != _Function(Opaque):
+            raise Refused("the pickle operation NEWOBJ")
+        self.push(Opaque())
+
     def build(self, _):
         # The state of an OrderedDict (`_metadata`) or of a numpy dtype: not needed.
         self.pop(1)
@@ -267,6 +282,7 @@ _ACTIONS = {
     "GLOBAL": _Machine.find,
     "STACK_GLOBAL": lambda machine, _: machine.find(" ".join(machine.pop(2))),
     "REDUCE": _Machine.reduce,
+    "NEWOBJ": _Machine.new,
     "BUILD": _Machine.build,
     "BINPERSID": _Machine.persistent,
 }
