@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import tfseg
+from tfseg import cli
 from tfseg.evaluation.confusion import count_pairs
 from tfseg.evaluation.records import Records
 from tfseg.models import ModelSpec
@@ -26,6 +27,19 @@ def call(verb, *arguments):
 
 def errors(result):
     return [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+
+
+@pytest.fixture
+def here(capfd):
+    """`call` in this process, which has imported TensorFlow already."""
+
+    def main(verb, *arguments):
+        capfd.readouterr()
+        code = cli.main([verb, *map(str, arguments)])
+        output = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, output.out, output.err)
+
+    return main
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +69,8 @@ def data_dir(tmp_path_factory):
     return folder
 
 
-def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir, tmp_path):
-    result = call("evaluate", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
+def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir, tmp_path, here):
+    result = here("evaluate", f"--run_dir={run_dir}", f"--data_dir={data_dir}")
     assert result.returncode == 0, result.stderr
     path = run_dir / "eval" / "val" / "metrics.json"
     assert "mean IoU" in result.stdout and str(path) in result.stdout
@@ -125,14 +139,14 @@ def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path):
     assert found["output_dir"] == str(run_dir / "predictions")
 
 
-def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path):
+def test_predict_does_what_it_can_and_ends_with_1(run_dir, data_dir, tmp_path, here):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
     good = (data_dir / "images" / "2.png").read_bytes()
     (folder / "deep" / "good.png").write_bytes(good)
     (folder / "bad.png").write_bytes(good[: len(good) // 2])
     out = tmp_path / "out"
-    result = call("predict", f"--run_dir={run_dir}", f"--output_dir={out}", folder)
+    result = here("predict", f"--run_dir={run_dir}", f"--output_dir={out}", folder)
     assert result.returncode == 1
     assert len(errors(result)) == 1 and "bad.png" in errors(result)[0]
     assert "predicted 1 of 2 images" in result.stdout
@@ -165,8 +179,8 @@ def test_shares_of_images_that_were_done_before(run_dir, data_dir, tmp_path):
         ("predict", ["--output_dir=out", "{data}"], "give --run_dir, or --weights"),
     ],
 )
-def test_user_errors_are_one_line(verb, arguments, message, run_dir, data_dir):
-    result = call(verb, *(a.format(run=run_dir, data=data_dir) for a in arguments))
+def test_user_errors_are_one_line(verb, arguments, message, run_dir, data_dir, here):
+    result = here(verb, *(a.format(run=run_dir, data=data_dir) for a in arguments))
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert len(errors(result)) == 1

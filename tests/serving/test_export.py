@@ -54,8 +54,8 @@ def assert_same(predictor, folder, images):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("drn_d_22", {"blocks": None}),
-        ("resnet18_caffe+deeplab_v1", {}),
+        ("drn_d_22", {"blocks": [1] * 8}),
+        pytest.param("resnet18_caffe+deeplab_v1", {}, marks=pytest.mark.slow),
         ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75, 0.5)}),
         (
             "resnet18_caffe+deeplab_v2",
@@ -63,9 +63,9 @@ def assert_same(predictor, folder, images):
         ),
         ("resnet18_caffe+deeplab_v3", {"multi_grid": (2,)}),
         ("resnet18_v1+deeplab_v3plus", {"multi_scale": (1, 0.5)}),
-        ("resnet18_dilated8+c1_bilinear", {}),
+        pytest.param("resnet18_dilated8+c1_bilinear", {}, marks=pytest.mark.slow),
         ("resnet18_dilated8+c1_bilinear_deepsup", {"dilated_type": "smooth_GI"}),
-        ("resnet18_dilated8+ppm_bilinear", {}),
+        pytest.param("resnet18_dilated8+ppm_bilinear", {}, marks=pytest.mark.slow),
         ("resnet18_dilated8+ppm_bilinear_deepsup", {}),
         ("resnet18+upernet", {}),
     ],
@@ -121,7 +121,7 @@ def test_card(folder, predictor, tmp_path):
 
 
 def test_half_precision(make_predictor, picture, tmp_path, monkeypatch):
-    exact = make_predictor("drn_d_22", {"blocks": None})
+    exact = make_predictor("drn_d_22", {"blocks": [1] * 8})
     with precision("bfloat16"):
         model = exact.spec.build()
     for target, source in zip(model.variables, exact.model.variables, strict=True):

@@ -33,14 +33,14 @@ def data_dir(tmp_path_factory):
     return str(folder)
 
 
-@pytest.fixture
-def make_config(data_dir, tmp_path):
-    """Function (run name, **settings) -> `TrainConfig` of a tiny run below the test's folder."""
+@pytest.fixture(scope="session")
+def make_run(data_dir):
+    """Function (run directory, **settings) -> `TrainConfig` of a tiny run."""
 
-    def make(run="run", **settings):
+    def make(run_dir, **settings):
         values = {
             "data_dir": data_dir,
-            "run_dir": str(tmp_path / run),
+            "run_dir": str(run_dir),
             "model": "drn_d_22",
             "model_options": TINY,
             "crop_size": 32,
@@ -55,6 +55,12 @@ def make_config(data_dir, tmp_path):
         return TrainConfig(**{**values, **settings})
 
     return make
+
+
+@pytest.fixture
+def make_config(make_run, tmp_path):
+    """Function (run name, **settings) -> `TrainConfig` of a tiny run below the test's folder."""
+    return lambda run="run", **settings: make_run(tmp_path / run, **settings)
 
 
 def _run_of(config):

@@ -3,14 +3,13 @@
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 import tfseg
+from tfseg import cli
 from tfseg.data.image_files import read_image
 from tfseg.data.pipelines.classification import read_class_folders
 from tfseg.errors import TfsegError
@@ -19,7 +18,6 @@ from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.training import Classification, ClassifyConfig, train
 from tfseg.weights import save_original
 
-ROOT = pathlib.Path(__file__).parents[2]
 TINY = {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]}
 
 
@@ -63,7 +61,7 @@ def make(folders, tmp_path):
     return config
 
 
-def test_learns_better_than_chance_and_is_tested(make, folders):
+def test_learns_better_than_chance_and_is_tested(make, folders, tool):
     config = make(epochs=12.0, learning_rate=0.05, color_jitter=0.1)
     result = train(config, task=Classification())
     assert result.best["val_top1"] >= 0.75 and result.best["val_top5"] == 1.0
@@ -72,8 +70,8 @@ def test_learns_better_than_chance_and_is_tested(make, folders):
     with pytest.raises(TfsegError, match="describes a classifier, not a segmenter"):
         ModelSpec.load(os.path.join(config.run_dir, "model.json"))
     done = tool("test", f"--data_dir={folders}", f"--run_dir={config.run_dir}")
-    assert f"top-1 {result.best['val_top1']:.4f}" in done.stdout, done.stderr
-    assert "12 images, 3 classes" in done.stdout
+    assert f"top-1 {result.best['val_top1']:.4f}" in done
+    assert "12 images, 3 classes" in done
     out = pathlib.Path(config.run_dir) / "maps"
     boxes = out.parent / "boxes.csv"
     boxes.write_text("image,class,left,top,right,bottom\n0.png,square,0,0,60,48\n")
@@ -82,23 +80,27 @@ def test_learns_better_than_chance_and_is_tested(make, folders):
         *("locate", f"--run_dir={config.run_dir}", f"--output_dir={out}", f"--boxes={boxes}"),
         str(picture),
     )
-    assert (out / "0.png").exists() and "localisation error" in done.stdout, done.stderr
+    assert (out / "0.png").exists() and "localisation error" in done
 
 
 SIZES = ("--crop_size=32", "--resize=36")
 
 
-def tool(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tfseg", "classify", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def tool(capfd):
+    """Function (arguments) -> what `tfseg classify` prints."""
+
+    def main(*arguments):
+        capfd.readouterr()
+        code = cli.main(["classify", *map(str, arguments)])
+        output = capfd.readouterr()
+        assert code == 0, output.err
+        return output.out
+
+    return main
 
 
-def test_weights_bring_their_preprocessing(folders, tmp_path):
+def test_weights_bring_their_preprocessing(folders, tmp_path, tool):
     model = tfseg.create_classifier("resnet18", 3, blocks=[1, 1, 1, 1])
     save_original(model, tmp_path / "bgr.safetensors")
     names, picture = ["disc", "square", "tile"], folders / "val/square/0.png"
@@ -110,7 +112,7 @@ def test_weights_bring_their_preprocessing(folders, tmp_path):
     )
     scores, _ = Localizer(model, PREPROCESSINGS["ade20k"], 32)(read_image(picture))
     best = int(scores.argmax())
-    assert f"{picture}: {names[best]} {scores[best]:.1%}" in done.stdout, done.stderr
+    assert f"{picture}: {names[best]} {scores[best]:.1%}" in done
     other, _ = Localizer(model, PREPROCESSINGS["imagenet"], 32)(read_image(picture))
     assert abs(other - scores).max() > 0.01
 
@@ -126,6 +128,7 @@ def test_resumes_exactly(make, assert_same_run):
     assert_same_run(whole, parts)
 
 
+@pytest.mark.slow
 def test_replicas_give_the_same(make, two_replicas, assert_same_run):
     one = make("one", steps=2, epochs=0.0)
     two = make("two", steps=2, epochs=0.0, strategy="mirrored", replicas=2)

@@ -13,7 +13,7 @@ import tfseg
 from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
-from tfseg.training import TrainConfig, train, trainer
+from tfseg.training import train, trainer
 from tfseg.training.checkpoints import find_checkpoint
 
 
@@ -34,26 +34,10 @@ SETTINGS = {"steps": 6, "checkpoint_every": "2", "validate_every": "2", "ema_dec
 
 
 @pytest.fixture(scope="module")
-def make(data_dir, tmp_path_factory):
+def make(make_run, tmp_path_factory):
     """Function (run name, **settings) -> `TrainConfig`; the runs stay for the whole module."""
     root = tmp_path_factory.mktemp("damage")
-
-    def config(run, **settings):
-        values = {
-            "data_dir": data_dir,
-            "run_dir": str(root / run),
-            "model": "drn_d_22",
-            "model_options": {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]},
-            "crop_size": 32,
-            "batch_size": 4,
-            "strategy": "one_device",
-            "log_every": 1,
-            "learning_rate": 1e-3,
-            **SETTINGS,
-        }
-        return TrainConfig(**{**values, **settings})
-
-    return config
+    return lambda run, **settings: make_run(root / run, **{**SETTINGS, **settings})
 
 
 @pytest.fixture(scope="module")

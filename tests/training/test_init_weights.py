@@ -18,12 +18,12 @@ FOUR = {"blocks": [1, 1, 1, 1]}
 def caffe_style(tmp_path_factory):
     """Weights of a network that was trained on BGR images, with another number of classes."""
     path = tmp_path_factory.mktemp("weights") / "bgr.safetensors"
-    save_original(tfseg.create_model("deeplab_v1_resnet50", 3, **FOUR), path)
+    save_original(tfseg.create_model("resnet18_caffe+deeplab_v1", 3, **FOUR), path)
     return str(path)
 
 
 def test_run_takes_over_the_preprocessing_of_its_weights(make_config, caffe_style):
-    settings = {"model": "deeplab_v1_resnet50", "model_options": FOUR, "val_split": ""}
+    settings = {"model": "resnet18_caffe+deeplab_v1", "model_options": FOUR, "val_split": ""}
     start = {"init_weights": caffe_style, "new_head": True, **settings}
     for name, chosen, expected in (
         ("auto", "auto", PREPROCESSINGS["caffe"]),

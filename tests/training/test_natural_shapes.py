@@ -132,6 +132,7 @@ def test_labels_at_the_logits_resolution_are_the_same_to_the_loss():
     assert values[0] == values[1]
 
 
+@pytest.mark.slow
 def test_resumes_exactly_with_dropout(config, assert_same_run):
     options = {
         "model_options": {**TINY, "dropout": 0.3},

@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 import tfseg
+from tfseg import cli
 from tfseg.data import read_split, write_sample_dataset
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
+from tfseg.training.checkpoints import find_checkpoint
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.segmentation import Segmentation, load_teacher
 from tfseg.training.validation import Validator
@@ -105,6 +107,8 @@ def test_a_network_learns_from_a_trained_one(make_config, run_of):
 
 
 ADAMW = {
+    "model": "drn_d_22+c1_bilinear",
+    "model_options": {"blocks": [1, 1, 1, 1, 0, 0, 0, 0], "dropout": 0.3},
     "optimizer": "adamw",
     "lr_schedule": "one_cycle",
     "lr_warmup_steps": 2,
@@ -112,9 +116,13 @@ ADAMW = {
 }
 
 
-@pytest.mark.parametrize("settings", [{}, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize(
+    # SGD's runs go on in test_damage.py as well.
+    "settings",
+    [pytest.param({}, id="sgd", marks=pytest.mark.slow), pytest.param(ADAMW, id="adamw")],
+)
 def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run, settings):
-    """With an optimizer's state, moving average, loss window and a changing learning rate."""
+    """With an optimizer's state, dropout, moving average, loss window and a changing rate."""
     settings = {"steps": 6, "ema_decay": 0.9, "validate_every": "2", **settings}
     whole = make_config("whole", **settings)
     train(whole)
@@ -137,10 +145,13 @@ def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run
     assert_same_run(parts, whole)
 
 
-def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of, assert_same_run):
+def test_a_signal_during_validation_leaves_it_to_the_resume(
+    make_config, run_of, assert_same_run, capfd
+):
     whole = make_config("whole", steps=3, validate_every="2")
     train(whole)
     parts = make_config("parts", steps=3, validate_every="2")
+    flags = parts.to_flags().splitlines()
     original = Validator.scores
 
     def kill(self, progress):
@@ -149,13 +160,16 @@ def test_a_signal_during_validation_leaves_it_to_the_resume(make_config, run_of,
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Validator, "scores", kill)
-        result = train(parts)
-    assert result.step == 2 and result.stopped_by == signal.SIGTERM
+        assert cli.main(["train", *flags]) == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM and saved at step 2" in capfd.readouterr().err
     assert run_of(parts)[0][-1]["step"] == 1
-    train(parts)
+    assert cli.main(["train", *flags]) == 0
+    said = capfd.readouterr().err
+    assert "continuing" in said and "stopped" not in said and "next: " in said
     assert_same_run(parts, whole)
 
 
+@pytest.mark.slow
 def test_a_last_validation_left_to_the_resume_is_done_once(make_config, run_of, monkeypatch):
     config = make_config(steps=2, validate_every="2")
     original = Validator.scores
@@ -173,7 +187,7 @@ def test_a_last_validation_left_to_the_resume_is_done_once(make_config, run_of, 
     assert [row["step"] for row in run_of(config)[0]] == [1, 2]
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+@pytest.mark.parametrize("ema_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.9])
 def test_a_checkpoint_is_a_source_of_weights(make_config, ema_decay):
     config = make_config(steps=2, validate_every="0", ema_decay=ema_decay)
     train(config)
@@ -217,22 +231,30 @@ def test_folded_models_are_not_trained(make_config):
         train(make_config(model_options={"folded": True}))
 
 
-def test_options_in_tuples_are_those_in_lists(make_config):
-    blocks = (1, 1, 1, 1, 0, 0, 0, 1)
-    train(make_config(steps=1, val_split="", model_options={"blocks": blocks}))
-    config = make_config(steps=2, val_split="", model_options={"blocks": blocks})
-    assert train(config).step == 2
+@pytest.fixture(scope="module")
+def short_run(make_run, tmp_path_factory):
+    """The directory of a run of one step, without a validation."""
+    folder = tmp_path_factory.mktemp("short") / "run"
+    train(make_run(folder, steps=1, val_split=""))
+    return folder
 
 
-def test_a_run_is_not_continued_on_another_number_of_images(make_config, data_dir, tmp_path):
-    folder = shutil.copytree(data_dir, tmp_path / "data")
-    config = make_config(steps=1, val_split="", data_dir=str(folder))
-    train(config)
+@pytest.fixture
+def trained(make_config, short_run):
+    """The settings of `short_run`, and a copy of it for the test."""
+    config = make_config(steps=1, val_split="")
+    shutil.copytree(short_run, config.run_dir)
+    return config
+
+
+def test_a_run_is_not_continued_on_another_number_of_images(trained, data_dir, tmp_path):
+    config = dataclasses.replace(trained, steps=2, data_dir=str(tmp_path / "data"))
+    shutil.copytree(data_dir, config.data_dir)
     for kind in ("images", "labels"):
         path = pathlib.Path(config.data_dir, f"train_{kind}.txt")
         path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(TfsegError, match=r"with training_images .*, not"):
-        train(make_config(steps=2, val_split="", data_dir=str(folder)))
+        train(config)
 
 
 def contents(folder):
@@ -240,10 +262,8 @@ def contents(folder):
     return {str(path): path.read_bytes() for path in files}
 
 
-def test_a_run_is_not_continued_under_other_settings(make_config):
-    config = make_config(steps=1, val_split="")
-    train(config)
-    before = contents(config.run_dir)
+def test_a_run_is_not_continued_under_other_settings(make_config, trained):
+    before = contents(trained.run_dir)
     others = {"model": "drn_c_26", "batch_size": 2, "seed": 1, "precision": "bfloat16"}
     others["optimizer"] = "adamw"
     for name, value in {**others, "ema_decay": 0.9}.items():
@@ -252,13 +272,15 @@ def test_a_run_is_not_continued_under_other_settings(make_config):
             train(make_config(steps=2, val_split="", **{name: value}))
     with pytest.raises(TfsegError, match="class_weights"):
         train(make_config(steps=2, val_split="", class_weights=(1.0, 2.0)))
-    assert contents(config.run_dir) == before
+    assert contents(trained.run_dir) == before
 
 
-def test_a_finished_run_can_be_made_longer(make_config):
-    train(make_config(steps=1))
-    assert train(make_config(steps=1)).step == 1
-    assert train(make_config(steps=2)).step == 2
+def test_a_finished_run_can_be_made_longer(trained):
+    """Also where its options are tuples, which its record has as lists."""
+    options = {name: tuple(value) for name, value in trained.model_options.items()}
+    config = dataclasses.replace(trained, model_options=options)
+    assert train(config).step == 1
+    assert train(dataclasses.replace(config, steps=2)).step == 2
 
 
 def test_replicas_give_the_result_of_one_device(make_config, assert_same_run):
@@ -271,6 +293,7 @@ def test_replicas_give_the_result_of_one_device(make_config, assert_same_run):
     assert_same_run(two, one, 1e-5)
 
 
+@pytest.mark.slow
 def test_accumulation_gives_the_result_of_the_whole_batch(make_config, assert_same_run):
     settings = {"steps": 3, "freeze_batch_norm": "statistics", "val_split": ""}
     whole = make_config("whole", batch_size=8, **settings)
@@ -293,8 +316,7 @@ def test_micro_batch_average_differs_with_uneven_labels(make_config, run_of):
     "settings",
     [
         {"precision": "bfloat16", "clip_norm": 1.0},
-        {"precision": "float16"},
-        {"param_groups": "conv_kernels", "ohem_fraction": 0.5},
+        {"precision": "float16", "param_groups": "conv_kernels", "ohem_fraction": 0.5},
     ],
 )
 def test_options_train(make_config, settings, run_of):
@@ -355,6 +377,7 @@ def test_labels_out_of_range_are_found_before_training(make_config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow  # as processes see it, in cli/test_bad_inputs.py
 @pytest.mark.parametrize("checkpoint_every", ["1", "0"])
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_full_disk_leaves_the_earlier_checkpoint(make_config, checkpoint_every, run_of):
@@ -381,29 +404,19 @@ def test_full_disk_leaves_the_earlier_checkpoint(make_config, checkpoint_every, 
     assert train(dataclasses.replace(config, steps=4)).step == 4
 
 
-def test_damaged_checkpoint_is_one_clear_line(make_config):
-    config = make_config(steps=1, val_split="")
-    train(config)
-    checkpoints = pathlib.Path(config.run_dir) / "checkpoints"
+def test_damaged_checkpoint_is_one_clear_line(trained):
+    checkpoints = pathlib.Path(trained.run_dir) / "checkpoints"
     for name, kept in (("data-00000-of-00001", 0.9), ("data-00000-of-00001", 0), ("index", 0.1)):
         path = checkpoints / f"step-1.{name}"
         path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-        before = contents(config.run_dir)
+        before = contents(trained.run_dir)
         with pytest.raises(TfsegError, match=r"no whole checkpoint: .*step-1") as error:
-            train(dataclasses.replace(config, steps=2))
+            train(dataclasses.replace(trained, steps=2))
         assert "\n" not in str(error.value)
-        assert contents(config.run_dir) == before
+        assert contents(trained.run_dir) == before
 
 
-def test_state_in_a_checkpoint_is_plain(make_config):
-    config = make_config(steps=1, val_split="")
-    train(config)
-    state = trainer_state(config)
+def test_state_in_a_checkpoint_is_plain(short_run):
+    state = find_checkpoint(short_run).values
     assert state["step"] == 1 and state["settings"]["model"] == "drn_d_22"
     json.dumps(state)
-
-
-def trainer_state(config):
-    from tfseg.training.checkpoints import find_checkpoint
-
-    return find_checkpoint(config.run_dir).values

@@ -209,7 +209,9 @@ def test_damaged_bytes(small, tmp_path, data):
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("first", ["import tfseg, keras", "import keras, tfseg"])
+@pytest.mark.parametrize(
+    "first", ["import tfseg, keras", pytest.param("import keras, tfseg", marks=pytest.mark.slow)]
+)
 def test_keras_files_load_after_import_tfseg_alone(model, tmp_path, first):
     model.save(tmp_path / "model.keras")
     code = f"{first}; print(keras.models.load_model({str(tmp_path / 'model.keras')!r}).num_classes)"
