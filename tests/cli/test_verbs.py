@@ -187,6 +187,7 @@ def test_user_errors_are_one_line(verb, arguments, message, run_dir, data_dir, h
     assert message in errors(result)[0]
 
 
+@pytest.mark.slow
 def test_killed_prediction_finishes_what_is_missing(run_dir, tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()

@@ -62,6 +62,7 @@ def test_plain_tensorflow(folder, predictor, picture, encode, tmp_path):
     assert answer["classes"].tolist() == predictor.spec.classes
 
 
+@pytest.mark.slow
 def test_saved_model_cli(folder, predictor, picture, tmp_path):
     cli = pathlib.Path(sys.executable).with_name("saved_model_cli")
     shown = call([cli, "show", "--dir", folder, "--all"], tmp_path)

@@ -19,7 +19,9 @@ from tfseg.serving import export_onnx
             {"multi_scale": (1, 0.75), "padding": "same", "sampling": "legacy"},
             None,
         ),
-        ("resnet18_dilated8+ppm_bilinear_deepsup", {}, (40, 56)),
+        pytest.param(
+            *("resnet18_dilated8+ppm_bilinear_deepsup", {}, (40, 56)), marks=pytest.mark.slow
+        ),
         pytest.param("resnet18+upernet", {}, None, marks=pytest.mark.slow),
     ],
 )

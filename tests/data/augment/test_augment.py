@@ -128,7 +128,7 @@ def test_a_transform_does_not_depend_on_the_others(images):
         np.testing.assert_allclose(other[inside], one[inside], atol=1e-5)
 
 
-@pytest.mark.parametrize("transforms", ["", ALL])
+@pytest.mark.parametrize("transforms", [pytest.param("", marks=pytest.mark.slow), ALL])
 def test_workers_and_batches_make_the_same_samples(images, transforms):
     whole = samples(images, 8, transforms=transforms)
     in_fours = samples(images, 2, transforms=transforms, batch_size=4)
