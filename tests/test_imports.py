@@ -17,7 +17,7 @@ benchmark
 serving
 reports
 training
-metrics
+losses metrics
 evaluation
 inference
 weights

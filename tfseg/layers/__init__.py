@@ -8,7 +8,13 @@ from tfseg.layers.dilated import DilatedConv2D, Smoothing
 from tfseg.layers.dilated_pool import DilatedPool2D
 from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
-from tfseg.layers.resize import interpolate, resize, resize_legacy, upsample_zero_border
+from tfseg.layers.resize import (
+    interpolate,
+    resize,
+    resize_labels,
+    resize_legacy,
+    upsample_zero_border,
+)
 
 __all__ = [
     "AdaptiveAveragePool2D",
@@ -23,6 +29,7 @@ __all__ = [
     "convolve",
     "interpolate",
     "resize",
+    "resize_labels",
     "resize_legacy",
     "upsample_zero_border",
 ]

@@ -71,3 +71,23 @@ def upsample_zero_border(maps: Tensor, factor: int) -> Tensor:
     shape = ops.shape(maps)
     maps = resize(maps, (shape[1] * factor, shape[2] * factor))
     return maps[:, factor:-factor, factor:-factor]
+
+
+def resize_labels(labels: Tensor, size: Size, legacy: bool = False) -> Tensor:
+    """Labels at another resolution: each output cell takes the label at its centre.
+
+    On every backend what `tfseg.data.resizing.resize_labels` does, which says more.
+
+    Args:
+        labels: integers [N, H, W].
+        size: (h, w), ints or scalar tensors.
+        legacy: take the label at the first corner instead, as TensorFlow 1 does.
+
+    Returns:
+        Integers [N, h, w].
+    """
+    for axis, target in enumerate(size, start=1):
+        source = ops.shape(labels)[axis]
+        rows = (2 * ops.arange(target) + (0 if legacy else 1)) * source // (2 * target)
+        labels = ops.take(labels, rows, axis=axis)
+    return labels

@@ -72,7 +72,8 @@ class MeanIoU(keras.metrics.Metric):
         found = ops.cast(ops.reshape(y_pred, [-1]), "int32")
         # What doesn't count has a cell of its own, behind the matrix.
         cell = ops.where(truth == self.ignore_label, cells, truth * self.num_classes + found)
-        counts = ops.bincount(cell, minlength=cells + 1)[:cells]
+        # `bincount` needs values, which a traced step hasn't got under jax.
+        counts = ops.segment_sum(ops.ones_like(cell), cell, num_segments=cells + 1)[:cells]
         shape = (self.num_classes, self.num_classes)
         self._counts.assign_add(ops.cast(ops.reshape(counts, shape), "int64"))
 

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseg.errors import unknown
-from tfseg.layers import resize, resize_legacy, upsample_zero_border
+from tfseg.errors import TfsegError, unknown
+from tfseg.layers import resize, resize_labels, resize_legacy, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
@@ -118,6 +118,82 @@ class Segmenter(keras.Model):
             return ops.softmax(self.upsample(logits, own_size if size is None else size))
         probabilities = ops.softmax(self.upsample(logits, own_size))
         return probabilities if size is None else resize(probabilities, size)
+
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **options: Any
+    ) -> None:
+        """For Keras' own `fit` and `evaluate`, with label maps [N, H, W] at the images' size.
+
+            model.compile(
+                "adamw",
+                loss=tfseg.losses.SegmentationLoss(),
+                metrics=[tfseg.metrics.MeanIoU(11)],
+            )
+
+        A loss sees each map of `loss_weights` and the labels at one size, as the model's own
+        training does, and counts by the map's weight; a metric sees the logits at the labels' size.
+
+        Args:
+            optimizer, **options: as in Keras.
+            loss: of labels [N, h, w] and logits [N, h, w, C]: `tfseg.losses.SegmentationLoss`, or
+                one of Keras' for logits. Where it is a dict, labels are Keras' own business.
+            metrics: likewise, as a list or {"logits": …}.
+        """
+        if loss is not None and not isinstance(loss, Mapping):
+            loss = dict.fromkeys(self.loss_weights, loss)
+            options.setdefault("loss_weights", dict(self.loss_weights))
+        if isinstance(metrics, Mapping) and list(metrics) == ["logits"]:
+            metrics = metrics["logits"]
+        super().compile(optimizer, loss, metrics=metrics, **options)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Keras' hook: a model from a .keras file is compiled as it was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Keras' hook: the loss of one label map for all maps of `loss_weights`."""
+        if y is None or isinstance(y, Mapping):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        pairs = {name: self._at_one_size(y, y_pred[name]) for name in self.loss_weights}
+        labels, maps = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
+        return super().compute_loss(x, labels, maps, sample_weight, training)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Keras' hook: metrics of the logits at the labels' size."""
+        if not isinstance(y, Mapping):
+            size = ops.shape(y)[1:3]
+            y_pred = self.upsample(y_pred["logits"], (size[0], size[1]))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _at_one_size(self, labels: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        labels = ops.convert_to_tensor(labels)
+        if self.loss_resolution == "labels":
+            size = ops.shape(labels)[1:3]
+            return labels, self.upsample(maps, (size[0], size[1]))
+        size = ops.shape(maps)[1:3]
+        return resize_labels(labels, (size[0], size[1]), self.upsampling == "legacy"), maps
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: of these layers Keras quantizes none, and would say nothing.
+
+        Raises:
+            TfsegError: always; it says what quantizes.
+        """
+        raise TfsegError(
+            "Keras quantizes no convolution: export the model as tflite_int8, with "
+            'tfseg.export(predictor, path, format="tflite_int8")'
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
