@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
@@ -13,9 +14,6 @@ from typing import IO, Any
 
 from tfseg.errors import TfsegError
 
-# Read once: asking means setting it, which isn't safe once threads write files.
-_UMASK = os.umask(0)
-os.umask(_UMASK)
 # Not even a search for *.png finds what a killed process leaves.
 _PART = ".part"
 
@@ -81,12 +79,8 @@ def replacing(path: str, ending: str | None = None) -> Iterator[str]:
     temporary = None
     try:
         os.makedirs(folder or ".", exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            prefix=".", suffix=ending or f".{name[-20:]}", dir=folder or "."
-        )
-        os.close(handle)
+        temporary = _create(folder, ending or f".{name[-20:]}")
         yield temporary
-        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
@@ -95,6 +89,17 @@ def replacing(path: str, ending: str | None = None) -> Iterator[str]:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def _create(folder, ending):
+    """The path of a new and empty file, which whoever may read new files of this process may read.
+
+    `tempfile` makes files for the user alone, and nothing says what others may do without setting
+    it, for all threads.
+    """
+    path = os.path.join(folder, f".{secrets.token_hex(4)}{ending}")
+    open(path, "xb").close()
+    return path
 
 
 @contextlib.contextmanager

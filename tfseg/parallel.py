@@ -37,7 +37,9 @@ class _Process(multiprocessing.context.SpawnProcess):
     """A process that imports what its function needs, and not its parent's script.
 
     Usually the script is run again, up to its `if __name__ == "__main__"`, and with it comes
-    TensorFlow: seconds and hundreds of megabytes for each process.
+    TensorFlow: seconds and hundreds of megabytes for each process; and a script without that `if`
+    could not be run. No argument of `multiprocessing` says otherwise, and a fork server's processes
+    run the script too: they look at the module that is called `__main__` when they start.
     """
 
     def start(self):

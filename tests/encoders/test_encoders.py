@@ -6,6 +6,7 @@ import pytest
 import tfseg
 from tfseg.encoders import ENCODERS, Encoder
 from tfseg.encoders.encoder import Stage, Stem
+from tfseg.layers import sublayers
 
 # Depth changes only how often a block is repeated. Those without blocks are Keras Applications.
 ALL = sorted(
@@ -115,7 +116,7 @@ def test_smoothing_reaches_every_dilated_convolution(name, dilated_type):
     )
     again = type(encoder).from_config(encoder.get_config())
     assert [v.path for v in again.variables] == [v.path for v in encoder.variables]
-    layers = [layer for layer in encoder._flatten_layers() if hasattr(layer, "dilation_rate")]
+    layers = [layer for layer in sublayers(encoder) if hasattr(layer, "dilation_rate")]
     dilated = [layer for layer in layers if layer.dilation_rate > 1]
     assert dilated and all(layer.dilated_type == dilated_type for layer in dilated)
     # What belongs to the network is one object.

@@ -10,6 +10,7 @@ from keras import layers
 import tfseg
 from tfseg.encoders import ENCODERS, from_keras
 from tfseg.encoders.features import FeatureEncoder
+from tfseg.layers import sublayers
 from tfseg.models import PREPROCESSINGS
 from tfseg.weights.assign import weights_of
 
@@ -230,7 +231,7 @@ def test_options_of_rows():
     options = {"freeze_batch_norm": "statistics", "padding": "same"}
     model = tfseg.create_model("mobilenetv3small+deeplab_v1", 3, **options)
     assert isinstance(model.encoder, FeatureEncoder) and model.output_stride == 8
-    norms = [layer for layer in model._flatten_layers() if hasattr(layer, "freeze")]
+    norms = [layer for layer in sublayers(model) if hasattr(layer, "freeze")]
     assert norms and all(layer.freeze == "statistics" for layer in norms)
     for options in ({"blocks": [1] * 4}, {"multi_grid": [1]}, {"dilated_type": "smooth_SSC"}):
         with pytest.raises(tfseg.TfsegError, match=f"{next(iter(options))} is for ResNets"):

@@ -16,6 +16,7 @@ from tfseg.evaluation.receptive_field import (
     picture,
     receptive_field,
 )
+from tfseg.layers import sublayers
 
 
 def _field(mass, centre=(8, 8)):
@@ -80,7 +81,7 @@ def test_filters_fill_the_grid():
     images, gridding = _noise(1, 41, 41, 3), {}
     for name in ("regular", "smooth_SSC", "gaussian_filter", "average_filter"):
         encoder = _stack(dilated_type=name)
-        for layer in encoder._flatten_layers():
+        for layer in sublayers(encoder):
             if getattr(layer, "ssc", None) is not None:
                 layer.ssc.assign_add(np.full(layer.ssc.shape, 0.05, np.float32))
         gridding[name] = receptive_field(encoder, images, "stage2", "stage1").gridding(4)

@@ -6,7 +6,7 @@ import pytest
 
 from tfseg import create_classifier, create_model
 from tfseg.errors import TfsegError
-from tfseg.layers import BatchNorm
+from tfseg.layers import BatchNorm, sublayers
 from tfseg.models import fold
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 40, 56, 3)).astype(np.float32)
@@ -25,7 +25,7 @@ def trained(model):
 
 
 def norms(model):
-    return [x for x in model._flatten_layers() if isinstance(x, BatchNorm)]
+    return [x for x in sublayers(model) if isinstance(x, BatchNorm)]
 
 
 @pytest.mark.parametrize(

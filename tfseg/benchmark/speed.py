@@ -54,9 +54,14 @@ def count_flops(function, *specs):
         function: takes tensors like `specs`.
         specs: `tf.TensorSpec`s with static shapes.
     """
-    graph = tf.function(function).get_concrete_function(*specs).graph
-    graphs = [graph, *(defined.graph for defined in graph._functions.values())]
-    return sum(_flops(operation) for graph in graphs for operation in graph.get_operations())
+    # Functions in the function are traced as a part of it, where their operations can be seen.
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        graph = tf.compat.v1.wrap_function(function, specs).graph
+    finally:
+        tf.config.run_functions_eagerly(before)
+    return sum(_flops(operation) for operation in graph.get_operations())
 
 
 def _flops(operation):

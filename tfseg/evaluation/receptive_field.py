@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfseg.errors import TfsegError, unknown
-from tfseg.layers import DilatedConv2D
+from tfseg.layers import DilatedConv2D, sublayers
 from tfseg.visualize import heat, panel
 
 IMAGES = "images"
@@ -105,7 +105,7 @@ def dilation_periods(model, source=IMAGES):
     """The encoder's dilation rates above 1, in pixels of `source`, ascending."""
     encoder = getattr(model, "encoder", model)
     stride = encoder.output_stride // (1 if source == IMAGES else encoder.strides[source])
-    layers = encoder._flatten_layers(include_self=False)
+    layers = sublayers(encoder)
     rates = {layer.dilation_rate for layer in layers if isinstance(layer, DilatedConv2D)}
     return [rate * stride for rate in sorted(rates)]
 

@@ -15,6 +15,7 @@ from tfseg.layers.resize import (
     resize_legacy,
     upsample_zero_border,
 )
+from tfseg.layers.walk import sublayers
 
 __all__ = [
     "AdaptiveAveragePool2D",
@@ -31,5 +32,6 @@ __all__ = [
     "resize",
     "resize_labels",
     "resize_legacy",
+    "sublayers",
     "upsample_zero_border",
 ]

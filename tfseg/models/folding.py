@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.errors import TfsegError
-from tfseg.layers import ConvBN
+from tfseg.layers import ConvBN, sublayers
 from tfseg.models.precisions import precision, precision_of
 
 
@@ -35,7 +35,7 @@ def fold(model: Any) -> Any:
         folded = model.spec.build(folded=True)
     values = {variable.path: variable for variable in model.variables}
     merged = {}
-    for unit in model._flatten_layers(include_self=False):
+    for unit in sublayers(model):
         if isinstance(unit, ConvBN):
             kernel, bias = _merge(unit)
             merged[unit.conv.kernel.path] = kernel

@@ -20,7 +20,7 @@ from tfseg.training.segmentation import Segmentation
 from tfseg.training.session import Session
 from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
-from tfseg.training.strategy import create_strategy, is_chief
+from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.training.values import interval
 
 LOSS_WINDOW = 20
@@ -59,7 +59,7 @@ def train(config, progress_bar=False, task=None):
         TfsegError: whatever the user can put right; checkpoints saved before are whole.
     """
     strategy = create_strategy(config.strategy, config.replicas)
-    several = strategy.extended._in_multi_worker_mode()
+    several = count_workers(strategy) > 1
     try:
         check_replicas(config, strategy)
         task = task or Segmentation()

@@ -63,7 +63,12 @@ def check_weights(path):
 
 
 class _Buffer(io.BytesIO):
-    """A file in memory that Keras accepts: it looks for the ending in what `str` says."""
+    """A file in memory that Keras accepts: it looks for the ending in what `str` says.
+
+    Otherwise it writes to files in memory as to others. The public ways: a file on disk, half of
+    which HDF5 leaves, with errors at odd times, where the disk is full; a .keras file in memory,
+    which needs the config of every part, also of an encoder of the user's own.
+    """
 
     def __str__(self):
         return "memory.weights.h5"

@@ -187,7 +187,9 @@ def model_names(model):
     Raises:
         TfsegError: as `read`.
     """
-    from keras.src.saving import saving_lib  # what numbers the layers has no public name
+    # What numbers the layers has no public name. `save_weights` shows it, by writing all weights to
+    # a file for their names alone.
+    from keras.src.saving import saving_lib
 
     class Names(saving_lib.H5IOStore):
         """What Keras takes for a file, of which it keeps the names alone."""
