@@ -91,7 +91,7 @@ def replacing(path: str, ending: str | None = None) -> Iterator[str]:
                 os.unlink(temporary)
 
 
-def _create(folder, ending):
+def _create(folder: str, ending: str) -> str:
     """The path of a new and empty file, which whoever may read new files of this process may read.
 
     `tempfile` makes files for the user alone, and nothing says what others may do without setting

@@ -217,7 +217,7 @@ def test_protocol_names_every_choice():
     ],
 )
 def test_bad_protocol(values):
-    with pytest.raises(TfsegError, match="must be (positive|at least 0)"):
+    with pytest.raises(TfsegError, match=r"must be (positive|at least 0)"):
         Protocol(**values)
     with pytest.raises(TfsegError, match="not both"):
         Protocol(scales=(0.5,), short_sides=(300,))

@@ -215,7 +215,7 @@ class DilatedConv2D(Conv2D):
         shared: list[Tensor] = []
         outputs: list[Tensor] = []
         for factor, one in zip(self.smoothing.filter_factors(), taps, strict=True):
-            (shared if len(one.shape) == 2 else outputs).append(factor * one)
+            (shared if len(one.shape) == 2 else outputs).append(ops.multiply(factor, one))
         outputs = [apply_filter(inputs, one) for one in outputs]
         if shared:
             size = max(one.shape[0] for one in shared)

@@ -46,7 +46,8 @@ def gaussian(size: int, sigma: Tensor) -> Tensor:
     """
     offsets = np.arange(size, dtype=np.float32) - centre(size)
     squares = offsets[:, None] ** 2 + offsets[None, :] ** 2
-    taps = ops.exp(-squares / (2 * sigma**2))
+    # Torch's tensors don't divide NumPy's arrays.
+    taps = ops.exp(-ops.divide(squares, 2 * sigma**2))
     return taps / ops.sum(taps)
 
 

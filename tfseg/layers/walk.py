@@ -1,9 +1,12 @@
 """The layers in a layer."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 
 
-def sublayers(layer):
+def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """All layers in a layer or model, at any depth, each once.
 
     Keras tells a model's own layers (`model.layers`) and nothing of those in a layer. They are
@@ -18,7 +21,7 @@ def sublayers(layer):
     return list(found.values())
 
 
-def _layers_in(value):
+def _layers_in(value: Any) -> Iterator[keras.layers.Layer]:
     if isinstance(value, keras.layers.Layer):
         yield value
     elif isinstance(value, (list, tuple, dict)):

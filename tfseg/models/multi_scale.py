@@ -96,24 +96,26 @@ class Rescale(keras.layers.Layer):
         self._ratio = _ratio(scale)
 
     def _scaled(self, size: Any) -> Any:
-        return size * self._ratio.numerator // self._ratio.denominator
+        scaled = size * self._ratio.numerator // self._ratio.denominator
+        # Of a number that is known, jax would make one that is not, and lengths have to be.
+        return max(scaled, 1) if isinstance(scaled, int) else ops.maximum(scaled, 1)
 
     def call(self, inputs: Tensor) -> Tensor:
         if self.legacy:
             lengths = ops.shape(inputs)[1:3]
-            height, width = (ops.maximum(self._scaled(n), 1) for n in lengths)
+            height, width = (self._scaled(n) for n in lengths)
             return resize_legacy(inputs, (height, width))
         return self._interpolate(self._interpolate(inputs, 1), 2)
 
     def _interpolate(self, inputs: Tensor, axis: int) -> Tensor:
         length = ops.shape(inputs)[axis]
-        pixels = ops.arange(ops.maximum(self._scaled(length), 1))
+        pixels = ops.arange(self._scaled(length))
         last = ops.cast(length - 1, "float32")
         positions = ops.clip((ops.cast(pixels, "float32") + 0.5) / self.scale - 0.5, 0.0, last)
         return interpolate(inputs, positions, axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        sizes = [None if size is None else max(self._scaled(size), 1) for size in input_shape[1:3]]
+        sizes = [None if size is None else self._scaled(size) for size in input_shape[1:3]]
         return (input_shape[0], *sizes, input_shape[3])
 
     def get_config(self) -> dict[str, Any]:
