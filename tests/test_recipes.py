@@ -107,7 +107,7 @@ def test_deeplab_v2_as_published(recipe, published):
     assert values["momentum"] == values["lr_power"] == 0.9
 
 
-# {recipe: the options that the original code documents, with its values}
+# {recipe: options with the values of the original code: what its texts document, and its defaults}
 ORIGINALS = {
     "ade20k/resnet50_dilated8_ppm_deepsup": [
         ("short_sides", "300,375,450,525,600"),
