@@ -11,7 +11,7 @@ folder, so that an interrupted check goes on, and a later one reads only files t
 import sys
 
 from tfseg import workflows
-from tfseg.cli import shared
+from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
 
 GROUPS = {
@@ -66,4 +66,7 @@ def main(flags: Flags) -> int | None:
         "images": {name: split.pairs for name, split in report.splits.items()},
         "shares": report.frequencies,
     }
+    following = None if report.errors else next_step.after_check(flags.data_dir, flags.num_classes)
+    if following:
+        print(f"next: {following}")
     return 1 if report.errors else 0

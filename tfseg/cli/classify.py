@@ -66,7 +66,9 @@ def main(flags: Flags, arguments: list[str]) -> int | None:
 
 def train(flags: Flags) -> int:
     config = shared.read_config(flags, ClassifyConfig)
-    return shared.train(flags, config, next_step.after_classify(config.run_dir, config.data_dir))
+    split = config.val_split or config.train_split
+    following = next_step.after_classify(config.run_dir, config.data_dir, split)
+    return shared.train(flags, config, following)
 
 
 def test(flags: Flags) -> None:

@@ -16,7 +16,7 @@ import typing
 from tqdm import tqdm
 
 from tfseg import workflows
-from tfseg.cli import judging, protocol, shared, trained_model
+from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
 
 if typing.TYPE_CHECKING:
@@ -80,12 +80,18 @@ def main(flags: Flags) -> None:
     if found is None:  # a worker that only helps the first
         return
     from tfseg.reports import summary
+    from tfseg.workflows.trained import data_dir_of
 
     flags.found = found.values
     images = found.values["protocol"]["images"]
     print(summary.table(found.values))
     print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
     print(f"written to {' and '.join(found.written)}")
+    if not flags.predictions:
+        source, model = trained_model.given(flags)
+        data_dir = flags.data_dir or data_dir_of(source)
+        if line := next_step.after_evaluate(source, model, data_dir, flags.split):
+            print(f"next: {line}")
 
 
 def _evaluate_model(flags: Flags) -> "Evaluation | None":

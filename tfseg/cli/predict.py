@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tfseg import workflows
-from tfseg.cli import protocol, trained_model
+from tfseg.cli import next_step, protocol, trained_model
 from tfseg.cli.evaluate import print_shares
 from tfseg.cli.flags import Flags
 from tfseg.data.catalog import DATASETS
@@ -93,6 +93,8 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
         there = f", {found.kept} were there already" if found.kept else ""
         done = found.images - len(found.failures) - found.kept
         print(f"predicted {done} of {found.images} images{there}: {found.output_dir} has {folders}")
+    if not found.failures:
+        print(f"next: {next_step.after_predict(*trained_model.given(flags))}")
     return 1 if found.failures else 0
 
 

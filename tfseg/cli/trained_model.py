@@ -39,6 +39,18 @@ def define(flags: Flags) -> None:
     flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
 
 
+def given(flags: Flags) -> tuple[str, list[str]]:
+    """The run directory or weights, and the flags that name the model, for another call.
+
+    With --weights, --data_dir is one of them: its info.json may say what the model needs.
+    """
+    names = [*GROUP.split(), "model_option", "preprocessing"]
+    lines = [flags[name].serialize() for name in names if flags[name].present]
+    if flags.weights and flags["data_dir"].present:
+        lines.append(flags["data_dir"].serialize())
+    return flags.run_dir or flags.weights, [one for line in lines for one in line.splitlines()]
+
+
 def read(flags: Flags) -> "TrainedModel":
     """The `TrainedModel` that the flags name, its weights downloaded if they are a release.
 
