@@ -143,5 +143,3 @@ def test_tool(tmp_path):
     regular, average = values["fields"]
     assert average["gridding"]["4"] < regular["gridding"]["4"] and regular["r95"] > 0
     assert Image.open(tmp_path / "field.png").size[0] > 480
-    failed = subprocess.run(command, capture_output=True, text=True)
-    assert failed.returncode == 1 and "--picture" in failed.stderr.splitlines()[-1]

@@ -59,7 +59,7 @@ def test_a_warm_up_that_ends_within_an_epoch(make_config):
 
 
 def test_a_warm_up_without_an_end(make_config):
-    with pytest.raises(TfsegError, match="lr_warmup_steps=100 must be below the run's 100"):
+    with pytest.raises(TfsegError, match="`lr_warmup_steps=100` must be below the run's 100"):
         make_config(lr_warmup_steps=100, steps=100).length(12)
 
 
