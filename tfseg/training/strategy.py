@@ -100,17 +100,20 @@ def _devices(gpus, replicas):
 
 def count_workers(strategy):
     """How many processes work together."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
-        return 1
-    workers = resolver.cluster_spec().as_dict()
-    return sum(len(workers.get(kind, ())) for kind in ("chief", "worker"))
+    workers = _cluster(strategy)
+    return sum(len(workers.get(kind, ())) for kind in ("chief", "worker")) or 1
 
 
 def is_chief(strategy):
     """Whether this process writes the run's files: it alone, or the first of several workers."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
+    workers, resolver = _cluster(strategy), strategy.cluster_resolver
+    if not workers:
         return True
-    workers = resolver.cluster_spec().as_dict()
     return resolver.task_id == 0 and (resolver.task_type == "chief" or "chief" not in workers)
+
+
+def _cluster(strategy):
+    """{kind of task: their addresses}; {} of a process that is alone."""
+    resolver = strategy.cluster_resolver
+    alone = resolver is None or not resolver.task_type
+    return {} if alone else resolver.cluster_spec().as_dict()
