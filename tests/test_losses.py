@@ -78,6 +78,9 @@ def test_nothing_to_count_and_what_is_refused():
         loss(labels, images, np.ones(2))
     with pytest.raises(tfseg.TfsegError, match="2 numbers for 3 classes"):
         tfseg.losses.SegmentationLoss(class_weights=[1, 2])(labels, images)
+    for weight in (-1.0, float("nan"), float("inf"), True):
+        with pytest.raises(tfseg.TfsegError, match="class_weights must be numbers from 0"):
+            tfseg.losses.SegmentationLoss(class_weights=[1.0, weight, 1.0])
     with pytest.raises(tfseg.TfsegError, match="label_smoothing must be in"):
         tfseg.losses.SegmentationLoss(label_smoothing=1)
     with pytest.raises(tfseg.TfsegError, match="tflite_int8"):

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfseg.checks import are_numbers
 from tfseg.errors import TfsegError
 from tfseg.layers import resize
 from tfseg.types import Tensor
@@ -33,7 +34,7 @@ class SegmentationLoss(keras.losses.Loss):
         name, dtype: as in Keras.
 
     Raises:
-        TfsegError: `label_smoothing` isn't in 0..1, or a class weight is below 0.
+        TfsegError: `label_smoothing` isn't in 0..1, or a class weight is no finite number from 0.
     """
 
     def __init__(
@@ -47,8 +48,8 @@ class SegmentationLoss(keras.losses.Loss):
         super().__init__(name=name, dtype=dtype)
         if not 0 <= label_smoothing < 1:
             raise TfsegError(f"label_smoothing must be in 0..1, not {label_smoothing}")
-        if any(not weight >= 0 for weight in class_weights):
-            raise TfsegError(f"class_weights must not be below 0: {list(class_weights)}")
+        if not are_numbers(list(class_weights), 0):
+            raise TfsegError(f"class_weights must be numbers from 0: {list(class_weights)}")
         self.ignore_label = ignore_label
         self.class_weights = [float(weight) for weight in class_weights]
         self.label_smoothing = label_smoothing
