@@ -124,7 +124,7 @@ def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=Non
         pairs: iterable of `Pair`.
         listed: {split: the images that they will become, below the folder, with any ending}.
         sources: {split: where they come from}: see `keep_sources`.
-        dataset, size, progress, and what is returned: see `prepare_folder`.
+        dataset, size, progress, and what is returned: see `prepare_dataset`.
         folder: an `OutputFolder`.
         skipped: a list that gets (image, reason) of pairs that can't be read; None: they are an
             error.
