@@ -253,9 +253,8 @@ class _Walk:
         found: dict[int, Any] = {}
         maps = [t for _, made in self.calls for t in made if self.grids[id(t)]]
         maps = [t for t in maps if not self.grids[id(t)].padded]
-        for (
-            tensor
-        ) in maps:  # of networks that no map holds the whole of, such as NASNet: the widest
+        # Of networks that no map holds the whole of, such as NASNet: the widest.
+        for tensor in maps:
             stride = self.grids[id(tensor)].stride
             if stride not in found or tensor.shape[-1] >= found[stride].shape[-1]:
                 found[stride] = tensor
