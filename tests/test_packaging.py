@@ -8,7 +8,7 @@ from distutils.core import run_setup
 import pytest
 from setuptools.command.egg_info import FileList
 
-# A setuptools from before licence expressions builds no wheel (pyproject.toml), but lists the files.
+# setup.py is only read here, which an older setuptools than the one that builds can do.
 pytestmark = pytest.mark.filterwarnings("ignore:Unknown distribution option")
 
 ROOT = pathlib.Path(__file__).parents[1]
