@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from absl import logging
@@ -131,13 +131,17 @@ def read_digests(path: str) -> dict[str, Any] | None:
     return values
 
 
-def config_text(record: Sequence[tuple[int, str]]) -> str:
+def config_text(record: Sequence[tuple[int, str]], length: Mapping[str, Any] | None = None) -> str:
     """The text of config.flags: what the run goes on with, and in comments what it had before.
 
     Args:
         record: [[step from which on, lines of flags as one text], …].
+        length: what the run's minutes came to: see `RunState`.
     """
     parts = [record[-1][1]]
+    if length:
+        laid = "".join(f"# after step {step}: {total} steps\n" for step, total in length["laid"])
+        parts.append(f"# What {length['minutes']:g} minutes came to:\n{laid}")
     for (_, earlier), (step, later) in zip(record[-2::-1], record[:0:-1], strict=True):
         kept = set(later.splitlines())
         lines = [f"# {line}" for line in earlier.splitlines() if line not in kept]

@@ -14,8 +14,8 @@ from tfseg.training.values import interval
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "either `steps` or `epochs`"),
-        ({"steps": 4, "epochs": 1.0}, "either `steps` or `epochs`"),
+        ({"steps": 0}, "one of `steps`, `epochs` and `minutes`"),
+        ({"steps": 4, "epochs": 1.0}, "one of `steps`, `epochs` and `minutes`"),
         ({"batch_size": 0}, "`batch_size` must be at least 1, not 0"),
         ({"batch_size": "8"}, "`batch_size` must be a whole number, not '8'"),
         ({"learning_rate": "0.1"}, "`learning_rate` must be a number, not '0.1'"),

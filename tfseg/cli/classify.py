@@ -25,7 +25,7 @@ PATHS = "train|test|locate IMAGE…"
 GROUPS = {
     "Data and run": "data_dir run_dir",
     "Model": "model model_option init_weights new_head weights class_names precision",
-    "Training": "epochs steps batch_size learning_rate lr_schedule optimizer weight_decay",
+    "Training": "epochs steps minutes batch_size learning_rate lr_schedule optimizer weight_decay",
     "Samples": "crop_size resize color_jitter mirror transforms",
     "test": "split",
     "locate": "output_dir box_threshold boxes",

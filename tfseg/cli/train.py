@@ -14,7 +14,8 @@ from tfseg.training.config import TrainConfig
 GROUPS = {
     "Run": "recipe data_dir run_dir init_weights new_head",
     "Model": "model num_classes model_option precision",
-    "Length and rate": "epochs steps batch_size learning_rate lr_schedule optimizer weight_decay",
+    "Length": "epochs steps minutes batch_size",
+    "Rate": "learning_rate lr_schedule optimizer weight_decay",
     "Samples": "crop_size random_scale random_rotate mirror transforms class_crops cache",
     "Loss": "loss class_weights",
     "Watching": "validate_every patience checkpoint_every",

@@ -27,7 +27,9 @@ class RunState(tf.train.experimental.PythonState):
             "losses": those of the last updates, "settings": `fixed_settings()`, "row": the row
             of log.csv that waits for a validation which a signal has cut short, or None,
             "logged": step of the last row of log.csv, "preprocessing": of the images,
-            "record": [[step from which on, the settings as flags], …]}.
+            "record": [[step from which on, the settings as flags], …],
+            "length": of a run of so many minutes: {"minutes": as asked, "laid": [[after which
+            step, updates in the whole run], …], "spent": seconds}, or None}.
     """
 
     def __init__(self, **values):

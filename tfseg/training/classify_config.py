@@ -42,7 +42,9 @@ class ClassifyConfig(TrainConfig):
     color_jitter: float = option(
         0.4, "Range of the factors of brightness, contrast and saturation: 1 -/+ this; 0..1."
     )
-    epochs: float = option(0.0, "Passes over the training images; 120 without `steps`.")
+    epochs: float = option(
+        0.0, "Passes over the training images; 120 without `steps` or `minutes`."
+    )
     batch_size: int = _default("batch_size", 256)
     learning_rate: float = _default("learning_rate", 0.1)
     lr_schedule: str = _default("lr_schedule", "step")
@@ -57,7 +59,7 @@ class ClassifyConfig(TrainConfig):
     lr_update_every: str = _default("lr_update_every", "epoch")
 
     def __post_init__(self, padding_constant):
-        if not self.steps and not self.epochs:
+        if not self.steps and not self.epochs and not self.minutes:
             object.__setattr__(self, "epochs", 120.0)
         super().__post_init__(padding_constant)
         for loss, _ in parse_loss(self.loss):

@@ -32,7 +32,7 @@ _LIMITS = {
     for names, limits in (
         ("batch_size accumulation_steps log_every max_long_side size_divisor", {"least": 1}),
         ("boundary_width keep_checkpoints", {"least": 1}),
-        ("num_classes steps epochs replicas steps_per_epoch", {"least": 0}),
+        ("num_classes steps epochs minutes replicas steps_per_epoch", {"least": 0}),
         ("lr_warmup_steps lr_power patience encoder_learning_rate", {"least": 0}),
         ("weight_decay clip_norm focal_gamma boundary_weight", {"least": 0}),
         ("momentum ema_decay label_smoothing adam_beta1 adam_beta2", {"least": 0, "below": 1}),
@@ -90,6 +90,11 @@ class TrainConfig:
     accumulation_steps: int = option(1, "Micro-batches per update.")
     steps: int = option(0, "Updates in the whole run; give this or `epochs`.")
     epochs: float = option(0.0, "Passes over the training images; give this or `steps`.")
+    minutes: float = option(
+        0.0,
+        "Instead of `steps` and `epochs`: minutes that the whole call may take on this machine. "
+        "The first updates are measured, and as many are made as fit, with their validations.",
+    )
     steps_per_epoch: int = option(
         0, "Updates that count as an epoch; 0 for as many as the training list has batches."
     )
@@ -268,8 +273,10 @@ class TrainConfig:
                 raise unknown(field.name, value, choices)
         self._normalise()
         self._check_numbers()
-        if (self.steps > 0) == (self.epochs > 0):
-            raise TfsegError("give the length of the run: either `steps` or `epochs`, above 0")
+        if sum(length > 0 for length in (self.steps, self.epochs, self.minutes)) != 1:
+            raise TfsegError(
+                "give the length of the run: one of `steps`, `epochs` and `minutes`, above 0"
+            )
         self._check_loss()
         self._check_optimizer()
         self._check_transforms()
@@ -395,10 +402,14 @@ class TrainConfig:
     def length(self, images):
         """(updates in an epoch, updates in the whole run) with so many training images.
 
+        The second is None where `minutes` decide.
+
         Raises:
             TfsegError: the warm-up is as long as the run.
         """
         per_epoch = self.steps_per_epoch or max(images // self.effective_batch, 1)
+        if self.minutes:
+            return per_epoch, None
         total = self.steps or math.ceil(self.epochs * per_epoch)
         if (warmup := self.lr_warmup_steps) >= total:
             raise TfsegError(f"`lr_warmup_steps={warmup}` must be below the run's {total} updates")

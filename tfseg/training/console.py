@@ -10,7 +10,7 @@ class Console:
     """Reports progress.
 
     Args:
-        total: updates in the whole run.
+        total: updates in the whole run; None while nothing is known of it.
         done: updates before this process started.
         progress_bar: a bar on stderr instead of a line for every row of the log.
         quiet: no output at all, for workers other than the chief.
@@ -30,6 +30,7 @@ class Console:
             # The first update is traced and compiled, which says nothing of the others.
             self.first, self.start = step, time.monotonic()
         if self.bar is not None:
+            self.bar.total = self.total
             self.bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             self.bar.update(step - self.bar.n)
 
@@ -38,7 +39,7 @@ class Console:
         if self.bar is None:
             waiting = f"{100 * row['data_wait']:.0f} % waiting for data"
             self.line(
-                f"step {row['step']}/{self.total}  epoch {row['epoch']:.2f}  "
+                f"step {row['step']}{self._of()}  epoch {row['epoch']:.2f}  "
                 f"loss {row['loss_average']:.4f}  {row['images_per_second']:.1f} images/s, "
                 f"{waiting}{self._left(row['step'])}"
             )
@@ -58,9 +59,12 @@ class Console:
         if self.bar is not None:
             self.bar.close()
 
+    def _of(self):
+        return "" if self.total is None else f"/{self.total}"
+
     def _left(self, step):
         """The time left, or nothing where nothing is known of it."""
-        if self.start is None or not self.first < step < self.total:
+        if self.start is None or self.total is None or not self.first < step < self.total:
             return ""
         seconds = (time.monotonic() - self.start) / (step - self.first) * (self.total - step)
         return f", {duration(seconds)} left"

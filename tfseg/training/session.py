@@ -43,6 +43,7 @@ class Session:
         average: `WeightAverage` or None.
         loss_scale: `LossScale` or None.
         values: `RunState.values`.
+        total_steps: updates in the whole run; None before a run's minutes were laid out.
         finished: whether there is nothing left to do.
 
     Raises:
@@ -78,21 +79,46 @@ class Session:
             "settings": settings,
             "preprocessing": plan.spec.preprocessing.to_dict(),
             "record": continued_record(config, saved),
+            "length": (saved and config.minutes and saved.get("length")) or None,
         }
-        ended = self.values["step"] >= plan.total_steps or self.out_of_patience
-        self.finished = ended and not self.values["row"]
+        self.total_steps = plan.total_steps or self._laid()
+        reached = self.total_steps is not None and self.values["step"] >= self.total_steps
+        self.finished = (reached or self.out_of_patience) and not self.values["row"]
         if self.chief:
             for line in found.damaged if found else ():
                 logging.warning("%s: not continued from it", line)
         self._check_results()
         if self.chief and not self.finished:
-            prepare_run_dir(config, plan, self.values["record"])
+            prepare_run_dir(config, plan, self.values)
             self.checkpoints.clean()
 
     @property
     def out_of_patience(self):
         """Whether the last validations were no better; all workers see the same scores."""
         return 0 < self.config.patience <= self.values["stale"]
+
+    def _laid(self):
+        """The length that the run's minutes have come to; None where these are new."""
+        length = self.values["length"] or {}
+        return length["laid"][-1][1] if length.get("minutes") == self.config.minutes else None
+
+    def lay(self, step, total, spent):
+        """Notes how many updates the run's minutes come to, as known after `step` of them.
+
+        Args:
+            step: updates done.
+            total: updates in the whole run.
+            spent: seconds of the run so far.
+
+        Raises:
+            TfsegError: config.flags can't be written.
+        """
+        length, minutes = self.values["length"] or {}, self.config.minutes
+        laid = length["laid"] if length.get("minutes") == minutes else []
+        self.total_steps, laid = total, [*laid, [step, total]]
+        self.values["length"] = {"minutes": minutes, "laid": laid, "spent": spent}
+        if self.chief:
+            prepare_run_dir(self.config, self.plan, self.values)
 
     def _check_results(self):
         """Looks whether the files that the checkpoint speaks of are still whole.

@@ -36,7 +36,7 @@ class Plan:
         steps_per_epoch: updates in an epoch: `TrainConfig.steps_per_epoch`, or as many whole
             batches as the training list has images for, at least 1. Samples are numbered on
             without a gap, so that the images left over come first in the next.
-        total_steps: updates in the whole run.
+        total_steps: updates in the whole run; None where time decides.
         class_weights: the loss's, one number per class, or empty.
         class_odds: of each class among those of an image, with `class_crops`, or empty.
     """
@@ -46,7 +46,7 @@ class Plan:
     val: ImageList | None
     classes: list
     steps_per_epoch: int
-    total_steps: int
+    total_steps: int | None
     class_weights: tuple = ()
     class_odds: tuple = ()
 
@@ -193,14 +193,14 @@ def _shown(value):
     return value
 
 
-def prepare_run_dir(config, plan, record):
-    """Writes config.flags and model.json.
+def prepare_run_dir(config, plan, values):
+    """Writes config.flags and model.json; `values` are the `RunState.values`.
 
     Raises:
         TfsegError: they can't be written.
     """
     with atomic_write(os.path.join(config.run_dir, runs.CONFIG), "w") as file:
-        file.write(runs.config_text(record))
+        file.write(runs.config_text(values["record"], values.get("length")))
     plan.spec.save(os.path.join(config.run_dir, runs.MODEL_CARD))
 
 

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import itertools
 import math
 import signal
 import time
@@ -14,6 +15,7 @@ from tfseg.data import pipeline_errors
 from tfseg.errors import TfsegError
 from tfseg.training.console import Console
 from tfseg.training.logs import RunLog
+from tfseg.training.pace import Allowance, Pace
 from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
 from tfseg.training.segmentation import Segmentation
@@ -24,6 +26,8 @@ from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.training.values import interval
 
 LOSS_WINDOW = 20
+# The length for schedules before time has told it: all of them stand at their beginnings.
+_UNKNOWN = 2**40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +45,17 @@ class TrainResult:
     stopped_by: int = 0
 
 
-def train(config, progress_bar=False, task=None):
+def train(config, progress_bar=False, task=None, allowance=None):
     """Trains a model, or continues where the run directory's last checkpoint stands.
 
     The result depends on the settings alone: not on the number of replicas or workers, nor on
-    interruptions.
+    interruptions. With `minutes` it also depends on how many updates were made in them.
 
     Args:
         config: `TrainConfig`.
         progress_bar: show a bar on stderr instead of logging lines.
         task: what is trained; None for `Segmentation`.
+        allowance: what `minutes` count as well, an `Allowance`; None: from this call to its end.
 
     Returns:
         `TrainResult`.
@@ -58,8 +63,11 @@ def train(config, progress_bar=False, task=None):
     Raises:
         TfsegError: whatever the user can put right; checkpoints saved before are whole.
     """
+    allowance = allowance or Allowance(time.monotonic())
     strategy = create_strategy(config.strategy, config.replicas)
     several = count_workers(strategy) > 1
+    if several and config.minutes:
+        raise TfsegError("`minutes` are those of one machine: give several workers `steps`")
     try:
         check_replicas(config, strategy)
         task = task or Segmentation()
@@ -68,7 +76,7 @@ def train(config, progress_bar=False, task=None):
         alone = runs.locked(config.run_dir) if is_chief(strategy) else contextlib.nullcontext()
         with alone:
             session = Session(config, plan, strategy, task)
-            return Trainer(session, several).run(progress_bar)
+            return Trainer(session, several, allowance).run(progress_bar)
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not several:
             raise
@@ -84,14 +92,15 @@ class Trainer:
     Args:
         session: `Session`.
         several_workers: whether other processes have to agree on when to stop.
+        allowance: see `train`.
     """
 
-    def __init__(self, session, several_workers=False):
+    def __init__(self, session, several_workers=False, allowance=None):
         self.session = session
         self.config, self.plan, self.task = session.config, session.plan, session.task
         self.several_workers = several_workers
-        per_epoch = self.plan.steps_per_epoch
-        self.schedule = Schedule(self.config, self.plan.total_steps, per_epoch)
+        per_epoch, self.pace = self.plan.steps_per_epoch, None
+        self._set_schedule()
         self.validate_every = interval("validate_every", self.config.validate_every, per_epoch)
         self.checkpoint_every = interval(
             "checkpoint_every", self.config.checkpoint_every, per_epoch
@@ -101,14 +110,29 @@ class Trainer:
             self.validator = self.task.validator(
                 session.model, self.config, self.plan, session.strategy
             )
+        if session.total_steps is None:
+            self.pace = self._measure(allowance)
         self.losses = collections.deque(session.values["losses"], LOSS_WINDOW)
         self.pending = collections.deque()
         self.stop = False
 
+    def _set_schedule(self):
+        total = self.session.total_steps
+        total = _UNKNOWN if total is None else total
+        self.schedule = Schedule(self.config, total, self.plan.steps_per_epoch)
+
+    def _measure(self, allowance):
+        """The `Pace` of a run whose minutes are still to be laid out."""
+        config, length = self.config, self.session.values["length"] or {}
+        # A validation has no gradient, but whole images.
+        likely = len(self.plan.val or ()) / config.effective_batch / 2
+        seconds = 60 * config.minutes - length.get("spent", 0.0)
+        return Pace(seconds, allowance, likely, self.validate_every, self.checkpoint_every)
+
     def run(self, progress_bar=False):
         """Trains to the end, or until a signal; returns a `TrainResult`."""
         first, chief = self.session.values["step"], self.session.chief
-        self.console = Console(self.plan.total_steps, first, progress_bar, quiet=not chief)
+        self.console = Console(self.session.total_steps, first, progress_bar, quiet=not chief)
         self.log = None
         try:
             if self.session.finished:
@@ -123,7 +147,7 @@ class Trainer:
                     if not self.stop:
                         self._save()
                 patient = not self.session.out_of_patience
-                if first < self.plan.total_steps and patient and not self.stop:
+                if first != self.session.total_steps and patient and not self.stop:
                     self._loop(first)
                 return self._result()
         finally:
@@ -144,6 +168,8 @@ class Trainer:
     def _save(self):
         if self.log:
             self.log.flush()
+        if self.pace and self.session.values["length"]:
+            self.session.values["length"]["spent"] = self._spent()
         self.session.save()
 
     def _announce(self, first):
@@ -151,12 +177,14 @@ class Trainer:
         weights = sum(math.prod(v.shape) for v in self.session.model.trainable_variables)
         val = f", {len(plan.val)} for validation" if plan.val else ""
         devices = f", {replicas} replicas" if replicas > 1 else ""
+        total, minutes = self.session.total_steps, self.config.minutes
+        length = f"as many steps as {minutes:g} min allow," if total is None else f"{total} steps"
         self.console.line(
             f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
-            f"classes; {len(plan.train)} images{val}; {plan.total_steps} steps of "
+            f"classes; {len(plan.train)} images{val}; {length} of "
             f"{self.config.effective_batch}{devices}"
         )
-        if first >= plan.total_steps or self.session.out_of_patience:
+        if (total is not None and first >= total) or self.session.out_of_patience:
             self.console.line(f"{self.config.run_dir} is finished: it is at step {first}")
         elif first:
             self.console.line(f"continuing {self.config.run_dir} after step {first}")
@@ -168,16 +196,19 @@ class Trainer:
         update = self.session.train_step(dataset.element_spec)
         batches = iter(dataset)
         self._start_timing(first)
-        for step in range(first + 1, self.plan.total_steps + 1):
+        for step in itertools.count(first + 1):
             start = time.monotonic()
             with pipeline_errors(self.plan.train):
                 batch = tuple(next(batches) for _ in range(config.accumulation_steps))
             self.waited += time.monotonic() - start
             decay = average.decay_at(step - 1) if average else 0.0
-            rate, asked = self.schedule(step - 1), bool(self.signals.received)
-            self.pending.append((step, update(batch, rate, decay, asked)))
+            self.rate, asked = self.schedule(step - 1), bool(self.signals.received)
+            self.pending.append((step, update(batch, self.rate, decay, asked)))
             # One update late, so that an accelerator always has the next one in its queue.
             self._settle(keep=1)
+            if self.pace and step > first + 1:
+                self.pace.took(time.monotonic() - start)
+                self._lay(step)
             due = self._due(step)
             if due or self._stopping():
                 self._settle(keep=0)
@@ -186,13 +217,30 @@ class Trainer:
                 self._settle(keep=0)
                 # The first update is traced and compiled, which would spoil the speed.
                 self._start_timing(step)
-            if self.stop:
+            if self.stop or step == self.session.total_steps:
                 break
             if self.session.out_of_patience:
                 self.console.line(
                     f"ends at step {step}: no better score in {config.patience} validations"
                 )
                 break
+
+    def _lay(self, step):
+        """Lays the run's length over its minutes, for the first time or because they have shown
+        that fewer or more updates fit."""
+        earlier = self.session.total_steps
+        total = self.pace.length(step, earlier)
+        if total == earlier:
+            return
+        self.session.lay(step, total, self._spent())
+        self._set_schedule()
+        self.console.total = total
+        if earlier is None:
+            self.console.line(f"{self.config.minutes:g} min allow about {total} steps")
+
+    def _spent(self):
+        """Seconds of the run so far, in earlier calls too."""
+        return 60 * self.config.minutes - self.pace.seconds + self.pace.spent()
 
     def _stopping(self):
         # Several workers have to stop after the same update: they agree in its metrics.
@@ -201,7 +249,7 @@ class Trainer:
 
     def _due(self, step):
         """Which events come after this update: a set of "log", "validate", "checkpoint"."""
-        if step == self.plan.total_steps:
+        if step == self.session.total_steps:
             return {"log", "validate", "checkpoint"}
         periods = {
             "log": self.config.log_every,
@@ -237,10 +285,13 @@ class Trainer:
 
     def _events(self, step, due):
         """Validation, log and checkpoint after an update, in the order that a resume relies on."""
+        start = time.monotonic()
         self.session.values.update(step=step, losses=list(self.losses))
         self._finish_row(self._row(step), due)
         if "checkpoint" in due or self._stopping() or self.session.out_of_patience:
             self._save()
+        if self.pace:
+            self.pace.took(time.monotonic() - start, due)
         self._start_timing(step)
 
     def _finish_row(self, row, due):
@@ -265,13 +316,12 @@ class Trainer:
 
     def _row(self, step):
         seconds = time.monotonic() - self.since
-        rate = self.schedule(step - 1)
         return {
             "step": step,
             "epoch": step / self.plan.steps_per_epoch,
             "loss": self.latest["loss"],
             "loss_average": sum(self.losses) / len(self.losses),
-            **{f"learning_rate/{g.name}": rate * g.learning_rate for g in self.session.groups},
+            **{f"learning_rate/{g.name}": self.rate * g.learning_rate for g in self.session.groups},
             "gradient_norm": self.latest["gradient_norm"],
             "images_per_second": (step - self.since_step) * self.config.effective_batch / seconds,
             "data_wait": self.waited / seconds,
