@@ -53,6 +53,7 @@ def project_urls():
 MAT = ["scipy>=1.11,<2"]
 ONNX = ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
 TFLITE = ["ai-edge-litert>=1.3,<3"]
+HUB = ["huggingface_hub>=0.30,<3"]
 APP = ["gradio>=6,<7"]
 
 setup(
@@ -97,6 +98,8 @@ setup(
         "app": APP,
         # The documentation's site: `bash tools/docs.sh`.
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"],
+        # Models on the Hugging Face hub: tfseg.load("hf://owner/name").
+        "hub": HUB,
         # Evaluations as DataFrames.
         "pandas": ["pandas>=2,<4"],
         # Other judges, whose numbers are ours: they made tests/golden/outside_judges.npz.
@@ -111,7 +114,7 @@ setup(
             # Networks are tested on Keras' other backends; it takes 600 MB. PyTorch, which takes
             # 5.5 GB, is tested where it is installed.
             "jax>=0.6,<1",
-            *(*MAT, *ONNX, *TFLITE, *APP),
+            *(*MAT, *ONNX, *TFLITE, *APP, *HUB),
         ],
     },
     classifiers=[

@@ -20,6 +20,9 @@ class Supervised(Decoder):
         dropout: share of channels dropped before the class scores.
     """
 
+    # The level of whose channels the branch has a quarter: the ADE20K code's choice.
+    aux_width_level = -1
+
     def __init__(
         self,
         num_classes: int,
@@ -43,7 +46,8 @@ class Supervised(Decoder):
         self.dropout.build()
         if self.deep_supervision:
             self.aux_dropout.build()
-            self.aux_conv = self._unit(self.channels(input_shape) // 4, 3, "aux_conv")
+            width = self.channels(input_shape, self.aux_width_level) // 4
+            self.aux_conv = self._unit(width, 3, "aux_conv")
             build_chain([self.aux_conv, self.aux_classifier], self.channels(input_shape, -2))
 
     def call(self, features: Maps, training: bool = False) -> Maps:

@@ -14,7 +14,8 @@ class DecoderRow(Row):
         code: "module:object" of a `Decoder`: what takes `num_classes`, `levels`, the arguments
             below, `conv` (dict of `ConvBN` arguments) and `name`.
         fixed: arguments of the layer that make this decoder.
-        options: names of `create_model` options that the layer takes.
+        options: names of `create_model` options that the layer takes; they may stand in `fixed`
+            as well, as this decoder's defaults.
         output_stride: what an encoder that can choose has under this decoder, unless asked.
         at_stride_8: arguments that differ where the encoder's output stride is 8.
         upsampling, loss_resolution, loss_weights: see `Segmenter`.
@@ -33,6 +34,14 @@ _SUPERVISED: dict[str, Any] = {
     "fixed": {"deep_supervision": True},
     "options": ("dropout",),
     "loss_weights": {"logits": 1.0, "aux_logits": 0.4},
+}
+# torchvision computes the loss at the labels' size, with half of the auxiliary one (its reference
+# scripts); its weights are of output stride 8.
+_TORCHVISION: dict[str, Any] = {
+    "fixed": {"deep_supervision": True, "dropout": 0.1},
+    "output_stride": 8,
+    "loss_resolution": "labels",
+    "loss_weights": {"logits": 1.0, "aux_logits": 0.5},
 }
 # Twice the rates on a grid twice as fine reach as far (DeepLab v3 paper, section 3.3).
 _DEEPLAB_V3: dict[str, Any] = {
@@ -65,5 +74,17 @@ DECODERS: Table[DecoderRow] = Table(
         DecoderRow(name="ppm_bilinear_deepsup", code=_PPM, **_SUPERVISED),
         DecoderRow(name="upernet", code="tfseg.decoders.upernet:UPerNet"),
         DecoderRow(name="fpn", code="tfseg.decoders.fpn:FPN"),
+        DecoderRow(
+            name="fcn",
+            code="tfseg.decoders.torchvision:FCN",
+            options=("dropout",),
+            **_TORCHVISION,
+        ),
+        DecoderRow(
+            name="deeplab_v3_refined",
+            code="tfseg.decoders.torchvision:RefinedDeepLabV3",
+            options=("atrous_rates", "dropout"),
+            **_TORCHVISION,
+        ),
     ],
 )

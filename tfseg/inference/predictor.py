@@ -13,6 +13,7 @@ from tfseg.checks import require_number
 from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError, unknown
 from tfseg.inference.inference import Inference, Protocol
+from tfseg.inference.pretrained import save_pretrained, saved_protocol
 from tfseg.weights import find_spec, load_weights, release_spec
 
 _LONGEST_PATH = 4096
@@ -25,7 +26,8 @@ def load(source, spec=None, precision="float32"):
         labels = seg.predict("street.jpg")
 
     Args:
-        source: a run directory, a segmenter's name in `tfseg.zoo`, such as "drn_d_22_cityscapes",
+        source: a run directory, a folder that `Predictor.save_pretrained` wrote, also on the hub
+            as "hf://owner/name"; a segmenter's name in `tfseg.zoo`, such as "drn_d_22_cityscapes";
             or whatever else `load_weights` takes.
         spec: the `ModelSpec` that the weights belong to; default the model.json in the run
             directory, or beside the weights file, or what a .weights.h5 says itself.
@@ -33,12 +35,15 @@ def load(source, spec=None, precision="float32"):
             processor has it, which is faster and rounds.
 
     Returns:
-        A `Predictor`.
+        A `Predictor`, with the protocol that a folder of `save_pretrained` states.
 
     Raises:
         TfsegError: nothing there, no weights yet, nothing that says which model they belong to, or
             weights of another model.
     """
+    if zoo.is_hub(source):
+        source = zoo.fetch_hub(source)
+    protocol = saved_protocol(source)
     if spec is None:
         path = os.path.expanduser(os.fspath(source))
         there = os.path.exists(path) or os.path.exists(f"{path}.index")
@@ -50,7 +55,7 @@ def load(source, spec=None, precision="float32"):
     with models.precision(precision):
         model = spec.build()
     load_weights(model, source)
-    return Predictor(spec, model)
+    return Predictor(spec, model, protocol)
 
 
 def _released(name):
@@ -160,6 +165,16 @@ class Predictor:
         """
         image = _read(image)
         return visualize.overlay(image, self.predict(image), self.palette, alpha)
+
+    def save_pretrained(self, folder, metrics=None):
+        """Writes config.json, model.safetensors and README.md, to be given away or put on a hub.
+
+            predictor.save_pretrained("mine", metrics="runs/mine/eval/val/metrics.json")
+            predictor = tfseg.load("mine")
+
+        See `tfseg.inference.pretrained.save_pretrained`.
+        """
+        save_pretrained(self, folder, metrics)
 
     def _run(self, function, images):
         # One image, which may be huge, isn't copied to be stacked.

@@ -38,9 +38,9 @@ def create_model(
             num_classes]}, and "aux_logits" where `aux_loss_weight` is given.
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).
             `aux_loss_weight`: weight of the auxiliary output in the loss, for decoders that have
-            one (0.4). `multi_scale`: scales at which one network looks at the image, such as
-            (1, 0.75, 0.5). `sampling`: "legacy" resizes logits, labels and the images of other
-            scales as TensorFlow 1's DeepLab codes do (default "half_pixel").
+            one (ADE20K's 0.4, torchvision's 0.5). `multi_scale`: scales at which one network looks
+            at the image, such as (1, 0.75, 0.5). `sampling`: "legacy" resizes logits, labels and
+            the images of other scales as TensorFlow 1's DeepLab codes do (default "half_pixel").
             An object takes no options: those of convolutions and batch norms then are the other
             part's.
 
@@ -129,11 +129,11 @@ def _decoder(
         if not isinstance(decoder, keras.layers.Layer) or classes != num_classes:
             raise TfsegError(f"`decoder` must be a Keras layer for {num_classes} classes")
         return decoder
-    own = dict(row.at_stride_8) if encoder.output_stride == 8 else {}
+    own = {**row.fixed, **(row.at_stride_8 if encoder.output_stride == 8 else {})}
     own |= {key: values[key] for key in row.options if key in values}
     conv = convolution_options(values)
     levels = encoder.pyramid
-    return row.load()(num_classes, levels, **row.fixed, **own, conv=conv, name="decoder")
+    return row.load()(num_classes, levels, **own, conv=conv, name="decoder")
 
 
 def create_classifier(name: str, num_classes: int = 1000, **options: Any) -> Classifier:

@@ -38,6 +38,12 @@ VARIANTS |= {
     for name, row in ENCODERS.items()
     if row.style == "caffe"
 }
+# torchvision's own names, of the files that it releases.
+VARIANTS |= {
+    f"{name}_resnet{depth}": (f"resnet{depth}_v1", decoder, {})
+    for name, decoder in (("fcn", "fcn"), ("deeplabv3", "deeplab_v3_refined"))
+    for depth in (50, 101)
+}
 
 
 def list_models() -> list[str]:

@@ -26,7 +26,8 @@ def load_weights(model, source, new_head=False):
             .weights.h5, .keras, a run directory, or a checkpoint in it;
             a list of such mappings and foreign files that together hold the model, such as
             ADE20K's encoder and decoder, or its text with commas between the paths;
-            the name of a release in `tfseg.zoo`, which is downloaded once;
+            the name of a release in `tfseg.zoo`, or "hf://owner/name" on the Hugging Face hub,
+            which are downloaded once; a folder that `Predictor.save_pretrained` wrote;
             "imagenet", for encoders out of Keras Applications, whose weights Keras downloads.
         new_head: what doesn't fit in the head (decoder or classifier) keeps its fresh values: for
             another number of classes, or to start a segmenter from a classifier.
@@ -65,6 +66,8 @@ def _load_one(model, source, new_head):
     if isinstance(source, Mapping):
         return assign(model, source, new_head)
     path = os.path.expanduser(os.fspath(source))
+    if zoo.is_hub(path):
+        path = zoo.fetch_hub(path)
     if not os.path.exists(path):
         if path == IMAGENET:
             return load_imagenet(model, new_head)

@@ -15,6 +15,7 @@ from tfseg.files import atomic_write, require_there
 from tfseg.models import ModelSpec
 from tfseg.weights import readers
 from tfseg.weights.assign import assign
+from tfseg.weights.pretrained import is_pretrained, read_pretrained, weights_of_pretrained
 from tfseg.weights.readers import hdf5
 
 # What a .keras file calls our models: whether they are classifiers.
@@ -75,10 +76,10 @@ class _Buffer(io.BytesIO):
 
 
 def find_spec(path):
-    """What a run directory, a checkpoint in one, or a file of weights says of its model.
+    """What a folder with a model, a run's checkpoint, or a file of weights says of its model.
 
-    It stands in a model.json there or beside the file, or in a .weights.h5 that also says which
-    preprocessing it expects.
+    It stands in a config.json (see `pretrained`), in a model.json there or beside the file, or in a
+    .weights.h5 that also says which preprocessing it expects.
 
     Returns:
         `ModelSpec`, or None where nothing says it.
@@ -87,6 +88,8 @@ def find_spec(path):
         TfsegError: a model.json is damaged or describes no segmenter.
     """
     folder = path if os.path.isdir(path) else os.path.dirname(path)
+    if os.path.isdir(path) and is_pretrained(path):
+        return read_pretrained(path)[0]
     run = runs.run_of_checkpoint(path)
     for place in (folder, run) if run else (folder,):
         card = os.path.join(place, runs.MODEL_CARD)
@@ -113,8 +116,8 @@ def load_own(model, path, new_head=False):
 
     Args:
         model: a `Segmenter`, `Classifier` or `Encoder`.
-        path: a run directory, a checkpoint in one (run/checkpoints/step-100), a .weights.h5 or a
-            .keras file.
+        path: a run directory, a checkpoint in one (run/checkpoints/step-100), a folder of
+            `pretrained`, a .weights.h5 or a .keras file.
         new_head: as for `assign`.
 
     Returns:
@@ -124,6 +127,10 @@ def load_own(model, path, new_head=False):
         TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
     card = None
+    if os.path.isdir(path) and is_pretrained(path):
+        spec, _ = read_pretrained(path)
+        report = assign(model, readers.read(weights_of_pretrained(path)), new_head, path)
+        return dataclasses.replace(report, preprocessing=spec.preprocessing)
     if runs.run_of_checkpoint(path):
         _check_digests(path)
         report = assign(model, readers.read(path), new_head, path)

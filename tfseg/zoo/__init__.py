@@ -10,7 +10,8 @@ environment variables say where they are:
 """
 
 from tfseg.zoo.cache import fetch, home
+from tfseg.zoo.hub import fetch_hub, is_hub
 from tfseg.zoo.release import File, Release
 from tfseg.zoo.releases import RELEASES
 
-__all__ = ["RELEASES", "File", "Release", "fetch", "home"]
+__all__ = ["RELEASES", "File", "Release", "fetch", "fetch_hub", "home", "is_hub"]

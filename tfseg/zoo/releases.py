@@ -99,6 +99,28 @@ RELEASES["drn_a_50_imagenet"] = Release(
     **_TORCHVISION,
 )
 
+# torchvision's segmenters, trained on COCO's images with the classes of VOC.
+RELEASES |= {
+    f"{model}_coco_voc": Release(
+        (_from_url(f"{_PYTORCH}{model}_coco-{digest}.pth", digest),),
+        model,
+        21,
+        source="pytorch/vision",
+        page="https://pytorch.org/vision/stable/models.html#semantic-segmentation",
+        licence="BSD-3-Clause",
+        preprocessing=_IMAGENET,
+        dataset="voc12",
+        protocol="COCO val2017 with the classes of VOC, one scale, shorter side 520",
+        scores={"mean_iou": mean_iou, "pixel_accuracy": pixel_accuracy},
+    )
+    for model, digest, mean_iou, pixel_accuracy in (
+        ("fcn_resnet50", "1167a1af", 60.5, 91.4),
+        ("fcn_resnet101", "7ecb50ca", 63.7, 91.9),
+        ("deeplabv3_resnet50", "cd0a2569", 66.4, 92.4),
+        ("deeplabv3_resnet101", "586e9e4e", 67.4, 92.4),
+    )
+}
+
 # DeepLab v2 in PyTorch; scores without a CRF.
 _KAZUTO = "https://github.com/kazuto1011/deeplab-pytorch"
 _DEEPLAB = {

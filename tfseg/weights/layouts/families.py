@@ -19,7 +19,7 @@ def family(row, blocks, decoder=None, multi_scale=False):
     if row.style == "ade20k":
         return pytorch.ade20k(decoder)
     if row.style == "torchvision":
-        return pytorch.torchvision()
+        return pytorch.torchvision(decoder)
     if row.style != "caffe":
         return []
     # A network's depth counts the convolutions on its main path and the classifier.

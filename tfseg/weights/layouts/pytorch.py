@@ -78,10 +78,58 @@ def drn(style):
     ]
 
 
-def torchvision():
-    """torchvision's classifiers, and its encoders in other libraries' models."""
+# torchvision's heads are nn.Sequentials, dropout and activations counted: our decoder's class:
+# (its name, rules of the head).
+_TORCHVISION_HEADS = {
+    "FCN": (
+        "FCN",
+        (("decoder/reduce/conv", "classifier.0"), ("decoder/reduce/bn", "classifier.1")),
+    ),
+    "RefinedDeepLabV3": (
+        "DeepLab v3",
+        (
+            (r"decoder/aspp/branch(?P<n>\d)/conv", "classifier.0.convs.{n}.0"),
+            (r"decoder/aspp/branch(?P<n>\d)/bn", "classifier.0.convs.{n}.1"),
+            # Behind the pooling, which is the branch's first entry.
+            ("decoder/aspp/image/conv", "classifier.0.convs.4.1"),
+            ("decoder/aspp/image/bn", "classifier.0.convs.4.2"),
+            ("decoder/fuse/conv", "classifier.0.project.0"),
+            ("decoder/fuse/bn", "classifier.0.project.1"),
+            ("decoder/refine/conv", "classifier.1"),
+            ("decoder/refine/bn", "classifier.2"),
+        ),
+    ),
+}
+
+
+def torchvision(decoder=None):
+    """torchvision's segmenters and classifiers, and its encoders in other libraries' models.
+
+    Args:
+        decoder: class name of the decoder above the encoder, or None.
+    """
     stem = (("encoder/stem/conv", "conv1"), ("encoder/stem/bn", "bn1"))
     encoder = (*stem, *_residual_rules("layer{stage}"))
+    segmenters = []
+    if decoder in _TORCHVISION_HEADS:
+        name, head = _TORCHVISION_HEADS[decoder]
+        rules = (
+            *((ours, f"backbone.{theirs}") for ours, theirs in encoder),
+            *head,
+            ("decoder/classifier", "classifier.4"),
+            ("decoder/aux_conv/conv", "aux_classifier.0"),
+            ("decoder/aux_conv/bn", "aux_classifier.1"),
+            ("decoder/aux_classifier", "aux_classifier.4"),
+        )
+        segmenters.append(
+            Layout(
+                f"torchvision {name}",
+                rules,
+                head=r"^(aux_)?classifier\.",
+                preprocessing=PREPROCESSINGS["imagenet"],
+                extras=(extras.counters,),
+            )
+        )
     classifier = Layout(
         "torchvision ResNet",
         (*encoder, ("classifier", "fc")),
@@ -89,7 +137,7 @@ def torchvision():
         linear=_LINEAR,
         extras=(extras.counters,),
     )
-    return [classifier, *_encoders_of_libraries(encoder)]
+    return [*segmenters, classifier, *_encoders_of_libraries(encoder)]
 
 
 def _encoders_of_libraries(encoder):
