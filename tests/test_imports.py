@@ -41,7 +41,8 @@ encoders decoders
 data
 layers
 runs
-visualize machine
+legends machine
+visualize
 checks digests files outputs parallel tables
 errors lazy startup types version
 """

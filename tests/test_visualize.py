@@ -4,22 +4,61 @@ from PIL import Image
 
 from tfseg import visualize
 
+# From Machado et al., 2009: what linear RGB becomes to eyes without red and without green cones.
+BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
 
-def test_default_palette_is_the_voc_colour_map():
-    palette = visualize.default_palette(256)
-    # From the VOC development kit's documentation.
-    assert palette[:6] == [
-        [0, 0, 0],
-        [128, 0, 0],
-        [0, 128, 0],
-        [128, 128, 0],
-        [0, 0, 128],
-        [128, 0, 128],
+
+def oklab(colours, seen):
+    """Ottosson, 2020: a space in which distances are those that people see."""
+    values = np.array(colours) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    cones = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
     ]
-    assert palette[15] == [192, 128, 128]
-    assert palette[20] == [0, 64, 128]
-    assert palette[255] == [224, 224, 192]
-    assert len({tuple(colour) for colour in palette}) == 256
+    axes = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    linear = np.clip(linear @ np.transpose(seen), 0, 1)
+    return np.cbrt(linear @ np.transpose(cones)) @ np.transpose(axes)
+
+
+def distances(colours, others, seen):
+    return np.linalg.norm(oklab(colours, seen)[:, None] - oklab(others, seen)[None], axis=-1)
+
+
+@pytest.mark.parametrize("seen", BLINDNESS.values(), ids=BLINDNESS)
+def test_default_palette_is_told_apart_by_all_eyes(seen):
+    palette = visualize.default_palette(256)
+    between = distances(palette, palette, seen)
+    np.fill_diagonal(between, np.inf)
+    assert between[:12, :12].min() > 0.09
+    assert between[:24, :24].min() > 0.06
+    assert between.min() > 0.015
+    grounds = [[0, 0, 0], [255, 255, 255], visualize.VOID]
+    assert distances(palette[:12], grounds, seen).min() > 0.09
+
+
+def test_default_palette_is_bright():
+    palette = visualize.default_palette(256)
+    lightness = oklab(palette, np.eye(3))[:, 0]
+    assert lightness[:12].min() > 0.46 and lightness.min() > 0.4
+    assert palette[:3] == visualize.default_palette(3)
 
 
 def test_colorize_uses_void_beyond_the_palette():

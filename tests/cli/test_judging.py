@@ -48,7 +48,7 @@ def run(capsys, *arguments):
 def test_predictions_are_scored_and_compared(folders, capsys):
     code, text, errors = run(capsys, "evaluate", "--predictions=one/", "--data_dir=data")
     assert code == 0, errors
-    assert "mean boundary IoU" in text and "written to one.eval/metrics.json" in text
+    assert "mean boundary IoU" in text and "written: one.eval/metrics.json" in text
     assert "  [0." in next(line for line in text.splitlines() if line.startswith("mean IoU"))
     assert run(capsys, "evaluate", "--predictions=two", "--data_dir=data")[0] == 0
     code, text, errors = run(capsys, "compare", "one.eval", "two.eval", "--output_dir=out")

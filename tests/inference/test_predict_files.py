@@ -1,5 +1,6 @@
 import json
 import os
+import types
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ class Stripes:
     """Stands for a predictor: the class is the red value, up to 2."""
 
     palette = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
+    spec = types.SimpleNamespace(classes=["ground", "stripe", "other"])
 
     def predict(self, image):
         return np.minimum(image[..., 0], 2)
@@ -119,7 +121,7 @@ def test_results_of_many_images(photos, tmp_path):
         assert np.array_equal(np.asarray(color), expected)
         assert np.asarray(color.convert("RGB"))[0, 0].tolist() == [255, 0, 0]
     with Image.open(tmp_path / "out/overlay/b/2.png") as overlay:
-        assert overlay.mode == "RGB" and overlay.size == (5, 4)
+        assert overlay.mode == "RGB" and overlay.size[1] > 4  # a legend below
 
 
 def test_bad_image_is_reported_and_the_others_are_done(photos, tmp_path):

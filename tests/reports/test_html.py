@@ -38,13 +38,14 @@ def predictions():
 
 
 def test_gallery_has_the_best_and_the_worst(truth):
-    gallery = Gallery(truth.image_list.names, PALETTE, count=2)
+    gallery = Gallery(truth.image_list.names, PALETTE, ["sky", "road"], count=2)
     for index, labels in predictions():
         gallery(truth.predicted(index, labels))
     panels = gallery.panels()
     assert [name for name, *_ in panels["best"]] == ["0.png", "1.png"]
     assert [name for name, *_ in panels["worst"]] == ["5.png", "4.png"]
-    _, score, pictures = panels["best"][1]
+    _, score, pictures, shown = panels["best"][1]
+    assert shown == [("sky", (10, 20, 30)), ("road", (200, 100, 0))]
     assert score == pytest.approx((42 / 49 + 35 / 42) / 2)
     assert list(pictures) == ["image", "truth", "prediction", "error"]
     wrong = (pictures["error"] == (198, 40, 40)).all(-1)
@@ -66,7 +67,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_page_is_self_contained(truth, tmp_path):
-    gallery = Gallery(truth.image_list.names, PALETTE, count=2)
+    gallery = Gallery(truth.image_list.names, PALETTE, ["sky", "road"], count=2)
     total = 0
     for index, labels in predictions():
         gallery(truth.predicted(index, labels))
@@ -81,8 +82,8 @@ def test_page_is_self_contained(truth, tmp_path):
     assert "drn<22> · val" in page.text and "sky & sea" in page.text
     assert "iterations=10" in page.text
     swatches = [attrs["style"] for tag, attrs in page.tags if tag == "b" and "style" in attrs]
-    # The best class first.
-    assert swatches == ["background:rgb(10, 20, 30)", "background:rgb(200, 100, 0)"]
+    # The best class first; then each picture's legend.
+    assert swatches[:2] == ["background:rgb(10, 20, 30)", "background:rgb(200, 100, 0)"]
     assert f"{values['scores']['mean_iou']:.1%}" in page.text
     images = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     assert len(images) == 4 * 4 and not any(tag in ("link", "script") for tag, _ in page.tags)

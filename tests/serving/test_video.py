@@ -42,7 +42,7 @@ def test_video_in_video_out(predictor, clip, tmp_path, name):
         image, overlay = (capture.read()[1] for capture in (source, result))
         expected = predictor.overlay(image[..., ::-1])[..., ::-1]
         # Lossy codecs, small frames: but not another frame, and not blue for red.
-        assert np.abs(overlay.astype(float) - expected).mean() < 12
+        assert np.abs(overlay[: SIZE[0]].astype(float) - expected).mean() < 12
     assert not result.read()[0]
 
 
@@ -56,7 +56,7 @@ def test_camera_ends_when_the_window_does(predictor, clip):
 
     frames, rate = video.predict_camera(predictor, str(clip), show)
     assert frames == 3 and rate > 0
-    assert all(image.shape == (*SIZE, 3) for image in shown)
+    assert all(len(image) > SIZE[0] and image.shape[1] == SIZE[1] for image in shown)
 
 
 @pytest.mark.parametrize(

@@ -19,5 +19,38 @@ def test_time_left_leaves_out_the_first_update(monkeypatch, caplog):
     assert ends == [f"1 % waiting for data{end}" for end in told]
 
 
+def test_time_left_counts_validations(monkeypatch, caplog):
+    """Whose number stands for their time until the first is done."""
+    caplog.set_level(logging.INFO, "absl")
+    clock = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
+    shown = Console(total=10, validate_every=4)
+    row = {"epoch": 1.0, "loss_average": 0.5, "images_per_second": 8.0, "data_wait": 0.01}
+    for step in range(1, 11):
+        clock[0] += 1
+        shown.step(step, 0.5)
+        if step in (4, 8, 10):
+            with shown.validation() as progress:
+                clock[0] += 40
+                progress(6, 9)
+                clock[0] += 1
+                progress(7, 9)
+        if step in (3, 5):
+            shown.row({"step": step, **row})
+    lines = [record.getMessage().rpartition("data, ")[2] for record in caplog.records]
+    told = "validating: image 6 of 9"
+    assert lines == ["7 s and 3 validations left", told, "87 s left", told, told]
+
+
+def test_a_terminal_shows_a_validation_in_its_bar(capsys):
+    shown = Console(total=10, progress_bar=True, validate_every=0)
+    shown.step(1, 0.5)
+    with shown.validation() as progress:
+        progress(3, 8)
+    shown.step(2, 0.5)
+    shown.close()
+    assert "validating: image 3 of 8" in capsys.readouterr().err
+
+
 def test_durations():
     assert [duration(s) for s in (42, 400, 12000)] == ["42 s", "7 min", "3 h 20 min"]

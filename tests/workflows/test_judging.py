@@ -61,7 +61,7 @@ def test_a_folder_of_predictions_is_scored_and_shown(folders):
     for text in ("boundary IoU", "Cheng et al., 2021", "trimap mean IoU", "within 4 pixels"):
         assert text in page
     assert found.records.whole and found.written == [
-        str(out / name) for name in ("metrics.json", "report.html")
+        str(out / name) for name in ("metrics.json", "report.html", "images.npz")
     ]
 
 

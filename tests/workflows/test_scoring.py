@@ -59,9 +59,8 @@ def test_a_judge_finds_the_same_in_what_a_model_leaves(data, predictor, tmp_path
     for name in METRICS[:2]:
         assert kept.values["scores"][name] == found.values["scores"][name]
     assert (kept.records.matrix() == Records.load(out / "images.npz").matrix()).all()
-    assert set(found.written) == {
-        str(out / name) for name in ("metrics.json", "report.html", "errors.html", "suspects.json")
-    }
+    pages = ("metrics.json", "report.html", "errors.html", "suspects.json")
+    assert set(found.written) == {f"{out}/{name}" for name in (*pages, "images.npz", "labels/")}
     assert len(json.loads((out / "suspects.json").read_text())) <= 5
     # The page of a comparison shows the label maps, wherever the folder has gone.
     out.rename(tmp_path / "moved")

@@ -3,8 +3,9 @@
     tfseg app --models=runs/camvid,ade20k_resnet50dilated_ppm_deepsup
 
 Drop an image on the page, paste one or take one with the webcam: it shows the classes over the
-image, their shares, the class under the pointer, and a second model's answer beside it. Only this
-machine can reach the page unless --host says otherwise. It needs the extra [app].
+image, their shares, the class under the pointer, and a second model's answer beside it. It offers
+--examples, which are validation images of the first run. Only this machine can reach the page unless
+--host says otherwise. It needs the extra [app].
 """
 
 import os
@@ -13,11 +14,17 @@ from tfseg.cli import shared
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
-GROUPS = {"Models": "models", "Page": "host port max_side max_megabytes"}
+GROUPS = {"Models": "models", "Page": "examples host port max_side max_megabytes"}
 
 
 def define(flags: Flags) -> None:
     flags.several("models", [], "Run directories, weights files or names in the zoo.")
+    flags.several(
+        "examples",
+        None,
+        "Images and folders to offer, up to 6 of them; default validation images of the first run; "
+        "empty for none.",
+    )
     flags.string("host", "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
     flags.integer("port", 7860, "Port; 0 for any that is free.", 0, 65535)
     flags.integer("max_side", 4096, "Largest height and width of an image in pixels.", 1)
@@ -42,6 +49,25 @@ def main(flags: Flags) -> None:
         port=flags.port,
         max_side=flags.max_side,
         max_megabytes=flags.max_megabytes,
+        examples=_examples(flags),
     )
     print(f"open {url} in a browser; Ctrl-C ends it", flush=True)
     page.block_thread()
+
+
+def _examples(flags: Flags) -> list[str]:
+    """Paths of up to six images that --examples names, or else of the first run's validation."""
+    from tfseg.data import read_split
+    from tfseg.inference.predict_files import find_images
+    from tfseg.workflows.trained import data_dir_of
+
+    if flags.examples is not None:
+        paths = list(find_images([path for path in flags.examples if path]))
+        return paths[:: -(-len(paths) // 6) or 1]
+    for source in flags.models:
+        try:
+            image_list = read_split(data_dir_of(source), "val")
+        except TfsegError:
+            continue  # no run, or its data is elsewhere: a page without examples will do
+        return [path for path in image_list.spread(6).images if os.path.isfile(path)]
+    return []

@@ -86,7 +86,7 @@ def main(flags: Flags) -> None:
     images = found.values["protocol"]["images"]
     print(summary.table(found.values))
     print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
-    print(f"written to {' and '.join(found.written)}")
+    print(f"written: {', '.join(found.written)}")
     if not flags.predictions:
         source, model = trained_model.given(flags)
         data_dir = flags.data_dir or data_dir_of(source)

@@ -92,7 +92,10 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
         folders = ", ".join(f"{kind}/" for kind in flags.outputs)
         there = f", {found.kept} were there already" if found.kept else ""
         done = found.images - len(found.failures) - found.kept
-        print(f"predicted {done} of {found.images} images{there}: {found.output_dir} has {folders}")
+        where = f"{found.output_dir} has {folders}" if done + found.kept else "nothing is written"
+        print(f"predicted {done} of {found.images} images{there}: {where}")
+    if flags.shares:
+        print(f"written: {flags.shares}")
     if not found.failures:
         print(f"next: {next_step.after_predict(*trained_model.given(flags))}")
     return 1 if found.failures else 0

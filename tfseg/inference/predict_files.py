@@ -9,7 +9,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from tfseg import visualize
+from tfseg import legends, visualize
 from tfseg.data.entries import Names, single_names
 from tfseg.data.image_files import read_image, read_label
 from tfseg.data.lists import relative_name
@@ -122,7 +122,8 @@ def predict_files(
 
     `labels/NAME` is 8-bit grey and holds class indices; `color/NAME` holds the same indices with
     the palette (so viewers show colours, and it reads as a label map too); `overlay/NAME` shows
-    the colours over the image, `panel/NAME` the image, the colours and the overlay side by side;
+    the colours over the image, `panel/NAME` the image, the colours and the overlay side by side,
+    each above a legend of the classes that occur;
     `ids/NAME` is 8-bit grey and holds the values that `ids` gives. A file appears under its name
     when it is complete.
 
@@ -175,7 +176,7 @@ def predict_files(
                 except TfsegError as error:
                     yield Done(path, None, str(error))
                     continue
-                results = (image, labels, predictor.palette, folder, names[path], outputs, ids)
+                results = (predictor, image, labels, folder, names[path], outputs, ids)
                 writing.append((path, labels, pool.submit(_write, *results)))
             else:
                 path, labels, written = writing.popleft()
@@ -191,15 +192,17 @@ def _stored(output_dir, name, outputs):
     return None
 
 
-def _write(image, labels, palette, folder, name, outputs, ids):
+def _write(predictor, image, labels, folder, name, outputs, ids):
+    classes, palette = predictor.spec.classes, predictor.palette
     for kind in outputs:
         if kind == "overlay":
-            picture = Image.fromarray(visualize.overlay(image, labels, palette))
+            picture = visualize.overlay(image, labels, palette)
+            picture = Image.fromarray(legends.below(picture, [labels], classes, palette))
         elif kind == "panel":
             pictures = [image, visualize.colorize(labels, palette)]
             pictures.append(visualize.overlay(image, labels, palette))
             picture = visualize.panel(pictures, ["image", "prediction", "overlay"])
-            picture = Image.fromarray(picture)
+            picture = Image.fromarray(legends.below(picture, [labels], classes, palette))
         else:
             picture = Image.fromarray(ids[labels] if kind == "ids" else labels)
             if kind == "color":

@@ -3,7 +3,7 @@
 import html
 
 from tfseg.evaluation.metrics import METRICS
-from tfseg.reports.html import facts, formulas, picture, section, write_page
+from tfseg.reports.html import facts, figure, formulas, section, write_page
 from tfseg.reports.summary import between
 
 
@@ -40,7 +40,8 @@ def write(path, values, pictures=None):
         path: of the HTML file.
         values: what `compare` returned.
         pictures: function of an image's name to {title: uint8 RGB [h, w, 3]} of the image, its
-            truth and what the contestants say; or None for no pictures.
+            truth and what the contestants say, and to the (name, colour) of the classes that
+            occur; or None for no pictures.
     """
     names = [one["name"] for one in values["contestants"]]
     about = [f"{values['images']} images that all have."]
@@ -199,9 +200,6 @@ def _images(one, pictures):
 
 
 def _figure(entry, pictures):
-    shown = pictures(entry["image"]) if pictures else {}
-    row = "".join(map(picture, shown.items()))
-    return (
-        f"<figure><div class=row>{row}</div><figcaption>{html.escape(entry['image'])}: mean IoU "
-        f"{entry['before']:.1%} to {entry['after']:.1%}</figcaption></figure>"
-    )
+    shown, classes = pictures(entry["image"]) if pictures else ({}, [])
+    caption = f"{entry['image']}: mean IoU {entry['before']:.1%} to {entry['after']:.1%}"
+    return figure(shown, classes, caption)

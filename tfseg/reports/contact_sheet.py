@@ -12,18 +12,9 @@ from tfseg.data.labels import label_table
 from tfseg.data.lists import read_split
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.reports.html import figure, section, write_page
 
-_WIDTH = 360
-_STYLE = """
-body { font: 14px sans-serif; margin: 2em; color: #222; background: #fff }
-.pairs { display: flex; flex-wrap: wrap; gap: 1em }
-figure { margin: 0; width: 740px } figure img { width: 360px; vertical-align: top }
-figcaption { margin: .3em 0 1em; overflow-wrap: anywhere }
-.swatch { display: inline-block; width: .9em; height: .9em; border: 1px solid #888;
-          margin: 0 .3em 0 .9em; vertical-align: -.1em }
-.error { color: #b00020 } .note { color: #8a5a00 }
-"""
+_WIDTH = 480
 
 
 def write_contact_sheet(path, data_dir, report, count=24):
@@ -44,29 +35,27 @@ def write_contact_sheet(path, data_dir, report, count=24):
     info, classes = DataInfo.load(data_dir), report.classes
     palette = info.palette or visualize.default_palette(len(classes))
     table = label_table(len(classes), info.label_map, info.ignore_label)
-    parts = [f"<!doctype html><meta charset=utf-8><title>{html.escape(str(data_dir))}</title>"]
-    parts.append(f"<style>{_STYLE}</style><h1>{html.escape(str(data_dir))}</h1>")
-    # Closed, as hundreds of classes would push the pictures off the screen.
     shares = f"<pre>{html.escape(report.table())}</pre>"
-    parts.append(f"<details><summary>sizes and shares of all classes</summary>{shares}</details>")
-    parts.append(f"<p>{''.join(_swatch(palette[k], name) for k, name in enumerate(classes))}</p>")
+    # Closed, as hundreds of classes would push the pictures off the screen.
+    parts = [f"<details><summary>sizes and shares of all classes</summary>{shares}</details>"]
     for kind, messages in (("error", report.errors), ("note", report.warnings)):
         parts += [f"<p class={kind}>{html.escape(text)}</p>" for text in messages[:20]]
     for split in report.splits:
         image_list = read_split(data_dir, split)
-        parts.append(f"<h2>{html.escape(split)}</h2><div class=pairs>")
-        for index in sorted(set(np.linspace(0, len(image_list) - 1, count).astype(int).tolist())):
-            parts.append(_figure(image_list, index, table, classes, palette, report))
-        parts.append("</div>")
-    with atomic_write(path, "w") as file:
-        file.write("\n".join(parts))
+        chosen = np.linspace(0, len(image_list) - 1, count).astype(int)
+        figures = (
+            _figure(image_list, index, table, classes, palette, report)
+            for index in sorted(set(chosen.tolist()))
+        )
+        parts.append(section(split, f"<div class=sheet>{''.join(figures)}</div>"))
+    write_page(path, str(data_dir), parts)
 
 
 def _figure(image_list, index, table, classes, palette, report):
     name = image_list.names[index]
     titles = (image_list.image_titles[index], image_list.label_titles[index])
     notes = [
-        f"<br><span class={kind}>{html.escape(text)}</span>"
+        f"<p class={kind}>{html.escape(text)}</p>"
         for kind, messages in (("error", report.errors), ("note", report.warnings))
         for text in messages
         if any(title in text for title in titles)
@@ -77,22 +66,17 @@ def _figure(image_list, index, table, classes, palette, report):
         ]
         pictures, shares = _pictures(*pair, table, palette)
     except TfsegError as error:
-        reason = html.escape(str(error))
-        return f"<figure><figcaption>{html.escape(name)} <b>{reason}</b></figcaption></figure>"
-    legend = "".join(
-        _swatch(palette[k], f"{classes[k]} {shares[k]:.0%}")
+        return f"<figure><p class=error>{html.escape(f'{name}: {error}')}</p></figure>"
+    shown = [
+        (f"{classes[k]} {shares[k]:.0%}", palette[k])
         for k in np.argsort(-shares)[:8]
         if shares[k] > 0
-    )
-    images = " ".join(f'<img src="{picture}" alt="">' for picture in pictures)
-    return (
-        f"<figure>{images}<figcaption><b>{html.escape(name)}</b><br>{legend}{''.join(notes)}"
-        "</figcaption></figure>"
-    )
+    ]
+    return figure(pictures, shown, name, "row pair", "".join(notes))
 
 
 def _pictures(image, values, table, palette):
-    """The image and its overlay as data URIs, and the share of each class."""
+    """The image and its overlay by their titles, and the share of each class."""
     image, label = Image.fromarray(image), Image.fromarray(values)
     shares = np.bincount(np.maximum(table[values], 0).ravel(), table[values].ravel() >= 0, 256)
     shares = shares[: len(palette)] / max(values.size, 1)
@@ -102,10 +86,4 @@ def _pictures(image, values, table, palette):
     small = table[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
     small = np.where(small < 0, 255, small)
     laid_over = visualize.overlay(image, small, palette, 0.6)
-    return [visualize.data_uri(pixels, quality=80) for pixels in (image, laid_over)], shares
-
-
-def _swatch(colour, text):
-    red, green, blue = colour
-    style = f"background: rgb({red},{green},{blue})"
-    return f'<span class=swatch style="{style}"></span>{html.escape(text)}'
+    return {"image": image, "label": laid_over}, shares

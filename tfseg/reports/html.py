@@ -20,18 +20,18 @@ _STYLE = """
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1080px;padding:16px;background:var(--page);color:var(--ink);
 font:16px/1.45 system-ui,sans-serif}
-h1{font-size:1.5rem;margin:.4em 0}h2{font-size:1.15rem;margin:1.8em 0 .6em}
+h1{font-size:1.5rem;margin:.4em 0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:1.8em 0 .6em}
 p{color:var(--soft);margin:.3em 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
+.cards{display:flex;flex-wrap:wrap;gap:10px}.card{flex:1 1 150px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 14px}
 .card b{display:block;font-size:1.5rem}.card span{color:var(--soft);font-size:.85rem}
 .bars{display:grid;grid-template-columns:minmax(70px,max-content) 1fr max-content;gap:5px 10px;
 align-items:center}
 .bars div{background:var(--card);border-radius:4px}
 .bars i{display:block;height:14px;background:var(--bar);border-radius:4px}
-.bars b{display:inline-block;width:.8em;height:.8em;margin-right:.5em;border-radius:3px;
-outline:1px solid var(--line)}
-.wide{overflow-x:auto}
+.sheet{display:flex;flex-wrap:wrap;gap:16px}.sheet figure{margin:0;flex:1 1 min(100%,480px)}
+.sheet .pair{max-width:none}p.error{color:#c62828}p.note{color:#8a5a00}
+.wide,pre{overflow-x:auto}
 table{border-collapse:collapse;font-size:.8rem}
 .matrix td{min-width:36px;text-align:right;padding:3px 5px}
 .matrix th{font-weight:500;padding:3px 6px;text-align:right;white-space:nowrap}
@@ -43,6 +43,9 @@ figure{margin:0 0 16px}figcaption{font-size:.85rem;color:var(--soft);overflow-wr
 .pair{max-width:540px}.pair,.row.pair{grid-template-columns:repeat(2,1fr)}
 .row img{width:100%;display:block;border-radius:4px}
 .row span{font-size:.75rem;color:var(--soft)}
+.legend{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0;font-size:.85rem;color:var(--ink)}
+.legend b,.bars b{display:inline-block;width:.8em;height:.8em;margin-right:.5em;border-radius:3px;
+outline:1px solid var(--line)}
 svg{width:100%;height:auto;max-width:760px}
 .numbers td,.numbers th{padding:3px 10px 3px 0;text-align:right;white-space:nowrap}
 .numbers td:first-child,.numbers th:first-child{text-align:left}
@@ -51,7 +54,7 @@ svg{width:100%;height:auto;max-width:760px}
 .whisker i,.whisker s,.whisker u{position:absolute;top:3px;height:12px;border-radius:3px}
 .whisker i{background:var(--bar);opacity:.4}.whisker s{width:3px;background:var(--ink)}
 .whisker u{top:0;height:18px;width:1px;background:var(--soft)}
-@media(max-width:600px){.row{grid-template-columns:repeat(2,1fr)}svg text{font-size:18px}}
+@media(max-width:600px){.row,.row.pair{grid-template-columns:1fr}svg text{font-size:18px}}
 @media(prefers-color-scheme:dark){polyline:not(.axis){filter:brightness(1.4)}}
 """
 
@@ -176,19 +179,45 @@ def _curves(run_dir):
 
 def _figures(entries):
     return "".join(
-        f"<figure><div class=row>{''.join(map(picture, pictures.items()))}</div>"
-        f"<figcaption>{html.escape(name)}: mean IoU {percent(score)}</figcaption></figure>"
-        for name, score, pictures in entries
+        figure(pictures, shown, f"{name}: mean IoU {percent(score)}")
+        for name, score, pictures, shown in entries
     )
+
+
+def figure(pictures, shown, caption, layout="row", notes=""):
+    """Pictures in a row, above their legend and a caption, as markup.
+
+    Args:
+        pictures: {title: uint8 RGB [h, w, 3]}.
+        shown: (name, colour) of the classes that occur in them.
+        caption: text.
+        layout: of the row: "row" for four, "row pair" for two.
+        notes: markup below the caption.
+    """
+    return (
+        f'<figure><div class="{layout}">{"".join(map(picture, pictures.items()))}</div>'
+        f"{legend(shown)}<figcaption>{html.escape(caption)}</figcaption>{notes}</figure>"
+    )
+
+
+def legend(shown):
+    """A legend of (name, colour), as markup."""
+    entries = "".join(
+        f'<span><b style="background:rgb{tuple(colour)}"></b>{html.escape(name)}</span>'
+        for name, colour in shown
+    )
+    return f"<div class=legend>{entries}</div>" if shown else ""
 
 
 def picture(item):
     title, pixels = item
-    if title == "image":
-        data = data_uri(pixels, quality=80)
+    image = Image.fromarray(pixels)
+    if image.getcolors(256) is None:
+        data = data_uri(image, quality=80)
     else:
         # Few colours: a palette PNG is smaller than a JPEG, and sharp.
-        data = data_uri(Image.fromarray(pixels).quantize(256), "PNG", optimize=True)
+        data = data_uri(image.quantize(256), "PNG", optimize=True)
+    title = html.escape(title)
     return f'<div><img alt="{title}" src="{data}"><span>{title}</span></div>'
 
 

@@ -4,7 +4,7 @@ import zlib
 
 from PIL import Image
 
-from tfseg import visualize
+from tfseg import legends, visualize
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder
 from tfseg.parallel import Behind
@@ -51,18 +51,20 @@ class LabelWriter(PictureWriter):
 
 
 class PanelWriter(PictureWriter):
-    """Writes each image, its truth and its prediction side by side.
+    """Writes each image, its truth and its prediction side by side, above a legend.
 
     Args:
         image_list, output_dir, threads: as for `PictureWriter`.
         palette: [red, green, blue] per class.
+        classes: class names, or None.
     """
 
-    def __init__(self, image_list, output_dir, palette, threads=4):
+    def __init__(self, image_list, output_dir, palette, classes=None, threads=4):
         super().__init__(image_list, output_dir, threads)
-        self.palette = palette
+        self.palette, self.classes = palette, classes
 
     def draw(self, predicted):
         maps = (predicted.truth, predicted.labels)
         pictures = [predicted.image, *(visualize.colorize(one, self.palette) for one in maps)]
-        return visualize.panel(pictures, ["image", "truth", "prediction"])
+        picture = visualize.panel(pictures, ["image", "truth", "prediction"])
+        return legends.below(picture, maps, self.classes, self.palette)

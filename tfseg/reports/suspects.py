@@ -1,15 +1,14 @@
 """Contact sheets of likely wrong labels, and of what a model gets wrong of each class."""
 
 import dataclasses
-import html
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tfseg import visualize
+from tfseg import legends, visualize
 from tfseg.evaluation.suspects import Suspect
 from tfseg.files import write_json
-from tfseg.reports.html import picture, section, write_page
+from tfseg.reports.html import figure, section, write_page
 
 _WIDTH = 260
 _LEAST_MARGIN = 12
@@ -41,13 +40,10 @@ def write(
     )
     parts = [("Likely wrong labels", note, suspects)] if suspects else []
     parts += [(title, "", regions) for title, regions in mistakes.items() if regions]
-    sections = [
-        section(
-            title,
-            text + "".join(_figure(one, load, classes, palette) for one in regions),
-        )
-        for title, text, regions in parts
-    ]
+    sections = []
+    for title, text, regions in parts:
+        figures = "".join(_figure(one, load, classes, palette) for one in regions)
+        sections.append(section(title, f"{text}<div class=sheet>{figures}</div>"))
     write_page(path, "Errors worth looking at", sections or ["<p>There are none.</p>"])
 
 
@@ -83,10 +79,8 @@ def _figure(one, load, classes, palette):
         f"{one.image} at {one.place[0]}, {one.place[1]}: labelled {_name(one.given, classes)}, "
         f"predicted {_name(one.suggested, classes)}{sure}, {one.pixels} pixels"
     )
-    return (
-        f"<figure><div class='row pair'>{''.join(map(picture, shown.items()))}</div>"
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-    )
+    entries = legends.occurring([labels[rows, columns]], classes, palette)
+    return figure(shown, entries, caption, "row pair")
 
 
 def _name(index, classes):

@@ -1,9 +1,12 @@
 """A web page to try models on: drop an image, see its classes, compare two models."""
 
+import atexit
 import html
 import json
 import os
 import pathlib
+import shutil
+import tempfile
 import time
 from urllib.parse import urlsplit
 
@@ -29,7 +32,7 @@ _STYLE = """
 """
 
 
-def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabytes=20):
+def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabytes=20, examples=()):
     """Serves the page.
 
     Args:
@@ -38,6 +41,7 @@ def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabyt
         port: 0 for any that is free.
         max_side: largest height and width of an image; larger ones are not decoded.
         max_megabytes: largest file that may be uploaded.
+        examples: paths of images that the page offers; whoever can reach it sees them.
 
     Returns:
         (the page, its URL). It is served from a thread; the page's `close()` ends it.
@@ -54,7 +58,7 @@ def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabyt
     for predictor in predictors.values():
         # The first call prepares the network: no visitor should wait for that.
         predictor.predict(np.zeros((64, 64, 3), np.uint8))
-    page = _build(gradio, predictors, max_side)
+    page = _build(gradio, predictors, max_side, _copied(examples))
     try:
         _, url, _ = page.launch(
             server_name=host,
@@ -114,7 +118,22 @@ class OwnOrigin:
             return False
 
 
-def _build(gradio, predictors, max_side):
+def _copied(paths):
+    """Copies of images, in a folder that ends with the process: the page opens no other."""
+    if not paths:
+        return []
+    folder = tempfile.mkdtemp(prefix="tfseg-examples-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copies = []
+    for path in paths:
+        read_image(path)  # so that a damaged one is named now, not when it is clicked
+        place = os.path.join(folder, str(len(copies)))
+        os.mkdir(place)
+        copies.append(shutil.copy(path, place))
+    return copies
+
+
+def _build(gradio, predictors, max_side, examples):
     names = list(predictors)
     refining = {
         name: Predictor(known.spec, known.model, known.protocol, CRF())
@@ -132,10 +151,17 @@ def _build(gradio, predictors, max_side):
             )
         except TfsegError as error:
             # Visitors need not know where the server keeps uploads.
-            raise gradio.Error(str(error).replace(path, os.path.basename(path))) from error
+            message = str(error).replace(path, os.path.basename(path))
+            # What a visitor can put right is no fault of the server: nothing for its log.
+            raise gradio.Error(message, print_exception=False) from error
 
     hour = 3600
-    with gradio.Blocks(title="tfseg", analytics_enabled=False, delete_cache=(hour, hour)) as page:
+    title = f"tfseg: {', '.join(names)}"
+    with gradio.Blocks(title=title, analytics_enabled=False, delete_cache=(hour, hour)) as page:
+        gradio.Markdown(
+            "# What is where in a picture\nDrop an image, paste one, take one with the webcam, or "
+            "choose an example. Each pixel gets the colour of its class."
+        )
         with gradio.Row():
             with gradio.Column(scale=1):
                 image = gradio.Image(
@@ -143,6 +169,8 @@ def _build(gradio, predictors, max_side):
                 )
                 # The file is taken unread: its header has to be looked at before anything else.
                 image.preprocess = lambda payload: payload and payload.path
+                if examples:
+                    gradio.Examples([[path] for path in examples], [image], cache_examples=False)
                 first = gradio.Dropdown(names, value=names[0], label="Model")
                 second = gradio.Dropdown([_NONE, *names], value=_NONE, label="Compare with")
                 crf = gradio.Checkbox(False, label="Refine by a dense CRF", **_crf_state())

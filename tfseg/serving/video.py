@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 
+from tfseg import visualize
 from tfseg.errors import TfsegError
 from tfseg.files import replacing
+from tfseg.legends import Places
 from tfseg.outputs import ending, stems
 
 EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
@@ -43,7 +45,7 @@ def predict_video(predictor, source, path, progress=None):
         predictor: a `Predictor`.
         source: path of a video that OpenCV reads.
         path: of the video to write, one of `EXTENSIONS`; it appears when it is complete. It has
-            the source's size and frame rate, and no sound.
+            the source's frame rate, its size with a legend below, and no sound.
         progress: called as progress(done, total) after each frame; total is 0 if unknown.
 
     Returns:
@@ -67,12 +69,14 @@ def predict_video(predictor, source, path, progress=None):
         try:
             for image in _frames(cv2, capture):
                 if writer is None:
-                    size = (image.shape[1], image.shape[0])
+                    shape = image.shape[:2]
+                    legend = Places(shape, predictor.spec.classes, predictor.palette)
+                    size = (shape[1], shape[0] + legend.height)
                     codec = cv2.VideoWriter_fourcc(*_CODECS[suffix])
                     writer = cv2.VideoWriter(temporary, codec, rate, size)
                     if not writer.isOpened():
                         raise TfsegError(f"this OpenCV can't write {suffix} files: {path}")
-                overlay = predictor.overlay(image)
+                overlay = _with_legend(predictor, image, legend)
                 writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
                 done += 1
                 if progress:
@@ -106,9 +110,10 @@ def predict_camera(predictor, camera, show=None):
         # Old pictures would make the window lag behind.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         show = show or _window(cv2)
-        rate, before = 0.0, start
+        rate, before, legend = 0.0, start, None
         for image in _frames(cv2, capture):
-            overlay = predictor.overlay(image)
+            legend = legend or Places(image.shape[:2], predictor.spec.classes, predictor.palette)
+            overlay = _with_legend(predictor, image, legend)
             now = time.perf_counter()
             current, before = 1 / max(now - before, 1e-6), now
             rate = current if done < 2 else _SMOOTHING * rate + (1 - _SMOOTHING) * current
@@ -147,6 +152,13 @@ def _frames(cv2, capture):
         if not good:
             return
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _with_legend(predictor, image, legend):
+    """`image` with its classes' colours over it, above the names of these."""
+    labels = predictor.predict(image)
+    overlay = visualize.overlay(image, labels, predictor.palette)
+    return np.concatenate([overlay, legend(labels)])
 
 
 def _with_rate(cv2, image, rate):

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import functools
 import itertools
 import math
 import signal
@@ -132,7 +133,13 @@ class Trainer:
     def run(self, progress_bar=False):
         """Trains to the end, or until a signal; returns a `TrainResult`."""
         first, chief = self.session.values["step"], self.session.chief
-        self.console = Console(self.session.total_steps, first, progress_bar, quiet=not chief)
+        self.console = Console(
+            self.session.total_steps,
+            first,
+            progress_bar,
+            quiet=not chief,
+            validate_every=self.validate_every if self.validator else None,
+        )
         self.log = None
         try:
             if self.session.finished:
@@ -333,7 +340,8 @@ class Trainer:
             if not self.validator:
                 self.session.save_best()
                 return {}
-            scores = self.validator.scores(self._progress)
+            with self.console.validation() as show:
+                scores = self.validator.scores(functools.partial(self._progress, show))
             best = self.session.values["best"]
             name = self.task.score
             self.session.values["stale"] += 1
@@ -347,7 +355,8 @@ class Trainer:
         self.console.line(f"step {step}: {self.task.describe(scores, best)} at step {best['step']}")
         return scores
 
-    def _progress(self, *_):
+    def _progress(self, show, done, total):
+        show(done, total)
         if self._stopping():
             raise _Interrupted
 

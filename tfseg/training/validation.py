@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseg import visualize
+from tfseg import legends, visualize
 from tfseg.data import eval_dataset, pipeline_errors
 from tfseg.evaluation import Evaluator, scores
 from tfseg.inference import Inference
@@ -48,15 +48,14 @@ class Validator:
         }
 
     def panels(self):
-        """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times."""
+        """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times.
+
+        Under them is a legend of the classes that occur.
+        """
         spec = self.plan.spec
         palette = spec.palette or visualize.default_palette(spec.num_classes)
         for images, labels, _ in self._shown:
-            yield visualize.panel(
-                [
-                    images[0].numpy(),
-                    visualize.colorize(np.minimum(labels[0], 255), palette),
-                    visualize.colorize(self._predict(images)[0], palette),
-                ],
-                ["image", "label", "prediction"],
-            )
+            maps = [np.minimum(labels[0], 255), self._predict(images)[0]]
+            pictures = [images[0].numpy(), *(visualize.colorize(one, palette) for one in maps)]
+            panel = visualize.panel(pictures, ["image", "label", "prediction"])
+            yield legends.below(panel, maps, self.plan.classes, palette)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tfseg import runs, visualize
+from tfseg import legends, runs, visualize
 from tfseg.data.info import DataInfo
 from tfseg.data.lists import ImageList, read_split
 from tfseg.errors import TfsegError
@@ -157,28 +157,34 @@ class _Pictures:
         self.facts = {name: one.facts for name, one in records.items()}
 
     def __call__(self, name):
-        shown = {}
+        shown, maps, info = {}, [], None
         for title, facts in self.facts.items():
             try:
-                shown |= self._of(name, title, facts, bool(shown))
+                found, info = self._of(name, title, facts, bool(shown))
             except (TfsegError, KeyError):
                 continue  # moved since, or never kept: the page has its numbers all the same
-        return shown
+            palette = info.palette or visualize.default_palette(len(info.classes))
+            for heading, pixels in found.items():
+                if pixels.ndim == 2:
+                    maps.append(pixels)
+                    pixels = visualize.colorize(pixels, palette)
+                shown[heading] = pixels
+        return shown, legends.occurring(maps, info.classes, palette) if maps else []
 
     def _of(self, name, title, facts, further):
+        """Pictures and label maps by their titles, and the `DataInfo` of their classes."""
         key = facts["data_dir"], facts["split"]
         if key not in self._lists:
             self._lists[key] = read_split(*key), DataInfo.load(key[0])
         image_list, info = self._lists[key]
         index = image_list.names.index(name)
         truth = Truth(image_list, len(info.classes), info.label_map, info.ignore_label)
-        palette = info.palette or visualize.default_palette(len(info.classes))
         image, labels = truth.image(index), truth.labels(index)
         step = max(1, -(-image.shape[1] // self.width))
         shown = {}
         if not further:
             shown["image"] = image[::step, ::step]
-            shown["truth"] = visualize.colorize(labels[::step, ::step], palette)
+            shown["truth"] = labels[::step, ::step]
         if "predictions" in facts:
             folder = facts["predictions"]
             if folder not in self._folders:
@@ -186,5 +192,5 @@ class _Pictures:
                 self._folders[folder] = dict(zip(image_list.names, paths, strict=True))
             rule: Reading = reading_rule(info, resize=True)
             found, _ = read_prediction(self._folders[folder][name], labels.shape, rule)
-            shown[title] = visualize.colorize(found[::step, ::step], palette)
-        return shown
+            shown[title] = found[::step, ::step]
+        return shown, info

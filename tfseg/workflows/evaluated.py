@@ -18,7 +18,7 @@ class Evaluation:
     Attributes:
         values: what metrics.json holds: scores, classes, confusion matrix, protocol, intervals.
         records: the numbers of each image.
-        written: paths of what people look at.
+        written: paths of the files and folders, what people look at first.
         seconds: that it took, from files to scores.
     """
 

@@ -13,6 +13,7 @@ from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation.judge import judge_predictions, reading_rule
 from tfseg.evaluation.predictions import find_predictions, read_prediction
+from tfseg.evaluation.records import FILE_NAME
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import find_worst
 from tfseg.reports.gallery import Gallery
@@ -122,6 +123,7 @@ def judge(
                 logging.warning("likely wrong labels need probabilities (.npy): none are named")
             truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
             written += evaluated.write_errors(output_dir, worst, truth, info.classes, palette)
+        written.append(os.path.join(output_dir, FILE_NAME))
     return evaluated.Evaluation(values, records, written, time.perf_counter() - start)
 
 
@@ -138,7 +140,7 @@ def _rule(info, ids, color_map, resize):
 
 def _gallery(records, image_list, paths, rule, info, palette):
     """Pictures of the images that went best and worst."""
-    gallery = Gallery(image_list.names, palette)
+    gallery = Gallery(image_list.names, palette, info.classes)
     each = records.dense("image")
     order = [i for i in each[:, 0].argsort(kind="stable") if each[i, 1]]
     truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)

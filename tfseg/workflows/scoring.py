@@ -114,8 +114,8 @@ def score(
         "images": len(image_list),
         "weights": _weights(model, run_dir),
     }
-    gallery = Gallery(image_list.names, predictor.palette)
     names = class_names(classes, predictor.spec.num_classes)
+    gallery = Gallery(image_list.names, predictor.palette, names)
     recorder = Recorder(
         image_list.names,
         names,
@@ -133,7 +133,7 @@ def score(
             takers.append(stack.enter_context(labels))
         if visualize:
             folder = os.path.join(output_dir, "panels")
-            panels = PanelWriter(image_list, folder, predictor.palette)
+            panels = PanelWriter(image_list, folder, predictor.palette, names)
             takers.append(stack.enter_context(panels))
         if suspects:
             takers.append(stack.enter_context(Behind(functools.partial(_look, worst, image_list))))
@@ -180,6 +180,10 @@ def score(
     written = evaluated.write(output_dir, values, gallery.panels(), predictor.palette, run_dir)
     if suspects:
         written += evaluated.write_errors(output_dir, worst, truth, names, predictor.palette)
+    written.append(os.path.join(output_dir, FILE_NAME))
+    folders = {_LABELS: save_labels, "panels": visualize}
+    written += [os.path.join(output_dir, name, "") for name, made in folders.items() if made]
+    written += [os.path.join(save_logits, "")] if save_logits else []
     return evaluated.Evaluation(values, records, written, seconds)
 
 
