@@ -4,8 +4,8 @@
 
 Drop an image on the page, paste one or take one with the webcam: it shows the classes over the
 image, their shares, the class under the pointer, and a second model's answer beside it. It offers
---examples, which are validation images of the first run. Only this machine can reach the page unless
---host says otherwise. It needs the extra [app].
+--examples, by default validation images of the first run. Only this machine can reach the page
+unless --host says otherwise. It needs the extra [app].
 """
 
 import os
