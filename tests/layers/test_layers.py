@@ -1,14 +1,11 @@
 """Every layer: its numbers, its shapes for known and unknown sizes, its config and saving."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfseg import TfsegError
-from tfseg.decoders import C1, PPM, DeepLabV2, DeepLabV3, DeepLabV3Plus, Linear, UPerNet
 from tfseg.encoders.blocks import BasicBlock, Bottleneck
 from tfseg.layers import (
     AdaptiveAveragePool2D,
@@ -52,32 +49,6 @@ def test_layer_contract(layer, size, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(x), y)
-
-
-DECODERS = [
-    Linear,
-    DeepLabV2,
-    functools.partial(DeepLabV3, width=4),
-    functools.partial(DeepLabV3Plus, width=4, low_level_width=3),
-    functools.partial(C1, deep_supervision=True),
-    functools.partial(PPM, deep_supervision=True, width=4),
-    functools.partial(UPerNet, width=4, pyramid_width=4),
-]
-
-
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_decoder_saves(decoder, tmp_path):
-    levels = {"stage1": (8, 4), "stage2": (4, 8), "stage3": (2, 8), "stage4": (2, 8)}
-    inputs = {name: keras.Input((None, None, c), name=name) for name, (_, c) in levels.items()}
-    layer = decoder(5, list(levels))
-    model = keras.Model(inputs, layer(inputs))
-    x = {name: np.ones((1, size, size, c), np.float32) for name, (size, c) in levels.items()}
-    y = model(x)["logits"]
-    shapes = {name: value.shape for name, value in x.items()}
-    assert tuple(y.shape) == layer.compute_output_shape(shapes)["logits"]
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(x)["logits"], y)
 
 
 def _plain_convolution(x, kernel, strides, dilation):

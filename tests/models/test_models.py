@@ -192,16 +192,6 @@ def test_published_names():
     assert options == {"multi_grid": (1, 2)}
 
 
-@pytest.mark.parametrize("decoder", ["deeplab_v3", "deeplab_v3plus"])
-@pytest.mark.parametrize("stride, rates", [(16, (6, 12, 18)), (8, (12, 24, 36))])
-def test_atrous_rates_follow_the_output_stride(decoder, stride, rates):
-    options = {"blocks": [1, 1, 1, 1], "output_stride": stride}
-    model = tfseg.create_model(f"resnet18_v1+{decoder}", 5, **options)
-    assert tuple(model.decoder.aspp.atrous_rates) == rates
-    model = tfseg.create_model(f"resnet18_v1+{decoder}", 5, atrous_rates=[2, 4], **options)
-    assert tuple(model.decoder.aspp.atrous_rates) == (2, 4)
-
-
 @pytest.mark.parametrize(
     "name, options, words",
     [
