@@ -95,7 +95,7 @@ def test_all_that_is_wrong_is_listed_and_nothing_is_scored(folders, capsys):
         (["evaluate", "--predictions=one", "--data_dir=data", "--flip"], "--flip is for models"),
         (
             ["evaluate", "--run_dir=one", "--data_dir=data", "--ids"],
-            "--ids goes with --predictions",
+            "--ids does nothing without --predictions",
         ),
         (["evaluate", "--predictions=one", "--data_dir=data", "--ids"], "--ids needs a label_map"),
         (

@@ -15,6 +15,7 @@ from typing import Any
 
 from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given, without
 from tfseg.models import PRECISIONS
 
 GROUPS = {
@@ -23,6 +24,14 @@ GROUPS = {
     "Samples": "random_scale random_rotate mirror cache",
     "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
+}
+_DATA = ("random_scale", "random_rotate", "mirror", "cache", "split")
+NEEDS = {
+    **{name: Need("--data_dir=FOLDER", given("data_dir")) for name in _DATA},
+    "images": Need("--evaluation", given("evaluation")),
+    **{name: Need("--evaluation", given("evaluation")) for name in protocol.FLAGS},
+    "requests": Need("--evaluation", without("evaluation"), beside=True),
+    "model": Need("--saved_model=FOLDER", without("saved_model"), beside=True),
 }
 
 

@@ -13,12 +13,14 @@ import sys
 from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 
 GROUPS = {
     "Data": "data_dir splits num_classes",
     "How": "quick resume",
     "What it shows": "max_errors contact_sheet sheet_images json",
 }
+NEEDS = {"sheet_images": Need("--contact_sheet=FILE.html", given("contact_sheet"))}
 
 
 def define(flags: Flags) -> None:
@@ -66,7 +68,6 @@ def main(flags: Flags) -> int | None:
         "images": {name: split.pairs for name, split in report.splits.items()},
         "shares": report.frequencies,
     }
-    following = None if report.errors else next_step.after_check(flags.data_dir, flags.num_classes)
-    if following:
-        print(f"next: {following}")
+    if not report.errors:
+        next_step.say(next_step.after_check(flags.data_dir, flags.num_classes))
     return 1 if report.errors else 0

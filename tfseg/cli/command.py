@@ -14,7 +14,7 @@ from typing import Any
 from absl import logging
 
 from tfseg.cli import help as texts
-from tfseg.cli import next_step
+from tfseg.cli import needs, next_step
 from tfseg.cli.files import expand
 from tfseg.cli.flags import Flags, define_common
 from tfseg.cli.verbs import VERBS
@@ -69,6 +69,7 @@ def _run(arguments: list[str]) -> int | None:
         return 0
     if name.startswith("-"):
         raise TfsegError(f"say what to do before any flag: tfseg VERB {name} …; see tfseg --help")
+    own = rest
     module, flags, rest = defined(name, rest)
     for argument in rest:
         if argument in (*_HELP, *_HELPFULL):
@@ -81,6 +82,7 @@ def _run(arguments: list[str]) -> int | None:
     takes_paths = hasattr(module, "PATHS")
     if paths and not takes_paths:
         raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
+    needs.refuse(module, flags, needs.typed(own, flags))
     try:
         with _stdout_for_json(flags):
             return module.main(flags, *([paths] if takes_paths else []))

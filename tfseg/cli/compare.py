@@ -21,6 +21,7 @@ GROUPS = {
     "Results": "output_dir json",
     "Intervals": "group_by replicates",
 }
+NEEDS = judging.INTERVAL_NEEDS
 
 
 def define(flags: Flags) -> None:

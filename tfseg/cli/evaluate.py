@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tfseg import workflows
 from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 
 if typing.TYPE_CHECKING:
     from tfseg.workflows import Evaluation
@@ -30,6 +31,14 @@ GROUPS = {
     "Metrics": judging.METRICS_GROUP,
     "Dense CRF": "crf crf_option save_logits",
     "Devices": "batch_size replicas",
+}
+NEEDS = {
+    **trained_model.NEEDS,
+    **protocol.NEEDS,
+    **protocol.CRF_NEEDS,
+    **judging.NEEDS,
+    "jobs": Need("--crf", given("crf", "predictions")),
+    "replicas": shared.REPLICAS,
 }
 
 
@@ -90,8 +99,7 @@ def main(flags: Flags) -> None:
     if not flags.predictions:
         source, model = trained_model.given(flags)
         data_dir = flags.data_dir or data_dir_of(source)
-        if line := next_step.after_evaluate(source, model, data_dir, flags.split):
-            print(f"next: {line}")
+        next_step.say(next_step.after_evaluate(source, model, data_dir, flags.split))
 
 
 def _evaluate_model(flags: Flags) -> "Evaluation | None":

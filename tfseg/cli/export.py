@@ -15,6 +15,7 @@ Preprocessing is inside, batch norm folded. Every export is checked before it ap
 from tfseg import workflows
 from tfseg.cli import protocol, trained_model
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 from tfseg.errors import TfsegError
 from tfseg.serving.formats import EXPORT_FORMATS
 
@@ -23,6 +24,15 @@ GROUPS = {
     "Export": "format output height width max_side json",
     "Comparison": "data_dir split calibration_split",
     "Protocol": protocol.GROUP,
+}
+NEEDS = {
+    **trained_model.NEEDS,
+    **protocol.NEEDS,
+    "split": Need("--data_dir=FOLDER", given("data_dir")),
+    "calibration_split": Need("--format=tflite_int8", lambda flags: flags.format == "tflite_int8"),
+    "max_side": Need(
+        "--format=saved_model", lambda flags: flags.format == "saved_model", against="--format=onnx"
+    ),
 }
 
 

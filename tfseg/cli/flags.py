@@ -25,6 +25,7 @@ class Flags:
 
     def __init__(self) -> None:
         self._order: list[str] = []
+        self._aliases: dict[str, str] = {}
         self._values = absl_flags.FlagValues()
         # What the verb has found, for --json.
         self.found: Any = None
@@ -108,6 +109,7 @@ class Flags:
 
     def alias(self, name: str, of: str) -> None:
         """Another name of a flag, which help doesn't show."""
+        self._aliases[name] = of
         absl_flags.DEFINE_alias(name, of, flag_values=self._values)
 
     def parse(self, arguments: Iterable[str]) -> list[str]:
@@ -125,6 +127,13 @@ class Flags:
         for name in self._values:
             self._values[name].value = _at_home(self._values[name].value)
         return [_at_home(path) for path in paths]
+
+    def name(self, text: str) -> str | None:
+        """The name of the flag that is written as `text`, without dashes; None if there is none."""
+        for name in (text, text.removeprefix("no")):
+            if name in self:
+                return self._aliases.get(name, name)
+        return None
 
     def _spellings(self) -> list[str]:
         off = [f"--no{name}" for name in self._values if self._values[name].boolean]

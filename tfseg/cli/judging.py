@@ -7,6 +7,7 @@ from typing import Any
 from tfseg import workflows
 from tfseg.cli import shared
 from tfseg.cli.flags import COMMON, Flags
+from tfseg.cli.needs import Need, given
 from tfseg.errors import TfsegError
 from tfseg.evaluation.metrics import METRICS
 
@@ -21,6 +22,15 @@ _BOTH = {
 }
 GROUP = " ".join(("predictions", *_OWN))
 METRICS_GROUP = "metrics absent_classes group_by replicates suspects"
+# What the flags of `define_intervals` need.
+INTERVAL_NEEDS = {
+    "group_by": Need("--replicates=2000", given("replicates"), against="--replicates=0")
+}
+# What those of `define` need.
+NEEDS = {
+    **INTERVAL_NEEDS,
+    **{name: Need("--predictions=FOLDER", given("predictions")) for name in _OWN},
+}
 
 
 def define(flags: Flags) -> None:
@@ -80,15 +90,12 @@ def read(flags: Flags) -> dict[str, Any]:
 
 
 def refuse(flags: Flags) -> None:
-    """Refuses flags that would be overlooked: those of models beside --predictions, and those that
-    go with it without it."""
+    """Refuses flags that would be overlooked: those of models beside --predictions."""
     for name in flags:
         if not flags[name].present or name in _BOTH:
             continue
         if flags.predictions and name not in _OWN:
             raise TfsegError(f"--{name} is for models: leave it out with --predictions")
-        if not flags.predictions and name in _OWN:
-            raise TfsegError(f"--{name} goes with --predictions")
 
 
 def evaluate(flags: Flags) -> "Evaluation":

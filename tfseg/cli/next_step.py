@@ -11,6 +11,14 @@ import shutil
 import sys
 from collections.abc import Iterable
 
+from absl import logging
+
+
+def say(line: str | None) -> None:
+    """Says what comes next, if anything does, on stderr: results alone are for pipes."""
+    if line:
+        logging.info("next: %s", line)
+
 
 def after_prepare(data_dir: str, num_classes: int | None) -> str | None:
     """Check the folder, or train on folders of classes.

@@ -22,6 +22,7 @@ from tfseg import workflows
 from tfseg.cli import next_step, protocol, trained_model
 from tfseg.cli.evaluate import print_shares
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError
 from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
@@ -33,6 +34,18 @@ GROUPS = {
     "Protocol": protocol.GROUP,
     "Dense CRF": "crf crf_option",
     "Camera": "camera",
+}
+_CAMERA = ("output_dir", "outputs", "shares", "print_shares")
+NEEDS = {
+    **trained_model.NEEDS,
+    **protocol.NEEDS,
+    **protocol.CRF_NEEDS,
+    **{
+        name: Need("--camera=0", lambda flags: flags.camera is None, beside=True)
+        for name in _CAMERA
+    },
+    "data_dir": Need("--weights=FILE", given("weights")),
+    "ids_of": Need("--outputs=ids", lambda flags: "ids" in flags.outputs),
 }
 
 
@@ -97,7 +110,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
     if flags.shares:
         print(f"written: {flags.shares}")
     if not found.failures:
-        print(f"next: {next_step.after_predict(*trained_model.given(flags))}")
+        next_step.say(next_step.after_predict(*trained_model.given(flags)))
     return 1 if found.failures else 0
 
 

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need
 from tfseg.data.catalog import DATASETS
 from tfseg.data.prepare.formats.raster import OVERLAPS
 from tfseg.data.prepare.formats.table import IMPORT_FORMATS, UNLABELLED
@@ -38,6 +39,10 @@ GROUPS = {
     "Splits": "val_share group_by unlabelled",
     "Labels": "images labels classes label_map color_map overlap",
     "Of tfds": "tfds_name tfds_splits tfds_features",
+}
+NEEDS = {
+    name: Need("--format=tfds", lambda flags: flags.format == "tfds")
+    for name in ("tfds_name", "tfds_splits", "tfds_features")
 }
 
 
@@ -155,5 +160,4 @@ def print_summary(data_dir: str, found: "workflows.Prepared") -> None:
     if found.sheet:
         print(f"look at {found.sheet}")
     unnamed = None if info.classes else found.num_classes
-    if command := next_step.after_prepare(data_dir, unnamed):
-        print(f"next:   {command}")
+    next_step.say(next_step.after_prepare(data_dir, unnamed))

@@ -6,11 +6,21 @@ from typing import Any
 
 from tfseg.cli import shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 from tfseg.errors import TfsegError, unknown
 from tfseg.inference.protocol import AVERAGES, PROTOCOLS, Protocol
 
 # What most people need of these flags.
 GROUP = "protocol eval_scales flip tile_size"
+# All that `define` defines.
+FLAGS = (
+    *("protocol", "eval_scales", "eval_short_sides", "max_long_side", "size_divisor"),
+    *("flip", "average", "tile_size"),
+)
+
+
+# What the flags of `define_crf` need.
+CRF_NEEDS = {"crf_option": Need("--crf", given("crf"))}
 
 
 def define(flags: Flags) -> None:
@@ -64,6 +74,17 @@ def read(flags: Flags) -> Protocol:
     elif "short_sides" in given:
         given["scales"] = (1.0,)
     return dataclasses.replace(PROTOCOLS[flags.protocol], **given)
+
+
+# What the flags of `define` need.
+NEEDS = {
+    "max_long_side": Need("--eval_short_sides=300", lambda flags: bool(read(flags).short_sides)),
+    "average": Need("--flip", lambda flags: _views(read(flags)) > 1),
+}
+
+
+def _views(protocol: Protocol) -> int:
+    return len(protocol.short_sides or protocol.scales) * (1 + protocol.flip)
 
 
 def define_crf(flags: Flags, switch: bool = True) -> None:

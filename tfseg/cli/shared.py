@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from absl import logging
 from tqdm import tqdm
 
 from tfseg import workflows
+from tfseg.cli import next_step
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need
 from tfseg.errors import TfsegError
 from tfseg.training.config import EARLIER_NAMES, TrainConfig
 
@@ -29,6 +30,14 @@ def define_model_option(flags: Flags) -> None:
         [],
         "An option of the model as key=value, such as output_stride=16; may be repeated.",
     )
+
+
+# What --replicas needs.
+REPLICAS = Need(
+    "--strategy=mirrored",
+    lambda flags: flags.strategy in ("auto", "mirrored"),
+    against="--strategy=one_device",
+)
 
 
 def define_config(flags: Flags, config: type[TrainConfig]) -> None:
@@ -80,7 +89,7 @@ def train(flags: Flags, config: TrainConfig, next_line: str) -> int:
     flags.found = {"run_dir": config.run_dir, **vars(result)}
     if result.stopped_by:
         return 128 + result.stopped_by
-    logging.info("next: %s", next_line)
+    next_step.say(next_line)
     return 0
 
 

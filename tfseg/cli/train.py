@@ -9,6 +9,7 @@ with exit code 143 or 130. A value of most flags may come from a recipe; what fo
 
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 from tfseg.training.config import TrainConfig
 
 GROUPS = {
@@ -20,6 +21,32 @@ GROUPS = {
     "Loss": "loss class_weights",
     "Watching": "validate_every patience checkpoint_every",
     "Devices": "strategy replicas accumulation_steps",
+}
+_BY_SCHEDULE = {
+    "lr_power": ("poly",),
+    "lr_step_size": ("step",),
+    "lr_decay_rate": ("step",),
+    "lr_final": ("cosine", "one_cycle"),
+    "lr_peak": ("one_cycle",),
+}
+
+
+def _scheduled(names: tuple[str, ...]) -> Need:
+    # A schedule of the user's own may read them all.
+    ours = ("constant", "poly", "step", "cosine", "one_cycle")
+    return Need(
+        f"--lr_schedule={names[0]}",
+        lambda flags: flags.lr_schedule in names or flags.lr_schedule not in ours,
+        against="--lr_schedule=constant",
+    )
+
+
+NEEDS = {
+    **{name: _scheduled(schedules) for name, schedules in _BY_SCHEDULE.items()},
+    "max_long_side": Need("--short_sides=300", given("short_sides")),
+    "new_head": Need("--init_weights=FILE", given("init_weights")),
+    "replicas": shared.REPLICAS,
+    "patience": Need("--val_split=val", given("val_split"), against="--val_split="),
 }
 
 

@@ -4,6 +4,7 @@ import typing
 
 from tfseg.cli import shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given
 from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS, PREPROCESSINGS
 
@@ -12,6 +13,13 @@ if typing.TYPE_CHECKING:
 
 # What most people need of these flags.
 GROUP = "run_dir weights model num_classes precision"
+
+
+# What the flags of `define` need.
+NEEDS = {
+    name: Need("--weights=FILE", given("weights"))
+    for name in ("model", "num_classes", "model_option", "preprocessing")
+}
 
 
 def define(flags: Flags) -> None:
