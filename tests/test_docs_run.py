@@ -26,7 +26,7 @@ PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "extending.md"),
 ]
-NOT_RUN = 25
+NOT_RUN = 26
 
 TINY = ("--epochs=0", "--crop_size=32", "--batch_size=2", "--strategy=one_device")
 # What is put behind a command, so that it takes seconds.
@@ -73,9 +73,15 @@ def blocks(text):
 
 
 def is_shell(lines):
-    return lines[0].split()[0] in ("tfseg", "pip", "bash", "docker", "export", "tensorboard") or (
-        lines[0].startswith(("python3 ", "TFSEG_URL="))
-    )
+    return lines[0].split()[0] in (
+        "tfseg",
+        "source",
+        "pip",
+        "bash",
+        "docker",
+        "export",
+        "tensorboard",
+    ) or (lines[0].startswith(("python3 ", "TFSEG_URL=")))
 
 
 def is_python(lines):

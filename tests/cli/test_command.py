@@ -49,6 +49,12 @@ def test_help_is_one_screen_of_most_used_flags_and_all_on_demand(verb, capsys):
         assert f"--{name}=" in short or f"--[no]{name}" in short
 
 
+def test_what_is_found_can_be_had_as_json():
+    """Of every verb but those that draw, serve or write a script."""
+    without = {verb for verb in VERBS if "json" not in defined(verb, [])[1]}
+    assert without == {"plot", "app", "demo", "completion"}
+
+
 def test_overview_lists_the_verbs(capsys):
     for arguments in ([], ["--help"], ["help"]):
         assert main(arguments) == 0

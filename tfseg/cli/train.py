@@ -19,7 +19,7 @@ GROUPS = {
     "Rate": "learning_rate lr_schedule optimizer weight_decay",
     "Samples": "crop_size random_scale random_rotate mirror transforms class_crops cache",
     "Loss": "loss class_weights",
-    "Watching": "validate_every patience checkpoint_every",
+    "Watching": "validate_every patience",
     "Devices": "strategy replicas accumulation_steps",
 }
 _BY_SCHEDULE = {

@@ -56,6 +56,7 @@ VERBS = Table(
                 "benchmark": "speed and memory of networks and input pipelines",
                 "app": "a local web page to try models on",
                 "demo": "draw a small data set, train on it, evaluate, predict",
+                "completion": "a script that makes the shell complete verbs and flags",
             },
         }.items()
         for name, summary in rows.items()
