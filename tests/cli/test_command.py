@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tfseg.cli import VERBS, main
+from tfseg.cli.command import defined
 from tfseg.cli.flags import Flags
 
 ROOT = pathlib.Path(__file__).parents[2]
