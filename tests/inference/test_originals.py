@@ -1,4 +1,4 @@
-"""The protocols of the original codes, against their rules written out in NumPy and Pillow.
+"""The protocols of the original codes, against their rules in conftest.py.
 
 What the network makes of a view is the model's own: other tests hold it against the originals.
 """
@@ -26,91 +26,13 @@ def draw(size, seed=0):
     return np.clip(image + generator.normal(0, 20, image.shape), 0, 255).astype(np.uint8)
 
 
-def log_softmax(logits):
-    logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-
-
-def softmax(logits):
-    return np.exp(log_softmax(logits))
-
-
-def bilinear(maps, size, scale=None):
-    """Half-pixel bilinear of [h, w, C], not smoothed; by exactly `scale`, if that is given."""
-    for axis, target in enumerate(size):
-        source = maps.shape[axis]
-        places = (np.arange(target) + 0.5) / (scale or target / source) - 0.5
-        places = np.clip(places, 0, source - 1)
-        before = np.floor(places).astype(int)
-        share = (places - before).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
-        ends = [np.take(maps, np.minimum(before + i, source - 1), axis) for i in (0, 1)]
-        maps = ends[0] + (ends[1] - ends[0]) * share
-    return maps
-
-
-def transposed(logits, factor=8):
-    """DRN's last layer: a transposed convolution by a fixed kernel, stride 8, padding 4."""
-    ramp = 1 - np.abs(np.arange(2 * factor) / factor - (2 * factor - 1) / (2 * factor))
-    height, width, channels = logits.shape
-    out = np.zeros(((height + 1) * factor, (width + 1) * factor, channels))
-    for y in range(height):
-        for x in range(width):
-            patch = np.outer(ramp, ramp)[..., None] * logits[y, x]
-            out[y * factor : (y + 2) * factor, x * factor : (x + 2) * factor] += patch
-    half = factor // 2
-    return out[half:-half, half:-half]
-
-
-def pillow_planes(scores, size):
-    """Pillow's BILINEAR of each plane of [h, w, C] in floats: smoothed for reduction."""
-    planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(scores, 2, 0)]
-    planes = [plane.resize(size[::-1], Image.Resampling.BILINEAR) for plane in planes]
-    return np.stack([np.asarray(plane) for plane in planes], -1)
-
-
-def drn(network, image, opencv):
-    """Log-probabilities of six sizes, added up; each map is resized as it is."""
-    height, width = image.shape[:2]
-    total = 0
-    for scale in (1, 0.5, 0.75, 1.25, 1.5, 1.75):
-        size = int(width * scale), int(height * scale)
-        view = image
-        if scale != 1:
-            view = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-        scores = log_softmax(transposed(network(view)))
-        total = total + pillow_planes(scores, (height, width))
-    return softmax(total / 6)  # of the mean, which has its maximum where the sum has
-
-
-def ade20k(network, image, opencv, short_sides=(300, 375, 450, 525, 600)):
-    """Mean of the probabilities of five sizes, from the network's map to the image at once."""
-    size = image.shape[:2]
-    total = 0
-    for short_side in short_sides:
-        scale = min(short_side / min(size), 1000 / max(size))
-        view = opencv(image, [(int(side * scale) - 1) // 8 * 8 + 8 for side in size])
-        total = total + softmax(bilinear(network(view), size)) / len(short_sides)
-    return total
-
-
-def deeplab_v2(network, image, opencv, mean=(122.675, 116.669, 104.008)):
-    """Maximum of the logits over three sizes of the image, at the first map's size."""
-    levels = image - np.array(mean)
-    maps = [network(image)]
-    for scale in (0.75, 0.5):
-        size = [int(side * scale) for side in image.shape[:2]]
-        view = bilinear(levels, size, scale) + np.array(mean)
-        maps.append(bilinear(network(view), maps[0].shape[:2]))
-    return softmax(bilinear(np.max(maps, 0), image.shape[:2]))
-
-
 BLOCKS = {"blocks": [1, 1, 1, 1]}
 DRN = {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]}
-# protocol: the rule, a model, its options, its preprocessing, the image's size
+# protocol: a model, its options, its preprocessing, the image's size
 RULES = {
-    "drn_original": (drn, "drn_d_22", DRN, "imagenet", (46, 60)),
-    "ade20k_original": (ade20k, "resnet18_dilated8+c1_bilinear", BLOCKS, "ade20k", (45, 58)),
-    "deeplab_v2_original": (deeplab_v2, "deeplab_v2_resnet50", BLOCKS, "caffe", (61, 70)),
+    "drn_original": ("drn_d_22", DRN, "imagenet", (46, 60)),
+    "ade20k_original": ("resnet18_dilated8+c1_bilinear", BLOCKS, "ade20k", (45, 58)),
+    "deeplab_v2_original": ("deeplab_v2_resnet50", BLOCKS, "caffe", (61, 70)),
 }
 
 
@@ -141,8 +63,9 @@ def network_of(spec, model):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_protocol_is_the_originals(name, opencv_bilinear, monkeypatch):
-    rule, model_name, options, preprocessing, size = RULES[name]
+def test_protocol_is_the_originals(name, original_rules, opencv_bilinear, monkeypatch):
+    rule = getattr(original_rules, name)
+    model_name, options, preprocessing, size = RULES[name]
     # Strips of seven rows, so that they meet inside of the image.
     monkeypatch.setattr(views, "_STRIP", 7 * size[1] * CLASSES)
     spec, model = make(model_name, options, preprocessing)
