@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfseg.data.resizing import resize_image, resized_window
 from tfseg.errors import TfsegError
@@ -21,6 +23,9 @@ def drn(**options):
     return model
 
 
+MODEL = drn()
+
+
 def noise(height, width):
     values = np.random.default_rng(2).normal(size=(1, height, width, 3))
     return values.astype(np.float32)
@@ -32,19 +37,19 @@ def axis(tiling, length, cells):
 
 def test_tiles_of_an_axis_by_hand():
     tiling = Tiling(drn(), 64)
-    assert (tiling.tile, tiling.overlap, tiling.cells) == (64, 16, 1)
-    # 150 pixels are 19 cells; the last tile begins at 86 rounded up to the stride, and the second
-    # halfway, rounded down.
+    assert (tiling.overlap, tiling.cells) == (16, 1)
+    # 150 pixels are 18 strides and 6, so 62 is the longest tile; the last one begins at 88, and the
+    # two between at thirds of that, rounded down to the stride.
     one = axis(tiling, 150, 19)
-    assert one.starts.numpy().tolist() == [0, 40, 88]
-    assert one.stops.numpy().tolist() == [64, 104, 150]
-    assert one.first.numpy().tolist() == [0, 5, 11]
-    assert one.last.numpy().tolist() == [8, 13, 19]
+    assert one.starts.numpy().tolist() == [0, 24, 56, 88]
+    assert one.stops.numpy().tolist() == [62, 86, 118, 150]
+    assert one.first.numpy().tolist() == [0, 3, 7, 11]
+    assert one.last.numpy().tolist() == [7, 10, 14, 19]
     weights = one.weights.numpy()
     np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-6)
     # One alone where no other reaches; in the overlap one fades as the other appears.
-    assert (weights[0, :5] == 1).all() and (weights[0, 8:] == 0).all()
-    assert 1 > weights[0, 5] > weights[0, 6] > weights[0, 7] > 0
+    assert (weights[0, :3] == 1).all() and (weights[0, 7:] == 0).all()
+    assert (np.diff(weights[0, 2:8]) < 0).all()
     assert axis(tiling, 30, 4).stops.numpy().tolist() == [30]
 
 
@@ -107,7 +112,7 @@ def test_tiles_in_a_graph_with_any_size():
 )
 def test_maps_of_other_resolutions_fit_together(name, options):
     model, image = create_model(name, CLASSES, **options), noise(100, 140)
-    found = Inference(model, Protocol(tile_size=64)).probabilities(image)
+    found = Inference(model, Protocol(tile_size=96)).probabilities(image)
     assert tuple(found.shape) == (1, 100, 140, CLASSES)
     one = Inference(model, Protocol(tile_size=256)).probabilities(image)
     np.testing.assert_allclose(one, Inference(model).probabilities(image), atol=1e-5)
@@ -130,6 +135,18 @@ def test_the_network_sees_nothing_larger_than_a_tile():
     assert len(spy.seen) > 12 and np.max(spy.seen) <= 64
 
 
-def test_tile_smaller_than_two_periods():
-    with pytest.raises(TfsegError, match="`tile_size` must be at least 16"):
-        Inference(drn(), Protocol(tile_size=12))
+def test_tile_smaller_than_three_periods():
+    with pytest.raises(TfsegError, match="`tile_size` must be at least 24"):
+        Inference(drn(), Protocol(tile_size=23))
+
+
+@given(st.integers(24, 200), st.integers(1, 999))
+def test_tiles_of_any_axis(tile_size, length):
+    tiling = Tiling(MODEL, tile_size)
+    one = axis(tiling, length, -(-length // 8))
+    starts, stops = one.starts.numpy(), one.stops.numpy()
+    assert starts[0] == 0 and stops[-1] == length and (starts % 8 == 0).all()
+    sizes = stops - starts
+    assert (sizes == sizes[0]).all() and sizes[0] <= tile_size and sizes[0] % 8 == length % 8
+    assert (stops[:-1] - starts[1:] >= tiling.overlap).all()
+    np.testing.assert_allclose(one.weights.numpy().sum(0), 1, rtol=1e-5)

@@ -214,6 +214,33 @@ def test_batch_norm_is_synchronised(split, two_replicas):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
+def test_batch_norm_of_each_replica_alone(two_replicas):
+    """Unsynchronised, each normalises by its own mean and variance; averages are of all."""
+    x = np.random.default_rng(0).standard_normal((4, 3, 4, 5)).astype(np.float32) * 2 + 3
+    chunks = np.split(x, [1])
+    with two_replicas.scope():
+        layer = BatchNorm(momentum=0.5, synchronized=False)
+        layer.build((None, None, None, 5))
+    values = two_replicas.experimental_distribute_values_from_function(
+        lambda context: tf.constant(chunks[context.replica_id_in_sync_group])
+    )
+    call = tf.function(lambda one: layer(one, training=True), reduce_retracing=True)
+    found = two_replicas.run(call, args=(values,))
+    means, variances = (
+        [getattr(chunk, name)((0, 1, 2)) for chunk in chunks] for name in ("mean", "var")
+    )
+    for got, chunk, mean, variance in zip(
+        two_replicas.experimental_local_results(found), chunks, means, variances, strict=True
+    ):
+        expected = (chunk - mean) / np.sqrt(variance + 1e-5)
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), np.mean(means, 0) / 2, rtol=1e-5)
+    unbiased = [chunk.reshape(-1, 5).var(0, ddof=1) for chunk in chunks]
+    np.testing.assert_allclose(
+        layer.moving_variance.numpy(), 0.5 + np.mean(unbiased, 0) / 2, rtol=1e-5
+    )
+
+
 def test_batch_norm_keeps_float32_statistics_in_half_precision():
     x = tf.cast(tf.random.normal((2, 4, 4, 3)), "bfloat16")
     layer = BatchNorm(dtype="mixed_bfloat16")

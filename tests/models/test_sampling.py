@@ -1,5 +1,7 @@
 """sampling=legacy against TensorFlow 1's rules, stated once more in NumPy."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import tfseg
 from tfseg.data.resizing import resize_labels
 from tfseg.inference import Inference, Protocol, views
 from tfseg.inference.crf import upsampled_probabilities
+from tfseg.inference.tiles import Tiling
 from tfseg.layers import resize_legacy
 from tfseg.training import SegmentationLoss
 
@@ -77,17 +80,50 @@ def test_model_inference_and_tiles(scales, monkeypatch):
     np.testing.assert_allclose(tiled[0], expected, atol=1e-4)
 
 
-def test_tiles_are_whole_away_from_borders():
-    """Of a size that "same" padding treats as it does the tiles': a multiple of the stride."""
+# How far from where it lies a cell of the network below sees: at strides of 1, 2, 4 and then 8, 4
+# for 7x7 and 2 for 3x3 with stride 2 ("same" padding may put one more behind), 1 for 3x3, 2 and 4
+# for those with dilation, and 2 for the head's larger rate.
+REACH = 1 * 4 + 2 * 2 + 4 * 1 + 8 * (1 + 2 + 4 + 2)
+
+
+def seen_whole(length, axis):
+    """Which pixels are interpolated from cells that no tile has computed in sight of its border."""
+    cells = len(axis.weights[0])
+    place = 8 * np.arange(cells)
+    right = np.full(cells, True)
+    for start, stop, weights in zip(axis.starts, axis.stops, axis.weights, strict=True):
+        within = ((start == 0) | (place - REACH >= start)) & (
+            (stop == length) | (place + REACH < stop)
+        )
+        right &= within | (weights == 0)
+    before = np.arange(length) * cells // length
+    return right[before] & right[np.minimum(before + 1, cells - 1)]
+
+
+@pytest.mark.parametrize("size", [(336, 96), (99, 331)])
+def test_tiles_are_whole_away_from_borders(size):
+    """Where no tile's border is in reach, tiles give what the whole image gives: at any size."""
     keras.utils.set_random_seed(0)
     model = tfseg.create_model("deeplab_v2_resnet50", 3, **OPTIONS, atrous_rates=(1, 2))
     for variable in model.decoder.trainable_variables:
         variable.assign(20 * variable)
-    image = np.random.default_rng(1).normal(size=(1, 256, 224, 3)).astype(np.float32)
+    image = np.random.default_rng(1).normal(size=(1, *size, 3)).astype(np.float32)
     whole = Inference(model).probabilities(image)[0].numpy()
     tiled = Inference(model, Protocol(tile_size=192)).probabilities(image)[0].numpy()
-    np.testing.assert_allclose(tiled[:32, :32], whole[:32, :32], atol=1e-4)
+    tiling = Tiling(model, 192)
+    rows, columns = (
+        seen_whole(length, convert(tiling.axis(length, -(-length // 8)))) for length in size
+    )
+    assert 0.4 < min(rows.mean(), columns.mean()) < 1
+    region = np.ix_(rows, columns)
+    np.testing.assert_allclose(tiled[region], whole[region], atol=1e-4)
     assert (tiled.argmax(-1) == whole.argmax(-1)).mean() > 0.9
+
+
+def convert(axis):
+    """An `Axis` with NumPy's arrays."""
+    values = {f.name: np.asarray(getattr(axis, f.name)) for f in dataclasses.fields(axis)}
+    return dataclasses.replace(axis, **values)
 
 
 def test_head_of_the_tensorflow_1_codes():

@@ -1,8 +1,10 @@
 """Maps of logits from a network that sees tiles of an image, one after the other.
 
-A tile begins where the network's cells begin, so that its map is a piece of the whole image's.
-Where tiles overlap, one fades into the next. Rows of tiles are run when their rows of the map are
-asked for, and forgotten afterwards: memory depends on the tile and on the image's width.
+A tile begins where the network's cells begin, and is as much longer than whole periods of them as
+the image is, so that its map is a piece of the whole image's: "same" padding puts more of itself
+before an odd length than before an even one. Where tiles overlap, one fades into the next. Rows of
+tiles are run when their rows of the map are asked for, and forgotten afterwards: memory depends on
+the tile and on the image's width.
 """
 
 import dataclasses
@@ -40,19 +42,19 @@ class Tiling:
 
     Args:
         model: a `Segmenter`.
-        tile_size: height and width in pixels; rounded down to whole periods of the model's cells.
+        tile_size: the largest height and width in pixels.
 
     Raises:
-        TfsegError: a tile too small to overlap its neighbours by a whole period.
+        TfsegError: a tile that may be too small to overlap its neighbours by a whole period.
     """
 
     def __init__(self, model, tile_size):
         self.period = model.size_period
-        self.tile = tile_size // self.period * self.period
-        self.overlap = max(self.tile // 4 // self.period, 1) * self.period
-        if self.tile < 2 * self.overlap:
+        self.tile_size = tile_size
+        self.overlap = max(tile_size // 4 // self.period, 1) * self.period
+        if tile_size < 3 * self.period:
             raise TfsegError(
-                f"`tile_size` must be at least {2 * self.period} for this model, not {tile_size}"
+                f"`tile_size` must be at least {3 * self.period} for this model, not {tile_size}"
             )
         self._sizes = OutputSizes(model)
 
@@ -66,13 +68,15 @@ class Tiling:
 
     def axis(self, length, cells):
         """The `Axis` of `length` pixels, a scalar tensor, with `cells` in the whole map."""
-        step = self.tile - self.overlap
-        count = tf.maximum(-(-(length - self.overlap) // step), 1)
-        end = -(-tf.maximum(length - self.tile, 0) // self.period) * self.period
-        # Evenly spaced, so that the last tile is as large as the others and no overlap is smaller.
+        surplus = self.tile_size + self.period - length % self.period
+        tile = self.tile_size - surplus % self.period
+        step = tile // self.period * self.period - self.overlap
+        end = tf.maximum(length - tile, 0)  # whole periods
+        count = (end + step - 1) // step + 1
+        # Evenly spaced, where no overlap is smaller for it.
         spread = tf.range(count) * end // tf.maximum(count - 1, 1)
         starts = spread // self.period * self.period
-        stops = tf.minimum(starts + self.tile, length)
+        stops = tf.minimum(starts + tile, length)
         first = starts // self.period * self.cells
         last = tf.where(stops == length, cells, stops // self.period * self.cells)
         cell = tf.range(cells)[None]

@@ -254,6 +254,24 @@ def test_reflected_fill_of_rotated_crops():
         assert close.mean() > 0.85  # all but those at the edge, which are blended with the fill
 
 
+def test_reflected_fill_of_rotated_crops_is_numpys():
+    """Bilinear between the pixels of an image that was padded by "reflect" beforehand."""
+    label = np.zeros((30, 40), np.uint8)
+    padded = np.pad(NOISE, [(60, 60), (60, 60), (0, 0)], "reflect").astype(float)
+    augmentation = Augmentation((41, 33), (0.6, 1.7), 30, pad_place="even", fill="reflect")
+    for key, (image, got) in enumerate(samples(NOISE, label, augmentation, 6)):
+        matrix = random_matrix([30, 40], augmentation, tf.constant([3, key], tf.int64)).numpy()
+        rows, columns = np.indices((41, 33))
+        x, y = np.einsum("ij,jkl->ikl", matrix, np.stack([columns, rows, np.ones_like(rows)]))
+        outside = (np.rint(x) < 0) | (np.rint(x) > 39) | (np.rint(y) < 0) | (np.rint(y) > 29)
+        left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+        across, down = (x - left)[..., None], (y - top)[..., None]
+        corners = [[padded[top + 60 + i, left + 60 + j] for j in (0, 1)] for i in (0, 1)]
+        upper, lower = (a * (1 - across) + b * across for a, b in corners)
+        np.testing.assert_allclose(image, upper * (1 - down) + lower * down, atol=1e-2)
+        np.testing.assert_array_equal(got == 255, outside)
+
+
 @pytest.mark.parametrize("scale", [0.4, 0.5, 0.77, 1.0, 1.6, 2.0])
 def test_scale_filter_is_pillows(scale):
     size = tuple(round(length * scale) for length in (40, 30))
