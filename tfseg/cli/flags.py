@@ -137,7 +137,7 @@ class Flags:
 
     def _spellings(self) -> list[str]:
         off = [f"--no{name}" for name in self._values if self._values[name].boolean]
-        return [*(f"--{name}" for name in self._values), *off]
+        return [*(f"--{name}" for name in self._values), *off, "--help", "--helpfull"]
 
     def spell(self, text: str) -> str:
         """A text of the library's, with dashes where it has flags' names between backticks.

@@ -90,15 +90,17 @@ def define(flags: Flags) -> None:
 
 
 def main(flags: Flags, paths: list[str]) -> None:
-    if not flags.dry_run:
-        flags.require("data_dir")
+    sources = [*paths, *flags.source]
+    if not flags.dry_run and not flags.data_dir:
+        name = os.path.basename(os.path.abspath(sources[0])) if sources else "mine"
+        raise TfsegError(f"say where to write: add --data_dir=data/{name}, for example")
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
     same = "in_place shards val_share group_by unlabelled overlap images labels color_map classes"
     with shared.progress_bar("image") as progress:
         found = workflows.prepare(
             flags.format,
             flags.data_dir,
-            [*paths, *flags.source],
+            sources,
             size=_size(flags.size),
             label_map={int(value): int(index) for value, index in pairs},
             tfds_name=flags.tfds_name,

@@ -94,6 +94,13 @@ class DataInfo:
         path = os.path.join(data_dir, FILE_NAME)
         if not os.path.isdir(data_dir):
             raise TfsegError(f"there is no data folder {data_dir}")
+        if not os.path.exists(path) and not _has_lists(data_dir):
+            name = os.path.basename(os.path.abspath(data_dir))
+            raise TfsegError(
+                f"{data_dir} is no data folder: it has neither lists of images nor {FILE_NAME}; of "
+                "images and labels, an own folder is made",
+                remedy=("prepare", {"source": data_dir, "data_dir": f"data/{name}"}),
+            )
         if not os.path.exists(path):
             raise TfsegError(
                 f"{path} is missing: it states mean and std of the training images, and "
@@ -173,3 +180,8 @@ def _shown(value):
         return reprlib.repr(value)
     except ValueError:  # whole numbers of thousands of digits
         return f"a {type(value).__name__} of enormous size"
+
+
+def _has_lists(folder):
+    """Whether a folder has files that may be lists of images."""
+    return any(name.endswith((".txt", ".odgt")) for name in os.listdir(folder))

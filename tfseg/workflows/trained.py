@@ -1,6 +1,7 @@
 """A trained model, as people name it."""
 
 import dataclasses
+import glob
 import os
 from typing import Any
 
@@ -42,6 +43,9 @@ def data_dir_of(model) -> str:
         TfsegError: the model is no run's, or that folder isn't here.
     """
     run_dir = run_of(model)
+    source = getattr(model, "source", model)
+    if run_dir is None and isinstance(source, str) and _is_nothing(source):
+        raise TfsegError(f"there is no run directory or weights file {source}")
     data_dir = run_dir and runs.recorded(run_dir, "data_dir")
     if not data_dir:
         raise TfsegError("`data_dir` is missing")
@@ -50,6 +54,12 @@ def data_dir_of(model) -> str:
             f"`data_dir` is missing, and {data_dir}, which {run_dir} was trained on, isn't here"
         )
     return data_dir
+
+
+def _is_nothing(source):
+    """Whether no file, checkpoint (whose files begin so) or release is called so."""
+    files = glob.glob(f"{glob.escape(os.path.expanduser(source))}*")
+    return not files and "," not in source and source not in zoo.RELEASES
 
 
 @dataclasses.dataclass(frozen=True)
