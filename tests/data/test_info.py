@@ -28,7 +28,16 @@ def test_save_and_load_agree(tmp_path):
     assert DataInfo.load(tmp_path) == info
 
 
+def test_a_folder_of_something_else_says_how_to_make_one_of_it(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    with pytest.raises(TfsegError, match=r"photos is no data folder: ") as caught:
+        DataInfo.load(photos)
+    assert caught.value.remedy == ("prepare", {"source": photos, "data_dir": "data/photos"})
+
+
 def test_missing_file_says_how_to_compute_it(tmp_path):
+    (tmp_path / "train_images.txt").write_text("a.png\n")
     with pytest.raises(TfsegError, match=r"info\.json is missing.*preparing the folder") as caught:
         DataInfo.load(tmp_path)
     # The command prints the call; from Python it is data.
