@@ -66,6 +66,12 @@ def fill(name, shape, fan_in):
     return value.astype(np.float32)
 
 
+@pytest.fixture(scope="session", name="fill")
+def _fill():
+    """`fill`, for tests that give our own variables values by it."""
+    return fill
+
+
 @pytest.fixture(scope="session")
 def original_weights():
     """Function (model, layout name) -> {original name: array} under the reference runs' rule."""

@@ -75,6 +75,9 @@ DECODERS: Table[DecoderRow] = Table(
         DecoderRow(name="upernet", code="tfseg.decoders.upernet:UPerNet"),
         DecoderRow(name="fpn", code="tfseg.decoders.fpn:FPN"),
         DecoderRow(
+            name="regseg", code="tfseg.decoders.regseg:RegSegDecoder", loss_resolution="labels"
+        ),
+        DecoderRow(
             name="fcn",
             code="tfseg.decoders.torchvision:FCN",
             options=("dropout",),

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tfseg.errors import TfsegError
-from tfseg.layers import ConvBN, Smoothing
+from tfseg.layers import ConvBN, Smoothing, Split, SqueezeExcite
 from tfseg.layers.conv import strided_size
 from tfseg.types import Shape, Tensor
 
@@ -35,6 +35,8 @@ class _Residual(keras.layers.Layer):
     """
 
     expansion = 1
+    # Whether the projection's own convolution strides.
+    strided_projection = True
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class _Residual(keras.layers.Layer):
         self.units = self._main_path(smoothing)
         self.projection: ConvBN | None = None
 
-    def _main_path(self, smoothing: Smoothing) -> list[ConvBN]:
+    def _main_path(self, smoothing: Smoothing) -> list[Any]:
         """The list of units before the sum."""
         raise NotImplementedError
 
@@ -95,7 +97,8 @@ class _Residual(keras.layers.Layer):
             unit.build(shape)
             shape = unit.compute_output_shape(shape)
         if self.residual and (self.strides != 1 or input_shape[-1] != shape[-1]):
-            projection = self._unit(shape[-1], 1, "projection", self.strides, activation=None)
+            strides = self.strides if self.strided_projection else 1
+            projection = self._unit(shape[-1], 1, "projection", strides, activation=None)
             projection.build(input_shape)
             self.projection = projection
 
@@ -103,9 +106,15 @@ class _Residual(keras.layers.Layer):
         outputs = inputs
         for unit in self.units:
             outputs = unit(outputs, training=training)
-        if self.projection is not None:
-            inputs = self.projection(inputs, training=training)
-        return keras.ops.relu(outputs + inputs if self.residual else outputs)
+        if not self.residual:
+            return keras.ops.relu(outputs)
+        return keras.ops.relu(outputs + self._shortcut(inputs, training))
+
+    def _shortcut(self, inputs: Tensor, training: bool) -> Tensor:
+        """What is added to the main path."""
+        if self.projection is None:
+            return inputs
+        return self.projection(inputs, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
@@ -152,4 +161,47 @@ class Bottleneck(_Residual):
         ]
 
 
-BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
+@keras.saving.register_keras_serializable("tfseg")
+class TwoBranch(_Residual):
+    """1x1, 3x3 and 1x1 convolutions; each half of the 3x3's channels has its own dilation rate.
+
+    Gao, "Rethinking Dilated Convolution for Real-time Semantic Segmentation", 2021, section 3.2.
+    The 3x3 has groups of `width` channels and is gated by squeeze and excitation; a strided block's
+    shortcut averages before its projection.
+    """
+
+    strided_projection = False
+
+    def _main_path(self, smoothing: Smoothing) -> list[Any]:
+        self.pool = keras.layers.AveragePooling2D(2, padding="same", dtype=self.dtype_policy)
+        return [
+            self._unit(self.filters, 1, "conv1"),
+            self._branches(smoothing),
+            self._unit(self.filters, 1, "conv3", activation=None),
+        ]
+
+    def _branches(self, smoothing: Smoothing) -> keras.layers.Layer:
+        """Two branches, or where their rates are equal the one convolution that they are."""
+        rates = sorted(set(self.dilations))
+        filters = self.filters // len(rates)
+        groups = filters // self.width
+        names = ["branch1", "branch2"] if len(rates) > 1 else ["conv2"]
+        units = [
+            self._unit(filters, 3, name, self.strides, rate, smoothing, groups=groups)
+            for name, rate in zip(names, rates, strict=True)
+        ]
+        if len(units) == 1:
+            return units[0]
+        return Split(units, name="conv2", dtype=self.dtype_policy)
+
+    def build(self, input_shape: Shape) -> None:
+        gate = SqueezeExcite(input_shape[-1] // 4, name="gate", dtype=self.dtype_policy)
+        self.units.insert(2, gate)
+        super().build(input_shape)
+
+    def _shortcut(self, inputs: Tensor, training: bool) -> Tensor:
+        pooled = self.pool(inputs) if self.strides > 1 else inputs
+        return super()._shortcut(pooled, training)
+
+
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck, "two_branch": TwoBranch}

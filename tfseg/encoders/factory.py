@@ -1,10 +1,11 @@
 """Encoders by name."""
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfseg.encoders.table import ENCODERS
-from tfseg.errors import unknown
+from tfseg.errors import TfsegError, unknown
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +17,7 @@ _BATCH_NORM = {
     "freeze_batch_norm": "freeze",
 }
 _CONV = ("padding", "folded")
-_OWN = ("blocks", "output_stride", "multi_grid")
+_OWN = ("blocks", "output_stride", "multi_grid", "dilation_scheme")
 _SMOOTHING = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
 OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
 # What a decoder's convolutions take as well; folding is for whole models.
@@ -37,6 +38,7 @@ def create_encoder(name: str, **options: Any) -> "keras.Model":
         name: a key of `ENCODERS`, such as "drn_d_22".
         **options: `blocks` (blocks per stage), `output_stride` (8, 16 or 32; DRNs have 8),
             `multi_grid` (ResNets: factors of the last stage's dilation rate, one per block),
+            `dilation_scheme` (ResNets: "uniform", or "hdc", rates in turn),
             `padding` ("symmetric" or "same"), `batch_norm_epsilon` (1e-5), `batch_norm_momentum`
             (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all"),
             `folded` (False; True is what `tfseg.models.fold` makes).
@@ -64,7 +66,12 @@ def create_encoder(name: str, **options: Any) -> "keras.Model":
     from tfseg.encoders.features import FeatureEncoder, as_encoder
 
     conv = convolution_options(options)
-    encoder = row.load()(name, **own, conv=conv, smoothing=smoothing)
+    code = row.load()
+    taken = inspect.signature(code).parameters
+    for option in own:
+        if option not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+            raise TfsegError(f"{option} is no option of {name}")
+    encoder = code(name, **own, conv=conv, smoothing=smoothing)
     if not isinstance(encoder, Encoder | FeatureEncoder):
         # Weights are found by names, and Keras would count its own on: functional_1.
         encoder.name = name

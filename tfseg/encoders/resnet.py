@@ -2,7 +2,9 @@
 
 He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1. Trading stride for
 dilation: Chen et al., "DeepLab", TPAMI 2018, section 3.1; multi-grid: Chen et al., "Rethinking
-Atrous Convolution for Semantic Image Segmentation", 2017, section 3.2.1.
+Atrous Convolution for Semantic Image Segmentation", 2017, section 3.2.1; hybrid dilated
+convolution: Wang et al., "Understanding Convolution for Semantic Segmentation", WACV 2018,
+section 3.2.
 """
 
 import dataclasses
@@ -24,6 +26,7 @@ STRIDES = {
 }
 
 FILTERS = (64, 128, 256, 512)
+DILATION_SCHEMES = ("uniform", "hdc")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,8 @@ class ResNet(Encoder):
         output_stride: 8, 16 or 32; default the row's.
         multi_grid: factors of the last stage's dilation rate, one per block, or None.
         blocks: blocks per stage in place of the published ones.
+        dilation_scheme: "uniform", or "hdc": a stage's 3x3 convolutions at rate r have r - 1, r and
+            r + 1 in turn, and r where fewer than three are left (the paper's Dilation-RF).
         conv: dict of further `ConvBN` arguments (padding, batch_norm). With "same" padding the
             stem's pooling is TensorFlow's, too.
         smoothing: dict of `Smoothing`'s arguments.
@@ -79,6 +84,7 @@ class ResNet(Encoder):
         blocks: Sequence[int] | None = None,
         conv: dict[str, Any] | None = None,
         smoothing: dict[str, Any] | None = None,
+        dilation_scheme: str = "uniform",
     ):
         row = ENCODERS.find(variant)
         if row.style not in STYLES:
@@ -96,9 +102,12 @@ class ResNet(Encoder):
                 f"positive whole numbers such as {','.join(str(2**i) for i in range(blocks[-1]))}, "
                 f"not {multi_grid}"
             )
+        hybrid = _is_hybrid(dilation_scheme, output_stride, multi_grid)
         style, conv = STYLES[row.style], dict(conv or {})
         pool = "same" if conv.get("padding") == "same" else style.pool
         stages = _stages(row, blocks, style, output_stride, multi_grid)
+        if hybrid:
+            stages = [_hybrid(stage) for stage in stages]
         config = {
             "variant": variant,
             "output_stride": output_stride,
@@ -106,6 +115,7 @@ class ResNet(Encoder):
             "blocks": blocks,
             "conv": conv,
             "smoothing": smoothing,
+            **({"dilation_scheme": dilation_scheme} if hybrid else {}),
         }
         super().__init__(
             Stem(style.stem, pool),
@@ -151,3 +161,34 @@ def _stages(
         stages.append(dataclasses.replace(stage, groups=row.groups, width=row.width))
         previous = rate
     return stages
+
+
+def _is_hybrid(scheme: str, output_stride: int, multi_grid: Sequence[int] | None) -> bool:
+    """Whether the rates are those of hybrid dilated convolution.
+
+    Raises:
+        TfsegError: no such scheme, or one that contradicts the other options.
+    """
+    if scheme not in DILATION_SCHEMES:
+        raise unknown("dilation_scheme", scheme, DILATION_SCHEMES)
+    if scheme == "hdc" and multi_grid is not None:
+        raise TfsegError("`dilation_scheme` and `multi_grid` both choose rates: give one of them")
+    if scheme == "hdc" and output_stride == 32:
+        raise TfsegError(
+            "`dilation_scheme` hdc would do nothing: no convolution is dilated at output stride 32"
+        )
+    return scheme == "hdc"
+
+
+def _hybrid(stage: Stage) -> Stage:
+    """A stage with the rates of hybrid dilated convolution; one that isn't dilated as it is."""
+    rate = max((second for _, second in stage.dilations), default=1)
+    if rate == 1:
+        return stage
+    # A bottleneck has one 3x3 convolution, a basic block two.
+    each = 1 if stage.unit == "bottleneck" else 2
+    count = each * len(stage.dilations)
+    whole = count // 3
+    rates = [*(rate - 1, rate, rate + 1) * whole, *[rate] * (count - 3 * whole)]
+    pairs = [(rates[i], rates[i + each - 1]) for i in range(0, count, each)]
+    return dataclasses.replace(stage, dilations=tuple(pairs))

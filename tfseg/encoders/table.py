@@ -16,12 +16,12 @@ class EncoderRow(Row):
             `create_encoder`'s `blocks`, `output_stride` and `multi_grid` where they are given,
             `conv` (dict of `ConvBN` arguments) and `smoothing` (dict of `Smoothing` arguments), and
             gives an `Encoder`, or any Keras model from images of any size to a dict of features.
-        style: whose network it is: "drn_a", "drn_c", "drn_d", "ade20k", "torchvision", "caffe".
-            The names in its released weights follow from it. None for Keras Applications.
-        block: "basic" or "bottleneck".
+        style: whose network it is: "drn_a", "drn_c", "drn_d", "ade20k", "torchvision", "caffe",
+            "regseg". The names in its released weights follow from it. None for Keras Applications.
+        block: "basic", "bottleneck" or "two_branch".
         blocks: blocks per stage.
         groups, width: of a bottleneck's 3x3 convolution: its groups, and the channels of each in
-            the first stage.
+            the first stage; of "two_branch", the channels of each group.
         output_stride: of the features, unless asked otherwise.
         strided: whether it gives up stride for dilation where a decoder asks for it.
         application: its name in `keras.applications`.
@@ -109,6 +109,19 @@ for _name, _blocks, _groups, _width in (
         strided=True,
     )
     ENCODERS.register(_row)
+
+# Gao, "Rethinking Dilated Convolution for Real-time Semantic Segmentation", 2021.
+ENCODERS.register(
+    EncoderRow(
+        name="regseg",
+        code="tfseg.encoders.regseg:RegSeg",
+        style="regseg",
+        block="two_branch",
+        blocks=(1, 3, 13, 1),
+        width=16,
+        output_stride=16,
+    )
+)
 
 # Keras Applications. What its functions put before the network is a `Preprocessing` here.
 _WITHOUT_PREPROCESSING: dict[str, Any] = {"arguments": {"include_preprocessing": False}}

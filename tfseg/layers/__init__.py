@@ -15,6 +15,8 @@ from tfseg.layers.resize import (
     resize_legacy,
     upsample_zero_border,
 )
+from tfseg.layers.split import Split
+from tfseg.layers.squeeze_excite import SqueezeExcite
 from tfseg.layers.walk import sublayers
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "DilatedPool2D",
     "MaxPool2D",
     "Smoothing",
+    "Split",
+    "SqueezeExcite",
     "convolve",
     "interpolate",
     "resize",

@@ -38,6 +38,7 @@ VARIANTS |= {
     for name, row in ENCODERS.items()
     if row.style == "caffe"
 }
+VARIANTS["regseg"] = ("regseg", "regseg", {})
 # torchvision's own names, of the files that it releases.
 VARIANTS |= {
     f"{name}_resnet{depth}": (f"resnet{depth}_v1", decoder, {})
