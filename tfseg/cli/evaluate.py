@@ -97,7 +97,7 @@ def main(flags: Flags) -> None:
     print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
     print(f"written: {', '.join(found.written)}")
     if not flags.predictions:
-        source, model = trained_model.given(flags)
+        source, model = trained_model.named_by(flags)
         data_dir = flags.data_dir or data_dir_of(source)
         next_step.say(next_step.after_evaluate(source, model, data_dir, flags.split))
 

@@ -110,7 +110,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
     if flags.shares:
         print(f"written: {flags.shares}")
     if not found.failures:
-        next_step.say(next_step.after_predict(*trained_model.given(flags)))
+        next_step.say(next_step.after_predict(*trained_model.named_by(flags)))
     return 1 if found.failures else 0
 
 

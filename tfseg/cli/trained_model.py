@@ -47,7 +47,7 @@ def define(flags: Flags) -> None:
     flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
 
 
-def given(flags: Flags) -> tuple[str, list[str]]:
+def named_by(flags: Flags) -> tuple[str, list[str]]:
     """The run directory or weights, and the flags that name the model, for another call.
 
     With --weights, --data_dir is one of them: its info.json may say what the model needs.
