@@ -25,6 +25,8 @@ except ImportError:  # Windows: nothing keeps two processes apart
 
 CONFIG = "config.flags"
 MODEL_CARD = "model.json"
+# What was chosen for a run that began with a source, and why.
+PROPOSAL = "proposal.json"
 BEST_WEIGHTS = "best.weights.h5"
 LOG = "log.csv"
 BOARD = "tensorboard"

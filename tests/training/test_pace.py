@@ -86,7 +86,7 @@ def test_time_that_is_over_ends_at_once(monkeypatch):
 def test_a_run_of_minutes_says_what_they_came_to(make_config, run_of, monkeypatch):
     """Here in two parts: 6 updates at first, then 4."""
     monkeypatch.setattr(Pace, "length", lambda self, step, total: {2: 6, 3: 4}.get(step, total))
-    config = make_config(steps=0, minutes=60, validate_every="0", lr_warmup_steps=1)
+    config = make_config(steps=0, minutes=60.0, validate_every="0", lr_warmup_steps=1)
     assert train(config).step == 4
     rows = run_of(config)[0]
     assert [row["step"] for row in rows] == [1, 2, 3, 4] and rows[-1]["val_mean_iou"] is not None

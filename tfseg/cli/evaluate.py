@@ -65,8 +65,8 @@ def define(flags: Flags) -> None:
     flags.boolean(
         "visualize",
         False,
-        "Also write each image, its truth and prediction side by side, to panels/, and print each "
-        "class's share of the prediction.",
+        "Also write each image, its truth and prediction side by side, to panels/, the prediction "
+        "laid over it to overlays/, and print each class's share of the prediction.",
     )
     flags.string(
         "output_dir",

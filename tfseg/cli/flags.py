@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ class Flags:
     """
 
     def __init__(self) -> None:
+        # When the call began, which `minutes` count from.
+        self.started = time.monotonic()
         self._order: list[str] = []
         self._aliases: dict[str, str] = {}
         self._values = absl_flags.FlagValues()

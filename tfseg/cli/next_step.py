@@ -92,6 +92,14 @@ def after_train(run_dir: str, split: str) -> str:
     return command("evaluate", f"--run_dir={run_dir}", *other)
 
 
+def after_source(run_dir: str, data_dir: str) -> str:
+    """Predict images that came without labels, or those that the run was validated on."""
+    from tfseg.data.lists import is_list
+
+    split = next(name for name in ("test", "val", "train") if is_list(data_dir, name))
+    return command("predict", f"--run_dir={run_dir}", f"{data_dir}/{split}_images.txt")
+
+
 def after_classify(run_dir: str, data_dir: str, split: str) -> str:
     """Test the classifier; the arguments are those of `after_train`."""
     return command(

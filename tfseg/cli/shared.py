@@ -85,7 +85,7 @@ def train(flags: Flags, config: TrainConfig, next_line: str) -> int:
         The exit code: 0, or that of the signal which stopped the run.
     """
     fetch(config.init_weights)
-    result = workflows.train(config, progress_bar=sys.stderr.isatty())
+    result = workflows.train(config, progress_bar=sys.stderr.isatty(), started=flags.started)
     flags.found = {"run_dir": config.run_dir, **vars(result)}
     if result.stopped_by:
         return 128 + result.stopped_by

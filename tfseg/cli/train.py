@@ -1,19 +1,22 @@
 """Trains a model, or continues a run that was interrupted.
 
+    tfseg train --source=photos --run_dir=runs/mine --minutes=30
     tfseg train --recipe=camvid/drn_d_22 --data_dir=data/camvid --run_dir=runs/first
     tfseg train --flagfile=runs/first/config.flags --run_dir=runs/again
 
+With --source, a folder of images and masks or what an annotation tool exports, it prepares a data
+folder, proposes settings for it and this machine, trains, evaluates, and draws overlays.
 The same command continues a run that has a checkpoint. SIGTERM and Ctrl-C save a checkpoint and end
 with exit code 143 or 130. A value of most flags may come from a recipe; what follows it counts.
 """
 
-from tfseg.cli import next_step, shared
+from tfseg.cli import next_step, own_data, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
 from tfseg.training.config import TrainConfig
 
 GROUPS = {
-    "Run": "recipe data_dir run_dir init_weights new_head",
+    "Run": "source recipe data_dir run_dir init_weights new_head",
     "Model": "model num_classes model_option precision",
     "Length": "epochs steps minutes batch_size",
     "Rate": "learning_rate lr_schedule optimizer weight_decay",
@@ -51,11 +54,19 @@ NEEDS = {
 
 
 def define(flags: Flags) -> None:
+    flags.string(
+        "source",
+        None,
+        "Folder of images and masks, or an export of an annotation tool: it is made a data folder "
+        "(--data_dir, or data/ in the run), and flags that aren't given are proposed for it.",
+    )
     shared.define_config(flags, TrainConfig)
     flags.report()
 
 
 def main(flags: Flags) -> int | None:
+    if flags.source:
+        return own_data.main(flags)
     config = shared.read_config(flags, TrainConfig)
     split = config.val_split or config.train_split
     return shared.train(flags, config, next_step.after_train(config.run_dir, split))

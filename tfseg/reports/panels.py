@@ -50,8 +50,8 @@ class LabelWriter(PictureWriter):
         return predicted.labels
 
 
-class PanelWriter(PictureWriter):
-    """Writes each image, its truth and its prediction side by side, above a legend.
+class OverlayWriter(PictureWriter):
+    """Writes each image with the colours of its prediction laid over it.
 
     Args:
         image_list, output_dir, threads: as for `PictureWriter`.
@@ -62,6 +62,13 @@ class PanelWriter(PictureWriter):
     def __init__(self, image_list, output_dir, palette, classes=None, threads=4):
         super().__init__(image_list, output_dir, threads)
         self.palette, self.classes = palette, classes
+
+    def draw(self, predicted):
+        return visualize.overlay(predicted.image, predicted.labels, self.palette)
+
+
+class PanelWriter(OverlayWriter):
+    """Writes each image, its truth and its prediction side by side, above a legend."""
 
     def draw(self, predicted):
         maps = (predicted.truth, predicted.labels)

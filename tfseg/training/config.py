@@ -220,8 +220,8 @@ class TrainConfig:
     )
     class_weights: tuple = option(
         (),
-        "Weight of each class in the loss, comma-separated; or median_frequency or "
-        "effective_number for those of info.json.",
+        "Weight of each class in the loss, comma-separated; or median_frequency, effective_number "
+        "or square_root for those of info.json.",
     )
     loss: Any = option(
         "cross_entropy",

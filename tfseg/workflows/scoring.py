@@ -10,7 +10,7 @@ from absl import logging
 
 from tfseg import runs
 from tfseg.data import DataInfo, read_split
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation import Evaluator
 from tfseg.evaluation.judge import needs_probabilities
 from tfseg.evaluation.recorder import Recorder
@@ -22,7 +22,7 @@ from tfseg.inference import Predictor
 from tfseg.parallel import Behind
 from tfseg.reports import summary
 from tfseg.reports.gallery import Gallery
-from tfseg.reports.panels import LabelWriter, PanelWriter
+from tfseg.reports.panels import LabelWriter, OverlayWriter, PanelWriter
 from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.visualize import class_names
 from tfseg.workflows import evaluated
@@ -30,6 +30,8 @@ from tfseg.workflows.trained import TrainedModel, load_predictor
 
 # Where label maps go, in the folder of the results.
 _LABELS = "labels"
+# And pictures of all images.
+_PICTURES = {"panels": PanelWriter, "overlays": OverlayWriter}
 
 
 def score(
@@ -50,7 +52,7 @@ def score(
     replicates: int = 2000,
     suspects: int = 0,
     save_labels: bool = True,
-    visualize: bool = False,
+    visualize: bool | Sequence[str] = False,
     strategy: str = "auto",
     replicas: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -75,7 +77,9 @@ def score(
             numbers are kept in images.npz, from which `tfseg.workflows.compare` takes them.
         categories, group_by, replicates, suspects: as for `tfseg.workflows.judge`.
         save_labels: keep each image's label map, an 8-bit PNG of class indices, in labels/.
-        visualize: also write each image, its truth and prediction side by side, to panels/.
+        visualize: also write pictures of each image: True for both, or some of "panels" (image,
+            truth and prediction side by side) and "overlays" (the prediction laid over the image),
+            which are the folders' names.
         strategy, replicas: as for `create_strategy`.
         progress: called as progress(done, total) with numbers of images.
         on_prediction: called as on_prediction(title, shares) for each image, where `shares` is what
@@ -88,6 +92,10 @@ def score(
         TfsegError: whatever the user can put right.
     """
     info = DataInfo.load(data_dir)
+    pictures = _PICTURES if visualize is True else visualize or ()
+    for kind in pictures:
+        if kind not in _PICTURES:
+            raise unknown("visualize", kind, _PICTURES)
     image_list = read_split(data_dir, split)
     resampling = evaluated.resampling(image_list.names, group_by, replicates)
     crf = crf or getattr(model, "crf", None)
@@ -131,10 +139,10 @@ def score(
         if save_labels:
             labels = LabelWriter(image_list, os.path.join(output_dir, _LABELS))
             takers.append(stack.enter_context(labels))
-        if visualize:
-            folder = os.path.join(output_dir, "panels")
-            panels = PanelWriter(image_list, folder, predictor.palette, names)
-            takers.append(stack.enter_context(panels))
+        for kind in pictures:
+            folder = os.path.join(output_dir, kind)
+            writer = _PICTURES[kind](image_list, folder, predictor.palette, names)
+            takers.append(stack.enter_context(writer))
         if suspects:
             takers.append(stack.enter_context(Behind(functools.partial(_look, worst, image_list))))
 

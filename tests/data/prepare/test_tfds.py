@@ -55,7 +55,7 @@ def test_prepare(builder, tmp_path):
     facts = Dataset("shapes", ("a", "b"), label_map={1: 0, 2: 1, 3: 255})
     counts, info = prepare_tfds(builder, tmp_path, dataset=facts)
     assert counts == {"train": 4, "val": 2} and info.classes == ["a", "b"]
-    assert set(info.class_weights) == {"median_frequency", "effective_number"}
+    assert set(info.class_weights) == {"median_frequency", "effective_number", "square_root"}
     found = read_split(tmp_path, "train")
     # tensorflow-datasets has an order of its own.
     originals = {image.tobytes(): mask[..., 0] for image, mask in zip(IMAGES, MASKS, strict=True)}

@@ -1,0 +1,136 @@
+"""One command from a folder of images and masks to pictures of what a network makes of them."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfseg
+from tfseg import cli, runs
+from tfseg.data import write_sample_dataset
+from tfseg.errors import TfsegError
+from tfseg.workflows import own_data
+from tfseg.zoo import cache
+
+# A network and a run of seconds.
+SMALL = (
+    *("--model=drn_d_22", "--model_option=blocks=1,1,1,1,0,0,0,0", "--crop_size=32", "--steps=2"),
+    *("--batch_size=2", "--strategy=one_device", "--init_weights="),
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    write_sample_dataset(folder / "data", train=6, val=1, size=(48, 64))
+    for kind in ("images", "labels"):
+        shutil.copytree(folder / "data" / kind / "train", folder / "my photos" / kind)
+    return folder / "my photos"
+
+
+def run(capfd, *flags):
+    """The exit code, and the lines on stdout."""
+    code = cli.main(["train", *flags])
+    return code, capfd.readouterr()
+
+
+def test_from_a_folder_to_overlays(photos, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    source = f"--source={photos}"
+    code, said = run(capfd, source, "--run_dir=a run", *SMALL)
+    assert code == 0, said.err
+    text = said.out
+    folder = pathlib.Path("a run")
+    assert "a run/data: 5 train, 1 val; 7 classes" in text
+    assert "  --loss=cross_entropy:1,dice:0.5 " in text and "--crop_size" not in text
+    flags = (folder / runs.CONFIG).read_text().splitlines()
+    for line in ("--loss=cross_entropy:1,dice:0.5", "--crop_size=32,32", "--steps=2"):
+        assert line in flags
+    kept = json.loads((folder / runs.PROPOSAL).read_text())
+    assert kept["source"] == os.path.realpath(photos)
+    assert "steps" not in {one["name"] for one in kept["settings"]}
+    overlays = list((folder / "eval/val/overlays").rglob("*.png"))
+    assert len(overlays) == 1 and Image.open(overlays[0]).size == (64, 48)
+    assert (folder / "eval/val/report.html").exists()
+    line = re.findall(r"^next: (.+)$", text, re.MULTILINE)
+    assert cli.main(shlex.split(line[0])[3:]) == 0
+    assert list((folder / "predictions/overlay").rglob("*.png"))
+
+    # The same goes on, here with a longer run: nothing is prepared or chosen again.
+    for name in ("prepare", "propose"):
+        monkeypatch.setattr(own_data, name, None)
+    capfd.readouterr()
+    code, said = run(capfd, source, "--run_dir=a run", *SMALL, "--steps=3")
+    assert code == 0 and "continuing a run after step 2" in said.err
+    (tmp_path / "other").mkdir()
+    with pytest.raises(TfsegError, match=r"was trained on .*my photos: use another `run_dir`"):
+        tfseg.train(source=str(tmp_path / "other"), run_dir="a run")
+
+
+def test_a_source_is_prepared_again_when_it_has_changed(photos, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(photos, source)
+    folder = str(tmp_path / "data")
+    root = os.path.realpath(source)
+    assert not own_data._is_prepared(folder, root)
+    tfseg.prepare(source=str(source), data_dir=folder)
+    assert own_data._is_prepared(folder, root)
+    assert not own_data._is_prepared(folder, os.path.realpath(photos))
+    one = next((source / "labels").iterdir())
+    os.utime(one, (time.time() + 9, time.time() + 9))
+    assert not own_data._is_prepared(folder, root)
+
+
+def test_without_weights_a_line_says_what_it_costs(photos, tmp_path, monkeypatch):
+    def fails(*_):
+        raise TfsegError("can't download it: no route")
+
+    folder, told = str(tmp_path / "data"), []
+    tfseg.prepare(source=str(photos), data_dir=folder)
+    proposal = own_data._propose(folder, {"minutes": 1.0}, fails, told.append)
+    assert "init_weights" not in proposal.values and "new_head" not in proposal.values
+    (line,) = told
+    assert "no route" in line and "`init_weights=FILE`" in line and "resnet" in line
+    assert cache.RELEASES[f"{proposal.values['model'].partition('+')[0]}_imagenet"]
+
+
+def test_smallest_objects_and_shares(tmp_path):
+    from tfseg.workflows.facts import data_facts
+
+    source = tmp_path / "source"
+    for kind in ("images", "labels"):
+        (source / kind).mkdir(parents=True)
+    for number in range(5):
+        Image.fromarray(np.zeros((40, 80, 3), np.uint8)).save(source / f"images/{number}.png")
+        labels = np.zeros((40, 80), np.uint8)
+        labels[:20, :20] = 1
+        labels[30:33, 50:53] = labels[30:33, 60:63] = 2
+        labels[0, 79] = 1
+        Image.fromarray(labels).save(source / f"labels/{number}.png")
+    tfseg.prepare(source=str(source), data_dir=str(tmp_path / "data"), classes=["a", "b", "c"])
+    facts = data_facts(str(tmp_path / "data"))
+    assert (facts.images, facts.val_images, facts.height, facts.width) == (4, 1, 40, 80)
+    assert facts.shares == pytest.approx([(3200 - 419) / 3200, 401 / 3200, 18 / 3200])
+    assert facts.smallest_object == pytest.approx(3)
+    assert "square_root" in facts.weights
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give a config or a `source`"),
+        ({"source": "x"}, "`run_dir` is missing"),
+        ({"source": "no such folder", "run_dir": "r"}, "no such folder"),
+    ],
+)
+def test_what_python_is_told_wrong(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TfsegError, match=message):
+        tfseg.train(**arguments)
