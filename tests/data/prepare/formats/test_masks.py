@@ -260,6 +260,21 @@ def test_cvat(folder, scenes, colours):
         folder.prepare()
 
 
+def test_void_is_no_class(folder, scenes, colours):
+    """Wherever its line stands."""
+    folder.scenes(
+        "JPEGImages/{}.png", "SegmentationClass/{}.png", lambda scene: colours[scene.labels]
+    )
+    _, background, *others = CVAT.splitlines()
+    folder.text("labelmap.txt", "\n".join([others[0], f"Void{background[10:]}", *others[1:]]))
+    found, info = folder.prepare()
+    assert info.classes == ["box", "sign"]
+    assert any("void is ignored" in note for note in folder.plan.notes)
+    for name, scene in scenes.items():
+        wanted = np.where(scene.labels == 0, 255, scene.labels.astype(int) - 1)
+        np.testing.assert_array_equal(found[name], wanted)
+
+
 def test_voc(folder, scenes):
     for name, scene in scenes.items():
         folder.image(f"JPEGImages/{name}.png", scene.image)

@@ -187,6 +187,19 @@ def yolo_line(index, points):
     return f"{index - 1} {' '.join(f'{value:.6f}' for value in values.ravel())}"
 
 
+@pytest.mark.parametrize("width", [7, 480, 641, 1999])
+def test_corners_of_yolos_survive_their_decimals(width, tmp_path):
+    """Polygons from pixel's centre to pixel's centre are the pixels that they were drawn on."""
+    for left in range(1, width - 4, 3 if width < 500 else 37):
+        corners = np.array([[left, 1], [left + 2, 1], [left + 2, 3], [left, 3]]) + 0.5
+        line = " ".join(f"{value:.6f}" for value in (corners / [width, 7]).ravel())
+        (tmp_path / "a.txt").write_text(f"0 {line}\n")
+        found = yolo.draw(str(tmp_path / "a.txt"), 1, 1, 0, None, (width, 7))
+        wanted = np.zeros((7, width), int)
+        wanted[1:4, left : left + 3] = 1
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_yolo(folder, scenes):
     for split, names in (("train", list(scenes)[:3]), ("valid", list(scenes)[3:])):
         for name in names:

@@ -9,6 +9,8 @@ from tfseg.errors import TfsegError
 
 _NAMES = ("class_names.txt", "classes.txt", "labels.txt", "names.txt", "codes.txt", "obj.names")
 _TABLES = ("class_dict.csv", "colors.csv", "colours.csv", "color_map.csv", "classes.csv")
+# Labels that mean no class, in any case.
+IGNORED = ("ignore", "ignored", "void")
 _COLOUR_LINES = ("labelmap.txt", "label_colors.txt", "label_colours.txt")
 
 
@@ -25,6 +27,8 @@ def names(tree):
 def colours(tree):
     """(file, names, {(r, g, b): class}) of a table of colours; None where there is none.
 
+    Colours of what means no class lead to 255.
+
     Raises:
         TfsegError: the file is no such table.
     """
@@ -32,10 +36,19 @@ def colours(tree):
         base = name.rpartition("/")[2].lower()
         if base in _TABLES:
             facts = read_classes(tree.path(name), colours=True)
-            return name, facts["classes"], facts["color_map"]
+            return name, *_without_ignored(facts["classes"], facts["color_map"])
         if base in _COLOUR_LINES:
-            return name, *_colour_lines(tree.path(name), tree.text(name))
+            return name, *_without_ignored(*_colour_lines(tree.path(name), tree.text(name)))
     return None
+
+
+def _without_ignored(names, colour_map):
+    kept = [index for index, name in enumerate(names) if name.lower() not in IGNORED]
+    if not kept:
+        return names, colour_map
+    place = {index: new for new, index in enumerate(kept)}
+    colours = {colour: place.get(index, 255) for colour, index in colour_map.items()}
+    return tuple(names[index] for index in kept), colours
 
 
 def _colour_lines(path, text):

@@ -131,7 +131,8 @@ def name_classes(tree, found):
     table = class_files.colours(tree)
     if table:
         file, found.classes, found.color_map = table
-        found.notes.append(f"classes and colours are those of {file}")
+        left_out = "; what it calls void is ignored" if 255 in found.color_map.values() else ""
+        found.notes.append(f"classes and colours are those of {file}{left_out}")
     elif names := class_files.names(tree):
         found.classes = tuple(names)
 

@@ -16,7 +16,6 @@ from tfseg.files import read_json
 
 # What LabelMe draws lines and points with, in pixels.
 _LINE_WIDTH, _POINT_RADIUS = 10, 5
-_IGNORED = ("ignore", "ignored", "void")
 _FEWEST = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}
 
 
@@ -56,10 +55,10 @@ def read(tree, options):
         or class_files.names(tree)
         or sorted(label for label in used if not is_background(label))
     )
-    names = [name for name in names if plain(name).lower() not in _IGNORED]
+    names = [name for name in names if plain(name).lower() not in class_files.IGNORED]
     found.classes, found.background = with_background(names, tree.root)
     indices = {name.lower(): index for index, name in enumerate(found.classes)}
-    indices |= dict.fromkeys(_IGNORED, 255)
+    indices |= dict.fromkeys(class_files.IGNORED, 255)
     unknown = sorted(label for label in used if plain(label).lower() not in indices)
     if unknown:
         raise TfsegError(

@@ -129,5 +129,8 @@ def draw(path, count, shift, background, overlap, size):
         if number >= count:
             raise TfsegError(f"{path} has the class {number}, but there are {count}")
         # Shares are of edges; pixel (0, 0) has its centre at half a pixel.
-        objects.append((number + shift, raster.polygon(points * size - 0.5, size)))
+        # Files keep six decimals or so, and what should be a pixel's centre may lie a trifle before
+        # it: drawing takes whole parts of corners, so that would be the pixel before.
+        corners = np.round(points * size - 0.5, 2)
+        objects.append((number + shift, raster.polygon(corners, size)))
     return raster.paint(objects, size, background, overlap or "later")
