@@ -31,7 +31,6 @@ def main(flags: Flags) -> int:
     flags.found = {**facts, "evaluation": done.evaluation and done.evaluation.values}
     if done.stopped_by:
         return 128 + done.stopped_by
-    _say("")
     _say(f"report:   {done.evaluation.written[1]}")
     _say(f"overlays: {done.overlays}")
     _say(f"next: {next_step.after_source(done.run_dir, done.data_dir)}")
@@ -68,8 +67,12 @@ def _tell(flags: Flags, fact: Any) -> None:
     else:
         from tfseg.reports import summary
 
-        _say("")
-        _say(summary.table(fact.values))
+        scores, images = fact.values["scores"], fact.values["protocol"]["images"]
+        _say(f"\n{summary.class_table(fact.values)}\n")
+        _say(
+            f"mean IoU {scores['mean_iou']:.4f} and pixel accuracy {scores['pixel_accuracy']:.4f} "
+            f"on {images} images for {fact.values['protocol']['split']}"
+        )
 
 
 def _tell_prepared(flags: Flags, found: "workflows.Prepared") -> None:
@@ -101,4 +104,5 @@ def _flag(config: TrainConfig, name: str) -> str:
         return " ".join(f"--model_option={key}={part}" for key, part in value.items())
     if isinstance(value, bool):
         return f"--{'' if value else 'no'}{name}"
-    return f"--{name}={config.text(name)}"
+    # A tuple of one is written with a comma, which a flag does without.
+    return f"--{name}={config.text(name).rstrip(',')}"

@@ -69,9 +69,23 @@ def write(path, values):
 def table(values):
     """What `metrics` returned, as text for people.
 
-    A line for each class with its scores, its share of the pixels, and the class that it is most
-    often taken for; then the scores of all; then the protocol.
+    `class_table`; then the scores of all; then the protocol.
     """
+    lines = [class_table(values), ""]
+    details = values.get("details", {"scores": {}})["scores"]
+    titles = {name: METRICS[name].title for name in details if details[name]["value"] is not None}
+    for key, name in (dict(SUMMARY) | titles).items():
+        line = f"{name:<28}{_number(values['scores'][key])}"
+        lines.append(line + between(details.get(key)))
+    lines.append("")
+    for key, value in values["protocol"].items():
+        lines.append(f"{entry_title(key):<18}{plain(value)}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def class_table(values):
+    """A line for each class with its scores, its share of the pixels, and the class that it is most
+    often taken for."""
     classes = values["classes"]
     names = [*(entry["name"] for entry in classes), NO_CLASS]
     matrix = np.array(values["confusion_matrix"])
@@ -84,15 +98,6 @@ def table(values):
         lines.append(
             f"{entry['name']:<{width}}  {measures}  {_mistake(matrix[index], index, names)}"
         )
-    lines.append("")
-    details = values.get("details", {"scores": {}})["scores"]
-    titles = {name: METRICS[name].title for name in details if details[name]["value"] is not None}
-    for key, name in (dict(SUMMARY) | titles).items():
-        line = f"{name:<28}{_number(values['scores'][key])}"
-        lines.append(line + between(details.get(key)))
-    lines.append("")
-    for key, value in values["protocol"].items():
-        lines.append(f"{entry_title(key):<18}{plain(value)}")
     return "\n".join(line.rstrip() for line in lines)
 
 

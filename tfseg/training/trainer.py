@@ -185,7 +185,7 @@ class Trainer:
         val = f", {len(plan.val)} for validation" if plan.val else ""
         devices = f", {replicas} replicas" if replicas > 1 else ""
         total, minutes = self.session.total_steps, self.config.minutes
-        length = f"as many steps as {minutes:g} min allow," if total is None else f"{total} steps"
+        length = f"for {minutes:g} min in steps" if total is None else f"{total} steps"
         self.console.line(
             f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
             f"classes; {len(plan.train)} images{val}; {length} of "

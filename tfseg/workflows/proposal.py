@@ -210,7 +210,8 @@ def _model_options(now):
         return None
     if now.machine.gpus and now.data.smallest_object < 16:
         return {"output_stride": 8}, f"objects of {now.data.smallest_object:.0f} pixels"
-    return {"output_stride": 16}, "a map of features at a sixteenth is enough here"
+    why = "objects are large enough" if now.machine.gpus else "8 takes long without a GPU"
+    return {"output_stride": 16}, why
 
 
 def _init_weights(now):
