@@ -26,7 +26,7 @@ PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "extending.md"),
 ]
-NOT_RUN = 26
+NOT_RUN = 27
 
 TINY = ("--epochs=0", "--crop_size=32", "--batch_size=2", "--strategy=one_device")
 # What is put behind a command, so that it takes seconds.
@@ -43,6 +43,7 @@ DRN = "--model_option=blocks=1,1,1,1,0,0,0,0"
 PLACEHOLDERS = {
     "train …": "train --data_dir=data/mine --run_dir=runs/part --model=drn_d_22",
     " --minutes=30": "",
+    "--source=photos": "--source=photos --model=drn_d_22 --init_weights=",
 }
 PYTHON = {
     "crop_size=(321, 321), batch_size=8, epochs=50": "crop_size=32, batch_size=2, steps=1",

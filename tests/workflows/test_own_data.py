@@ -59,7 +59,7 @@ def test_from_a_folder_to_overlays(photos, tmp_path, monkeypatch, capfd):
     overlays = list((folder / "eval/val/overlays").rglob("*.png"))
     assert len(overlays) == 1 and Image.open(overlays[0]).size == (64, 48)
     assert (folder / "eval/val/report.html").exists()
-    line = re.findall(r"^next: (.+)$", text, re.MULTILINE)
+    line = re.findall(r"^next: (.+)$", said.err, re.MULTILINE)
     assert cli.main(shlex.split(line[0])[3:]) == 0
     assert list((folder / "predictions/overlay").rglob("*.png"))
 

@@ -33,7 +33,7 @@ def main(flags: Flags) -> int:
         return 128 + done.stopped_by
     _say(f"report:   {done.evaluation.written[1]}")
     _say(f"overlays: {done.overlays}")
-    _say(f"next: {next_step.after_source(done.run_dir, done.data_dir)}")
+    next_step.say(next_step.after_source(done.run_dir, done.data_dir))
     return 0
 
 
