@@ -134,3 +134,15 @@ def test_what_python_is_told_wrong(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TfsegError, match=message):
         tfseg.train(**arguments)
+
+
+@pytest.mark.parametrize(("pictures", "shown"), [(0, 0), (3, 3), (6, 6), (20, 5)])
+def test_a_notebook_shows_some_of_the_overlays(pictures, shown, tmp_path):
+    for number in range(pictures):
+        path = tmp_path / f"{number % 3}" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path)
+    trained = own_data.Trained(3, None, run_dir="a <run>", overlays=str(tmp_path))
+    text = trained._repr_html_()
+    assert text.count('<img src="data:image/png;base64,iVBOR') == shown
+    assert "a &lt;run&gt;" in text
