@@ -16,6 +16,7 @@ import tfseg
 from tfseg import cli, runs
 from tfseg.data import write_sample_dataset
 from tfseg.errors import TfsegError
+from tfseg.training import TrainResult
 from tfseg.workflows import own_data
 from tfseg.zoo import cache
 
@@ -41,6 +42,53 @@ def run(capfd, *flags):
     return code, capfd.readouterr()
 
 
+class Done:
+    """An evaluation."""
+
+    def __init__(self, run_dir):
+        self.written = [f"{run_dir}/metrics.json", f"{run_dir}/report.html"]
+        self.values = {
+            "scores": {"mean_iou": 0.5, "pixel_accuracy": 0.75},
+            "protocol": {"images": 1, "split": "val"},
+            "classes": [{"name": "road", "iou": 0.5, "accuracy": 0.5, "pixels": 1}],
+            "confusion_matrix": [[1, 1]],
+        }
+
+
+def test_what_is_said_and_kept(photos, tmp_path, monkeypatch, capfd):
+    """With training and evaluation left out."""
+    trained = []
+
+    def train(config, progress_bar, allowance):
+        trained.append((config, allowance))
+        return TrainResult(9, None)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(own_data.trainer, "train", train)
+    monkeypatch.setattr(own_data, "score", lambda run_dir, *_, **__: Done(run_dir))
+    before = time.monotonic()
+    flags = ("--minutes=3", "--init_weights=", "--class_crops=0.125", "--model_option=fold=1")
+    code, said = run(capfd, f"--source={photos}", "--run_dir=run", "--data_dir=mine", *flags)
+    assert code == 0, said.err
+    ((config, allowance),) = trained
+    assert config.minutes == 3 and config.steps == 0 and config.class_crops == 0.125
+    assert config.model == "resnet18_v1+deeplab_v3plus" and config.model_options == {"fold": 1}
+    assert config.data_dir == "mine" and config.run_dir == "run" and config.init_weights == ""
+    assert allowance.started >= before and allowance.closing(10.0) > 10
+    text = said.out
+    assert "mine: 5 train, 1 val; 7 classes" in text and "contact_sheet.html" in text
+    lines = [line.split()[0] for line in text.splitlines() if line.startswith("  --")]
+    assert {"--lr_warmup_steps=20", "--batch_size=4", "--crop_size=48,64"} < set(lines)
+    assert not any(line.startswith(("--class_crops", "--steps", "--model_opt")) for line in lines)
+    assert "mean IoU 0.5000 and pixel accuracy 0.7500 on 1 images for val" in text
+    assert re.search(r"next: .* predict --run_dir=run mine/val_images.txt$", said.err.strip())
+    kept = json.loads((tmp_path / "run" / runs.PROPOSAL).read_text())
+    assert {"name": "lr_warmup_steps", "value": 20, "reason": "the head is fresh"} in kept[
+        "settings"
+    ]
+
+
+@pytest.mark.slow
 def test_from_a_folder_to_overlays(photos, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     source = f"--source={photos}"
@@ -108,7 +156,8 @@ def test_smallest_objects_and_shares(tmp_path):
     for kind in ("images", "labels"):
         (source / kind).mkdir(parents=True)
     for number in range(5):
-        Image.fromarray(np.zeros((40, 80, 3), np.uint8)).save(source / f"images/{number}.png")
+        noise = np.random.default_rng(number).integers(0, 256, (40, 80, 3), np.uint8)
+        Image.fromarray(noise).save(source / f"images/{number}.png")
         labels = np.zeros((40, 80), np.uint8)
         labels[:20, :20] = 1
         labels[30:33, 50:53] = labels[30:33, 60:63] = 2
