@@ -7,9 +7,12 @@ import urllib.parse
 
 import pytest
 
+from tfseg.cli import needs
 from tfseg.cli.command import defined
 from tfseg.cli.shared import read_config
 from tfseg.cli.verbs import VERBS
+from tfseg.encoders import ENCODERS
+from tfseg.models import list_models
 from tfseg.training.config import TrainConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -58,9 +61,13 @@ def test_command_is_one_that_the_command_takes(arguments, partial):
     verb, *rest = arguments
     # A run's own flags are there once it has been trained.
     rest = [word for word in rest if not word.startswith(("--help", "--flagfile=runs/"))]
-    module, flags, rest = defined(verb, rest)
-    paths = flags.parse(rest)
+    module, flags, expanded = defined(verb, rest)
+    paths = flags.parse(expanded)
     assert not paths or hasattr(module, "PATHS")
+    if not partial:
+        needs.refuse(module, flags, needs.typed(rest, flags))
+    if "model" in flags and flags.model:
+        assert flags.model in {*list_models(), *ENCODERS}
     if verb == "train" and not partial and flags.data_dir:
         read_config(flags, TrainConfig)
 

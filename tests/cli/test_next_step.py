@@ -38,7 +38,9 @@ def follow(tmp_path, monkeypatch, capfd):
             training = verb == "train" or words[:2] == ["classify", "train"]
             capfd.readouterr()
             assert cli.main([verb, *flags, *(SMALL[verb] if training else ())]) == 0, words
-            output = "".join(capfd.readouterr())
+            results, output = capfd.readouterr()
+            # Of what is printed, pipes get results alone.
+            assert "next: " not in results
             verbs.append(verb)
             lines = re.findall(r"^next: +(.*)", output, re.MULTILINE)
             assert len(lines) <= 1
