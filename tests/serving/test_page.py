@@ -31,7 +31,10 @@ def predictors(make_predictor):
 @pytest.fixture(scope="module")
 def url(predictors, tmp_path_factory):
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
-    page, url = page_module.serve(predictors, port=0, max_side=300, max_megabytes=1)
+    example = tmp_path_factory.mktemp("examples") / "street.png"
+    Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save(example)
+    limits = {"max_side": 300, "max_megabytes": 1}
+    page, url = page_module.serve(predictors, port=0, examples=[str(example)], **limits)
     yield url
     page.close()
     del os.environ["GRADIO_TEMP_DIR"]
@@ -48,6 +51,16 @@ def ask(client, path, second="none", crf=False):
 
 def test_listens_on_loopback(url):
     assert url.startswith("http://127.0.0.1:")
+
+
+def test_the_page_says_what_it_is_and_has_examples(url):
+    config = httpx.get(f"{url}config").json()
+    parts = {part["type"]: part["props"] for part in config["components"]}
+    assert config["title"] == "tfseg: first, second"
+    assert "# What is where in a picture" in parts["markdown"]["value"]
+    # A copy: no other file of its folder can be asked for.
+    (((sample,),),) = [parts["dataset"]["samples"]]
+    assert sample["path"].endswith("street.png") and "/examples0/" not in sample["path"]
 
 
 def test_concurrent_requests_get_their_own_answers(client, predictors, picture, tmp_path):
@@ -78,7 +91,7 @@ def test_concurrent_requests_get_their_own_answers(client, predictors, picture, 
         ("large", "above 300 pixels a side"),
     ],
 )
-def test_hostile_uploads(client, make, message, encode, picture, tmp_path):
+def test_hostile_uploads(client, make, message, encode, picture, tmp_path, capfd):
     path = tmp_path / "image.png"
     if make == "large":
         path.write_bytes(encode(np.zeros((1, 30000, 3), np.uint8)))
@@ -87,6 +100,7 @@ def test_hostile_uploads(client, make, message, encode, picture, tmp_path):
     with pytest.raises(Exception, match=message) as error:
         ask(client, str(path))
     assert os.environ["GRADIO_TEMP_DIR"] not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
     Image.fromarray(picture(9, 9)).save(path)
     assert "9x9" in ask(client, str(path))[0]
 
