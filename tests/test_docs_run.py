@@ -6,14 +6,17 @@ A block that can't run here is marked in the page's source, right before it:
 """
 
 import ast
+import itertools
 import os
 import pathlib
 import re
 import shlex
 import shutil
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tfseg
@@ -31,20 +34,24 @@ NOT_RUN = 27
 TINY = ("--epochs=0", "--crop_size=32", "--batch_size=2", "--strategy=one_device")
 # What is put behind a command, so that it takes seconds.
 SMALL = {
-    "train": (*TINY, "--steps=1", "--class_crops=0"),
+    "train": (*TINY, "--steps=1", "--class_crops=0", "--lr_warmup_steps=0"),
     "classify train": (*TINY, "--steps=1", "--resize=32"),
-    "benchmark": ("--image_size=32", "--batch_size=1", "--repeats=1"),
+    "benchmark": ("--image_size=48,64", "--batch_size=1", "--repeats=1"),
     "receptive_field": ("--image_size=65", "--num_images=1"),
-    "export": ("--height=32", "--width=32"),
+    "export": ("--height=48", "--width=64"),
     "evaluate": ("--replicates=20",),
 }
-DRN = "--model_option=blocks=1,1,1,1,0,0,0,0"
+# Whose blocks: DRN-A has four stages, DRN-C and D eight.
+BLOCKS = {"drn_a": "1,1,1,1", "drn_c": "1,1,1,1,1,0,0,1", "drn_d": "1,1,1,1,0,0,0,0"}
+DRN = f"--model_option=blocks={BLOCKS['drn_d']}"
 # What stands in a page, and what is put in its place; "…" is what the page has said before.
 PLACEHOLDERS = {
-    "train …": "train --data_dir=data/mine --run_dir=runs/part --model=drn_d_22",
+    "train …": "train --data_dir=data/mine --run_dir=runs/part{} --model=drn_d_22",
+    "drn_d_22.safetensors runs/mine": "drn_d_22.safetensors drn_d_22.weights.h5",
     " --minutes=30": "",
     "--source=photos": "--source=photos --model=drn_d_22 --init_weights=",
 }
+_PARTS = itertools.count()
 PYTHON = {
     "crop_size=(321, 321), batch_size=8, epochs=50": "crop_size=32, batch_size=2, steps=1",
     "512, 1024": "32, 64",
@@ -104,9 +111,10 @@ def calls(lines):
             assert program == "tfseg", f"{line}: mark the block as not run"
             verb = " ".join(words[:2]) if words[0] == "classify" else words[0]
             more = SMALL.get(verb, ())
-            if verb.endswith("train") and any(word.startswith("--model=drn") for word in words):
-                more = (*more, DRN)
-            yield [*words, *more]
+            if verb.endswith("train"):
+                models = [word for word in words if word.startswith("--model=drn")]
+                more += tuple(f"--model_option=blocks={BLOCKS[one[8:13]]}" for one in models)
+            yield [word.replace("{}", str(next(_PARTS))) for word in [*words, *more]]
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +124,7 @@ def world(tmp_path_factory):
     before = os.getcwd()
     os.chdir(root)
     classes = ["road", "building", "sky"]
-    write_sample_dataset("drawn", train=4, val=2, size=(48, 64))
+    write_sample_dataset("drawn", train=6, val=4, size=(48, 64))
     for split in ("train", "val"):
         for kind in ("images", "labels"):
             for path in sorted(pathlib.Path("drawn", kind, split).iterdir()):
@@ -141,7 +149,7 @@ def world(tmp_path_factory):
     for name in ("a.jpg", "b.jpg"):
         shutil.copy("photo.jpg", name)
     prepare = ["prepare", "photos", f"--classes={','.join(classes)}"]
-    for folder in ("data/mine", "data/camvid"):
+    for folder in ("data/mine", "data/camvid", "data/camvid240"):
         assert cli.main([*prepare, f"--data_dir={folder}"]) == 0
     train = ["train", "--data_dir=data/mine", "--run_dir=trained", "--model=drn_d_22", DRN]
     assert cli.main([*train, *SMALL["train"]]) == 0
@@ -177,7 +185,11 @@ def test_a_page_does_what_it_says(page, world, tmp_path, monkeypatch, capfd):
         pytest.skip("nothing to run")
     monkeypatch.chdir(tmp_path)
     furnish(world, tmp_path, text)
-    names = {"tfseg": tfseg}
+    # What blocks take for granted: imports, a pair of label maps, a model.
+    pair = {"truth": np.zeros((4, 4), np.uint8), "labels": np.zeros((4, 4), np.uint8)}
+    names = {"tfseg": tfseg, "keras": keras, "tf": tf, **pair}
+    if "model.compile" in text:
+        names["model"] = tfseg.create_model("drn_d_22", 11, blocks=[1, 1, 1, 1, 0, 0, 0, 0])
     for lines in runnable:
         if is_shell(lines):
             for words in calls(lines):
