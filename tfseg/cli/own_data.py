@@ -39,7 +39,7 @@ def main(flags: Flags) -> int:
 
 def _given(flags: Flags) -> dict[str, Any]:
     """{setting: value} of the flags that were given, also by a recipe."""
-    given = {}
+    given: dict[str, Any] = {}
     earlier = {name: old for old, name in EARLIER_NAMES.items()}
     for field in TrainConfig.flag_fields():
         if field.name in ("data_dir", "run_dir"):
