@@ -39,6 +39,7 @@ VERBS = Table(
             },
             "Models": {
                 "train": "train a model, or continue a run",
+                "sweep": "train a recipe in variants from several seeds, and compare them",
                 "evaluate": "score a model, or any program's predictions, on a data folder",
                 "compare": "differences between runs or predictions, with intervals",
                 "predict": "label maps of files, folders, lists, videos and cameras",

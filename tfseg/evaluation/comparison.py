@@ -261,7 +261,14 @@ def group_by_seed(settings: Mapping[str, Set[str] | None]) -> list[tuple[str, li
     groups: dict[Any, list[str]] = {}
     for name, own in settings.items():
         groups.setdefault(name if own is None else frozenset(own), []).append(name)
-    return [
-        (names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more seeds", names)
-        for names in groups.values()
-    ]
+    return [(_title(names), names) for names in groups.values()]
+
+
+def _title(names: list[str]) -> str:
+    """The group's own: its one member, the folder of all, or the first and how many more."""
+    if len(names) == 1:
+        return names[0]
+    folders = {name.rpartition("/")[0] for name in names}
+    if len(folders) == 1 and "" not in folders:
+        return f"{folders.pop()} ({len(names)} seeds)"
+    return f"{names[0]} and {len(names) - 1} more seeds"

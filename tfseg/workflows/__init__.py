@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "proposal": ["Proposal", "propose"],
         "refining": ["Refinement", "refine", "search"],
         "scoring": ["score"],
+        "sweeping": ["Variant", "plan_study", "sweep"],
         "trained": ["TrainedModel"],
         "training": ["train"],
     },
