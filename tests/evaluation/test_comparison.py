@@ -119,8 +119,16 @@ def test_the_page_and_the_table_say_it(tmp_path):
     text = report.table(values)
     assert "mean IoU " in text and "IoU of class 2" in text and "*" in text
     picture = np.zeros((4, 4, 3), np.uint8)
-    report.write(tmp_path / "page.html", values, lambda name: {"image": picture})
+    report.write(tmp_path / "page.html", values, lambda name: ({"image": picture}, []))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     worse = values["changed"][0]["worse"][0]["image"]
     assert worse in page and "data:image/jpeg" in page and "Cheng et al., 2021" in page
     assert page.count("<details") == len(values["classes"]) and "http" not in page
+
+
+def test_groups_are_named_after_their_folder():
+    same = frozenset({"--epochs=9"})
+    names = ["mean/seed-0", "mean/seed-1", "plain", "a/x", "b/x"]
+    settings = dict.fromkeys(names[:2], same) | {"plain": None} | {x: {"--y"} for x in names[3:]}
+    titles = [title for title, _ in group_by_seed(settings)]
+    assert titles == ["mean (2 seeds)", "plain", "a/x and 1 more seeds"]

@@ -129,7 +129,6 @@ def test_names_that_are_no_folders(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set=a"], "name a recipe"),
         (["camvid/drn_d_22", "more", "--set=a"], "unexpected argument 'more'"),
         (["camvid/drn_d_22", "--set=a mirror"], "'mirror' is no flag"),
         (["camvid/drn_d_22", "--set=a '"], "or a quote"),

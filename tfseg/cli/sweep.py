@@ -19,7 +19,7 @@ from tfseg import workflows
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
 
-PATHS = "RECIPE [-- FLAG…]"
+PATHS = "[RECIPE] [-- FLAG…]"
 GROUPS = {"Study": "data_dir set seeds jobs", "Results": "output_dir json"}
 
 
@@ -36,15 +36,11 @@ def main(flags: Flags, paths: list[str]) -> None:
     from tfseg.reports import comparison
 
     flags.require("data_dir", "output_dir", "set")
-    recipe, *further = paths or [""]
-    if not recipe or recipe.startswith("-"):
-        raise TfsegError("name a recipe, such as camvid/drn_d_22, before the flags for all runs")
-    if wrong := [one for one in further if not one.startswith("--")]:
-        raise TfsegError(
-            f"unexpected argument '{wrong[0]}': after the recipe come flags, behind --"
-        )
+    recipes = [f"--recipe={paths.pop(0)}"] if paths and not paths[0].startswith("-") else []
+    if wrong := [one for one in paths if not one.startswith("--")]:
+        raise TfsegError(f"unexpected argument '{wrong[0]}': flags for all runs come behind --")
     variants = [_variant(text) for text in flags.set]
-    common = [f"--recipe={recipe}", f"--data_dir={flags.data_dir}", *further]
+    common = [*recipes, f"--data_dir={flags.data_dir}", *paths]
     study = workflows.plan_study(flags.output_dir, variants, _seeds(flags.seeds), common)
     signal.signal(signal.SIGTERM, _stop)
     found = workflows.sweep(study, flags.output_dir, flags.jobs)

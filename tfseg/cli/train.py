@@ -18,12 +18,11 @@ from tfseg.training.config import TrainConfig
 GROUPS = {
     "Run": "source recipe data_dir run_dir init_weights new_head",
     "Model": "model num_classes model_option precision",
-    "Length": "epochs steps minutes batch_size",
+    "Length": "epochs steps minutes batch_size validate_every patience",
     "Rate": "learning_rate lr_schedule optimizer weight_decay",
-    "Samples": "crop_size random_scale random_rotate mirror transforms class_crops cache",
+    "Samples": "crop_size random_scale mirror transforms cache",
     "Loss": "loss class_weights",
-    "Watching": "validate_every patience",
-    "Devices": "strategy replicas accumulation_steps",
+    "Devices": "strategy accumulation_steps",
 }
 _BY_SCHEDULE = {
     "lr_power": ("poly",),
