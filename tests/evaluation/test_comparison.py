@@ -122,7 +122,7 @@ def test_the_page_and_the_table_say_it(tmp_path):
     report.write(tmp_path / "page.html", values, lambda name: ({"image": picture}, []))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     worse = values["changed"][0]["worse"][0]["image"]
-    assert worse in page and "data:image/jpeg" in page and "Cheng et al., 2021" in page
+    assert worse in page and "data:image/png" in page and "Cheng et al., 2021" in page
     assert page.count("<details") == len(values["classes"]) and "http" not in page
 
 
