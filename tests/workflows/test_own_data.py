@@ -171,6 +171,19 @@ def test_smallest_objects_and_shares(tmp_path):
     assert "square_root" in facts.weights
 
 
+def test_what_a_source_needs_to_be_told_is_told_to_prepare(photos, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(photos, source)
+    (source / "classes.txt").write_text("a\nb\n")
+    with pytest.raises(TfsegError, match="`label_map`.*prepare it apart") as error:
+        tfseg.train(source=str(source), run_dir=str(tmp_path / "run"))
+    told = {"source": str(source), "data_dir": str(tmp_path / "run" / "data")}
+    assert error.value.remedy == ("prepare", told)
+    label_map = {value: value % 2 for value in range(7)} | {255: 255}
+    tfseg.prepare(label_map=label_map, **told)
+    assert own_data._is_prepared(told["data_dir"], os.path.realpath(source))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

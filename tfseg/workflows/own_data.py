@@ -103,7 +103,7 @@ def train_source(
     root = os.path.realpath(source)
     proposal = _earlier(run_dir, root)
     if not _is_prepared(data_dir, root):
-        tell(prepare(source=source, data_dir=data_dir, progress=progress))
+        tell(_prepare(source, data_dir, progress))
     if proposal is None:
         proposal = _propose(data_dir, given, fetch, tell)
         tell(proposal)
@@ -120,6 +120,19 @@ def train_source(
     tell(evaluation)
     overlays = os.path.join(runs.evaluation_dir(run_dir, split), "overlays")
     return Trained(**facts, evaluation=evaluation, overlays=overlays)
+
+
+def _prepare(source, data_dir, progress):
+    try:
+        return prepare(source=source, data_dir=data_dir, progress=progress)
+    except TfsegError as error:
+        if "`" not in str(error) or error.remedy:
+            raise
+        # It asks for an argument of the preparation, whose folder the next call takes.
+        raise TfsegError(
+            f"{error}; prepare it apart with that, and then train as now",
+            ("prepare", {"source": source, "data_dir": data_dir}),
+        ) from error
 
 
 def _is_prepared(data_dir: str, root: str) -> bool:
