@@ -175,7 +175,7 @@ def test_what_a_source_needs_to_be_told_is_told_to_prepare(photos, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(photos, source)
     (source / "classes.txt").write_text("a\nb\n")
-    with pytest.raises(TfsegError, match="`label_map`.*prepare it apart") as error:
+    with pytest.raises(TfsegError, match=r"`label_map`.*prepare it apart") as error:
         tfseg.train(source=str(source), run_dir=str(tmp_path / "run"))
     told = {"source": str(source), "data_dir": str(tmp_path / "run" / "data")}
     assert error.value.remedy == ("prepare", told)
