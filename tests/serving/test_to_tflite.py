@@ -57,6 +57,17 @@ def test_float16(predictor, tmp_path):
     assert card["quantization"] == "float16" and card["image_size"] == list(SIZE)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(48, 64), (51, 67)])
+def test_tensorflow_1_sampling(make_predictor, tmp_path, size):
+    pytest.importorskip("ai_edge_litert")
+    options = {"padding": "same", "sampling": "legacy", "multi_scale": (1, 0.5)}
+    predictor = make_predictor("deeplab_v2_resnet50", {**options, "atrous_rates": (1, 2)})
+    export_tflite(predictor, tmp_path / "model.tflite", image_size=size)
+    image = drawn_image(size, 5)
+    assert np.mean(run(tmp_path / "model.tflite", image) == predictor.predict(image)) > 0.99
+
+
 def test_int8_is_measured(predictor, data_dir, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
     monkeypatch.setattr("tfseg.serving.compare.LARGEST_LOSS", 0.5)
