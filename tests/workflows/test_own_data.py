@@ -208,3 +208,18 @@ def test_a_notebook_shows_some_of_the_overlays(pictures, shown, tmp_path):
     text = trained._repr_html_()
     assert text.count('<img src="data:image/png;base64,iVBOR') == shown
     assert "a &lt;run&gt;" in text
+
+
+def test_the_encoders_that_weights_fit_are_told_by_their_file(tmp_path):
+    from safetensors.numpy import save_file
+
+    from tfseg import create_classifier
+    from tfseg.weights import to_original
+    from tfseg.workflows.facts import fitting_models
+
+    model = create_classifier("resnet18_v1", 3)
+    save_file(to_original(model), tmp_path / "resnet.safetensors")
+    assert "resnet18_v1" in fitting_models(str(tmp_path / "resnet.safetensors"))
+    assert fitting_models("drn_d_22_cityscapes") == ("drn_d_22",)
+    (tmp_path / "other.pth").write_bytes(b"none")
+    assert fitting_models(str(tmp_path / "other.pth")) == ()

@@ -18,6 +18,14 @@ _OPTIONS = (
 )
 
 
+# The convolutions of a unit of each kind.
+_LAYERS = {
+    "conv": [""],
+    "basic": ["/conv1", "/conv2"],
+    "bottleneck": ["/conv1", "/conv2", "/conv3"],
+}
+
+
 def explain(model, match, origin, new_head):
     """One line: what doesn't fit, with the first names of each side, and the likely cause.
 
@@ -155,6 +163,8 @@ def _signatures():
             continue
         stems = ["stem1", "stem2", "stem3"] if row.style == "ade20k" else ["stem"]
         units = drn.units(row) if row.style.startswith("drn") else [row.block] * 4
+        if not _LAYERS.keys() >= set(units):  # a network of other blocks, which no file is known of
+            continue
         shapes = dict.fromkeys(_kernels(stems, units, row.blocks))
         if "bottleneck" in units:
             first = f"encoder/stage{units.index('bottleneck') + 1}_block1/conv2/conv/kernel"
@@ -168,15 +178,10 @@ def _signatures():
 
 def _kernels(stems, units, blocks):
     """Our paths of an encoder's convolutions, projections left out."""
-    layers = {
-        "conv": [""],
-        "basic": ["/conv1", "/conv2"],
-        "bottleneck": ["/conv1", "/conv2", "/conv3"],
-    }
     paths = [f"encoder/{stem}/conv/kernel" for stem in stems]
     for stage, (unit, count) in enumerate(zip(units, blocks, strict=True), 1):
         word = "conv" if unit == "conv" else "block"
         for number in range(1, count + 1):
             unit_path = f"encoder/stage{stage}_{word}{number}"
-            paths += [f"{unit_path}{layer}/conv/kernel" for layer in layers[unit]]
+            paths += [f"{unit_path}{layer}/conv/kernel" for layer in _LAYERS[unit]]
     return paths
