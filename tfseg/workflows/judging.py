@@ -93,12 +93,7 @@ def judge(
         "predictions": os.path.abspath(predictions),
         "ids": "of the data set" if ids else "class indices",
         "resized": resize,
-        "without_class": int(matrix[:, -1].sum()),
-        "data_dir": os.path.abspath(data_dir),
-        "split": split,
-        "images": len(records),
-        "ignore_label": info.ignore_label,
-        "label_map": info.label_map,
+        **_facts(info, data_dir, split, records, matrix),
     }
     values = evaluated.summarize(
         records,
@@ -125,6 +120,18 @@ def judge(
             written += evaluated.write_errors(output_dir, worst, truth, info.classes, palette)
         written.append(os.path.join(output_dir, FILE_NAME))
     return evaluated.Evaluation(values, records, written, time.perf_counter() - start)
+
+
+def _facts(info, data_dir, split, records, matrix):
+    """The protocol of the scores: what was judged, and which labels count."""
+    return {
+        "without_class": int(matrix[:, -1].sum()),
+        "data_dir": os.path.abspath(data_dir),
+        "split": split,
+        "images": len(records),
+        "ignore_label": info.ignore_label,
+        "label_map": info.label_map,
+    }
 
 
 def _rule(info, ids, color_map, resize):

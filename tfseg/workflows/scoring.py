@@ -98,8 +98,8 @@ def score(
             raise unknown("visualize", kind, _PICTURES)
     image_list = read_split(data_dir, split)
     resampling = evaluated.resampling(image_list.names, group_by, replicates)
-    crf = crf or getattr(model, "crf", None)
     probabilities = bool(suspects) or needs_probabilities(metrics)
+    crf = crf or getattr(model, "crf", None)
     if probabilities and crf is not None:
         raise TfsegError("a CRF leaves no probabilities, for `suspects` or calibration")
     one_by_one = crf is not None or save_logits is not None or probabilities
@@ -113,74 +113,43 @@ def score(
     if not output_dir:
         raise TfsegError("`output_dir` is missing")
     classes = _classes(predictor.spec, info, data_dir)
+    names = class_names(classes, predictor.spec.num_classes)
     if absent_classes is None:
         absent_classes = predictor.protocol.absent_classes
-    facts = {
-        **_facts(predictor, info),
-        "data_dir": os.path.abspath(data_dir),
-        "split": split,
-        "images": len(image_list),
-        "weights": _weights(model, run_dir),
-    }
-    names = class_names(classes, predictor.spec.num_classes)
+    facts = _facts(predictor, info, data_dir, split, image_list, _weights(model, run_dir))
+    kept = evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None)
+    recorder = Recorder(image_list.names, names, metrics, categories, kept, probabilities)
     gallery = Gallery(image_list.names, predictor.palette, names)
-    recorder = Recorder(
-        image_list.names,
-        names,
-        metrics,
-        categories,
-        evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None),
-        probabilities,
-    )
     truth = Truth(image_list, len(names), info.label_map, info.ignore_label)
     worst = Worst(len(names), suspects)
+    takers = [recorder]
+    folders = []
+    if save_labels:
+        folders.append(os.path.join(output_dir, _LABELS, ""))
+        takers.append(LabelWriter(image_list, folders[-1]))
+    for kind in pictures:
+        folders.append(os.path.join(output_dir, kind, ""))
+        takers.append(_PICTURES[kind](image_list, folders[-1], predictor.palette, names))
+    if suspects:
+        takers.append(Behind(functools.partial(_look, worst, image_list)))
+    if one_by_one:
+        options = {"jobs": jobs or os.cpu_count(), "logits_dir": save_logits}
+        run = functools.partial(evaluate_refined, predictor, truth, predictor.crf, **options)
+    else:
+        evaluator = _evaluator(predictor, info, batch_size, distribution)
+        run = functools.partial(evaluator, image_list)
+    start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        takers = [gallery, stack.enter_context(recorder)]
-        if save_labels:
-            labels = LabelWriter(image_list, os.path.join(output_dir, _LABELS))
-            takers.append(stack.enter_context(labels))
-        for kind in pictures:
-            folder = os.path.join(output_dir, kind)
-            writer = _PICTURES[kind](image_list, folder, predictor.palette, names)
-            takers.append(stack.enter_context(writer))
-        if suspects:
-            takers.append(stack.enter_context(Behind(functools.partial(_look, worst, image_list))))
-
-        def show(predicted):
-            for take in takers:
-                take(predicted)
-            if on_prediction:
-                shares = summary.class_shares(predicted.labels, classes)
-                on_prediction(image_list.image_titles[predicted.index], shares)
-
-        start = time.perf_counter()
-        if one_by_one:
-            matrix = evaluate_refined(
-                predictor,
-                truth,
-                predictor.crf,
-                jobs=jobs or os.cpu_count(),
-                logits_dir=save_logits,
-                progress=progress,
-                on_prediction=show,
-            )
-        else:
-            evaluator = Evaluator(
-                predictor.model,
-                predictor.spec.preprocessing,
-                protocol=predictor.protocol,
-                ignore_label=info.ignore_label,
-                label_map=info.label_map,
-                batch_size=batch_size,
-                strategy=distribution,
-            )
-            matrix = evaluator(image_list, progress, show)
+        takers = [gallery, *(stack.enter_context(one) for one in takers)]
+        if on_prediction:
+            takers.append(_share_teller(on_prediction, image_list, classes))
+        matrix = run(progress=progress, on_prediction=lambda one: [take(one) for take in takers])
         seconds = time.perf_counter() - start
-    records = recorder.records
     if count_workers(distribution) > 1:
         recorder.gather(evaluator.sum_over_workers)
     if not is_chief(distribution):
         return None
+    records = recorder.records
     records.save(os.path.join(output_dir, FILE_NAME))
     values = evaluated.summarize(
         records, matrix, classes, facts, absent_classes, metrics=metrics, resampling=resampling
@@ -189,10 +158,30 @@ def score(
     if suspects:
         written += evaluated.write_errors(output_dir, worst, truth, names, predictor.palette)
     written.append(os.path.join(output_dir, FILE_NAME))
-    folders = {_LABELS: save_labels, "panels": visualize}
-    written += [os.path.join(output_dir, name, "") for name, made in folders.items() if made]
-    written += [os.path.join(save_logits, "")] if save_logits else []
+    written += folders + ([os.path.join(save_logits, "")] if save_logits else [])
     return evaluated.Evaluation(values, records, written, seconds)
+
+
+def _evaluator(predictor, info, batch_size, distribution):
+    return Evaluator(
+        predictor.model,
+        predictor.spec.preprocessing,
+        protocol=predictor.protocol,
+        ignore_label=info.ignore_label,
+        label_map=info.label_map,
+        batch_size=batch_size,
+        strategy=distribution,
+    )
+
+
+def _share_teller(on_prediction, image_list, classes):
+    """What a prediction's shares of the classes are handed over by."""
+
+    def tell(predicted):
+        shares = summary.class_shares(predicted.labels, classes)
+        on_prediction(image_list.image_titles[predicted.index], shares)
+
+    return tell
 
 
 def _look(worst, image_list, predicted):
@@ -221,7 +210,8 @@ def _weights(model, run_dir):
     return os.path.abspath(source) if source and os.path.exists(source) else source
 
 
-def _facts(predictor, info):
+def _facts(predictor, info, data_dir, split, image_list, weights):
+    """The protocol of the scores, as metrics.json has it."""
     spec = predictor.spec
     return {
         **predictor.inference.protocol,
@@ -230,6 +220,10 @@ def _facts(predictor, info):
         "label_map": info.label_map,
         "model": spec.name,
         "model_options": spec.options,
+        "data_dir": os.path.abspath(data_dir),
+        "split": split,
+        "images": len(image_list),
+        "weights": weights,
     }
 
 
