@@ -44,7 +44,7 @@ HELD_BY = {
     "data/augment/test_augment.py": "data/augment/chain data/augment/geometry data/augment/mixing "
     "data/augment/photometric data/augment/table",
     "data/checks/test_broken.py": "data/checks/journal reports/contact_sheet",
-    "data/checks/test_dataset.py": "data/checks/pairs workflows/checking",
+    "data/checks/test_dataset.py": "data/checks/pairs data/checks/report workflows/checking",
     "data/pipelines/test_segmentation.py": "data/order data/pipelines/loading",
     "data/pipelines/test_transforms.py": "data/pipelines/warp",
     "data/prepare/formats/test_masks.py": "data/prepare/formats/affixes "
@@ -64,7 +64,8 @@ HELD_BY = {
     "decoders/test_c1.py": "decoders/decoder decoders/supervised",
     "encoders/test_encoders.py": "encoders/blocks encoders/dilation encoders/drn encoders/encoder "
     "encoders/factory encoders/resnet encoders/table layers/dilated_pool layers/walk",
-    "encoders/test_keras_models.py": "encoders/applications encoders/features weights/applications",
+    "encoders/test_keras_models.py": "encoders/applications encoders/features encoders/positions "
+    "weights/applications",
     "evaluation/test_comparison.py": "evaluation/intervals reports/comparison",
     "evaluation/test_evaluator.py": "evaluation/recorder parallel",
     "evaluation/test_judge.py": "evaluation/predictions",
@@ -94,7 +95,7 @@ HELD_BY = {
     "training/weight_average",
     "training/test_classification.py": "cli/classify training/classify_config "
     "workflows/classifying",
-    "training/test_config.py": "training/setup training/values",
+    "training/test_config.py": "training/limits training/setup training/values",
     "training/test_damage.py": "training/checkpoints",
     "training/test_trainer.py": "training/logs training/recovery training/segmentation "
     "training/session training/validation workflows/training",

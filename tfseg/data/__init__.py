@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "augment": ["TRANSFORMS"],
-        "checks.dataset": ["CheckReport", "check_dataset"],
+        "checks.dataset": ["check_dataset"],
+        "checks.report": ["CheckReport"],
         "pipelines.distribute": ["DistributedPipeline"],
         "catalog.imagenet": ["imagenet_classes"],
         "info": ["DataInfo"],
@@ -16,7 +17,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "pipelines.natural": ["NaturalShapes"],
         "pipelines.segmentation": [
             "eval_dataset",
-            "predict_dataset",
             "sample_files",
             "train_dataset",
         ],

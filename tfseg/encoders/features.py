@@ -5,10 +5,8 @@ from typing import Any
 import keras
 
 from tfseg.encoders.encoder import Encoder
+from tfseg.encoders.positions import PROBE
 from tfseg.errors import TfsegError
-
-# A multiple of all usual strides, so that sizes divide exactly.
-_PROBE = 2**7 * 3**3 * 5 * 7
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -72,7 +70,7 @@ def _strides(model: keras.Model) -> dict[str, int]:
             f"`encoder` must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
             "Input the shape (None, None, 3)"
         )
-    shapes, larger = (model.compute_output_shape((1, n, n, 3)) for n in (_PROBE, 2 * _PROBE))
+    shapes, larger = (model.compute_output_shape((1, n, n, 3)) for n in (PROBE, 2 * PROBE))
     if not isinstance(shapes, dict) or not shapes:
         raise TfsegError(
             "`encoder` must return a dict of feature maps: {'stage1': [N, h, w, c], …}"
@@ -82,4 +80,4 @@ def _strides(model: keras.Model) -> dict[str, int]:
             raise TfsegError(f"feature {name} of the encoder must be [N, h, w, c]")
     # Convolutions without padding take rows away from maps of any size.
     steps = {name: larger[name][1] - sizes[1] for name, sizes in shapes.items()}
-    return {name: max(round(_PROBE / max(step, 1)), 1) for name, step in steps.items()}
+    return {name: max(round(PROBE / max(step, 1)), 1) for name, step in steps.items()}

@@ -1,15 +1,14 @@
 """Any functional Keras model as an encoder, at the output stride that is asked for."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfseg.checks import require_number
 from tfseg.encoders.dilation import Grid, dilate, named
 from tfseg.encoders.features import FeatureEncoder
+from tfseg.encoders.positions import POINTWISE, is_gridless, is_pointwise, measure, tensors_of
 from tfseg.errors import TfsegError
 from tfseg.layers import BatchNorm
 
@@ -114,7 +113,7 @@ class _Walk:
         if isinstance(layer, keras.Model):
             return self._nested(layer, *args)
         kwargs = {name: value for name, value in kwargs.items() if (name, value) != ("mask", None)}
-        tensors = _tensors((args, kwargs))
+        tensors = tensors_of((args, kwargs))
         grid = self._common(layer, tensors)
         try:
             outputs, after = self._apply(layer, grid, tensors, args, kwargs)
@@ -148,16 +147,17 @@ class _Walk:
             return outputs, after
         copy = self._copy(layer, {})
         outputs = copy(*args, **kwargs)
-        if _is_gridless(outputs):
+        if is_gridless(outputs):
             return outputs, None
-        if any(len(tensor.shape) != 4 for tensor in _tensors(outputs)):
+        if any(len(tensor.shape) != 4 for tensor in tensors_of(outputs)):
             raise TfsegError(
-                f"{named(layer)} makes {_tensors(outputs)[0].shape} of a map: only layers between "
-                "maps [N, H, W, C] can be dilated; leave the classifier out (include_top=False)"
+                f"{named(layer)} makes {tensors_of(outputs)[0].shape} of a map: only layers "
+                "between maps [N, H, W, C] can be dilated; leave the classifier out "
+                "(include_top=False)"
             )
-        if grid.rate == 1 and not isinstance(layer, _POINTWISE):
+        if grid.rate == 1 and not isinstance(layer, POINTWISE):
             return outputs, self._measured(copy, grid, args, kwargs)
-        if not isinstance(layer, _POINTWISE) and not _is_pointwise(copy, self.grids, args, kwargs):
+        if not isinstance(layer, POINTWISE) and not is_pointwise(copy, self.grids, args, kwargs):
             raise TfsegError(
                 f"{named(layer)} looks at several positions, and how it is dilated isn't known"
             )
@@ -165,23 +165,7 @@ class _Walk:
 
     def _measured(self, layer: Any, grid: Grid, args: tuple, kwargs: dict) -> Grid:
         """The grid behind a layer that nothing is known of, from the sizes that it gives."""
-        sizes = []
-        for length in (_PROBE, 2 * _PROBE):
-
-            def sized(tensor: Any, length: int = length) -> Any:
-                if not self.grids[id(tensor)]:
-                    return keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype)
-                size = [length + more for more in grid.excess]
-                return keras.KerasTensor((1, *size, tensor.shape[-1]), tensor.dtype)
-
-            probes = _map((args, kwargs), sized)
-            outputs = layer.compute_output_spec(*probes[0], **probes[1])
-            sizes.append(keras.tree.flatten(outputs)[0].shape[1:3])
-        step = sizes[1][0] - sizes[0][0]
-        if not step or _PROBE % step:
-            raise TfsegError(f"{named(layer)} makes maps larger: its stride can't be found")
-        excess = tuple(size - step for size in sizes[0])
-        stride = _PROBE // step
+        stride, excess = measure(layer, grid.excess, self.grids, args, kwargs)
         if stride * grid.stride > self.output_stride:
             raise TfsegError(f"{named(layer)} has a stride that can't be taken out of it")
         return Grid(grid.stride * stride, 1, excess)
@@ -220,7 +204,7 @@ class _Walk:
         """A model among a model's layers stays one, with its features as further outputs."""
         if isinstance(model, keras.Sequential):
             return self.through(model, inputs)
-        grid = self._common(model, _tensors(inputs))
+        grid = self._common(model, tensors_of(inputs))
         inner = _Walk(self.output_stride, self.batch_norm)
         fresh = keras.Input(inputs.shape[1:], dtype=inputs.dtype)
         inner.grids[id(fresh)] = grid
@@ -266,19 +250,6 @@ class _Walk:
         return [found[s] for s in sorted(found) if s > 1 or len(found) == 1]
 
 
-_PROBE = 2**7 * 3**3 * 5 * 7
-
-# What is known to leave the positions alone. Others are tried.
-_POINTWISE = (
-    keras.layers.Activation,
-    keras.layers.Add,
-    keras.layers.BatchNormalization,
-    keras.layers.Dropout,
-    keras.layers.Multiply,
-    keras.layers.ReLU,
-)
-
-
 def _alike(layer: Any, changes: dict[str, Any], batch_norm: dict[str, Any]) -> Any:
     """A fresh layer of the same config but for `changes`."""
     config = {**layer.get_config(), **changes}
@@ -294,56 +265,3 @@ def _alike(layer: Any, changes: dict[str, Any], batch_norm: dict[str, Any]) -> A
         del config["filters"], config["groups"]
         kind = keras.layers.DepthwiseConv2D
     return kind.from_config(config)
-
-
-def _tensors(values: Any) -> list:
-    flat = keras.tree.flatten(values)
-    return [value for value in flat if isinstance(value, keras.KerasTensor)]
-
-
-def _map(values: Any, function: Callable[[Any], Any]) -> Any:
-    """`function` of all symbolic tensors in nested values."""
-    return keras.tree.map_structure(
-        lambda value: function(value) if isinstance(value, keras.KerasTensor) else value, values
-    )
-
-
-def _is_gridless(outputs: Any) -> bool:
-    """Whether it has no positions any more: global averages, and what is made of them."""
-    shapes = [tensor.shape for tensor in _tensors(outputs)]
-    return all(
-        (len(shape) == 2 and shape[1] is not None) or (len(shape) == 4 and shape[1:3] == (1, 1))
-        for shape in shapes
-    )
-
-
-def _is_pointwise(layer: Any, grids: dict[int, Any], args: tuple, kwargs: dict) -> bool:
-    """Whether no output depends on the input at another position; found by trying."""
-    generator = np.random.default_rng(0)
-
-    def random(tensor: Any) -> Any:
-        size = (3, 3, tensor.shape[-1]) if grids[id(tensor)] else tensor.shape[1:]
-        return generator.standard_normal((1, *size)).astype(tensor.dtype)
-
-    def changed(tensor: Any, value: Any) -> Any:
-        value = value.copy()
-        if grids[id(tensor)]:
-            value[:, 1, 1] += 1
-        return value
-
-    values = _map((args, kwargs), random)
-    others = keras.tree.map_structure(
-        lambda spec, value: changed(spec, value) if isinstance(spec, keras.KerasTensor) else value,
-        (args, kwargs),
-        values,
-    )
-    results = []
-    for call_args, call_kwargs in (values, others):
-        outputs = keras.tree.flatten(layer(*call_args, **call_kwargs))
-        results.append([keras.ops.convert_to_numpy(output) for output in outputs])
-    outside = np.ones((3, 3), bool)
-    outside[1, 1] = False
-    return all(
-        one.shape[:3] == (1, 3, 3) and np.allclose(one[:, outside], other[:, outside])
-        for one, other in zip(*results, strict=True)
-    )

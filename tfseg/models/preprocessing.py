@@ -61,14 +61,6 @@ class Preprocessing:
         shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
         return images * gain - shift
 
-    def denormalize(self, images: Tensor) -> np.ndarray:
-        """The inverse of `normalize`, as a uint8 RGB array."""
-        images = np.asarray(images, np.float32)
-        images = (images * np.asarray(self.std) + np.asarray(self.mean)) / self.scale
-        if self.channel_order == "BGR":
-            images = images[..., ::-1]
-        return np.clip(np.rint(images), 0, 255).astype(np.uint8)
-
     @property
     def fill(self) -> tuple[float, ...]:
         """The RGB colour (0..255, floats) that normalises to zero: what padding is made of."""

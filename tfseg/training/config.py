@@ -2,17 +2,14 @@
 
 import dataclasses
 import math
-import os
 from typing import Any
 
-from tfseg import checks
 from tfseg.data.augment import TRANSFORMS, parse_transforms
 from tfseg.data.augment.geometry import FILLS, PAD_PLACES, SCALE_FILTERS
-from tfseg.data.prepare.class_weights import RULES
 from tfseg.errors import TfsegError, unknown
 from tfseg.models import PRECISIONS, PREPROCESSINGS
 from tfseg.models.spec import plain_options
-from tfseg.training import values
+from tfseg.training import limits, values
 from tfseg.training.losses import LOSSES, check_loss, parse_loss
 from tfseg.training.optimizers import OPTIMIZERS
 from tfseg.training.schedules import SCHEDULES
@@ -25,25 +22,6 @@ FIXED_ON_RESUME = (
     *("model", "num_classes", "model_options", "batch_size", "accumulation_steps", "seed"),
     *("param_groups", "optimizer", "precision", "freeze_batch_norm"),
 )
-
-
-_LIMITS = {
-    name: limits
-    for names, limits in (
-        ("batch_size accumulation_steps log_every max_long_side size_divisor", {"least": 1}),
-        ("boundary_width keep_checkpoints", {"least": 1}),
-        ("num_classes steps epochs minutes replicas steps_per_epoch", {"least": 0}),
-        ("lr_warmup_steps lr_power patience encoder_learning_rate", {"least": 0}),
-        ("weight_decay clip_norm focal_gamma boundary_weight", {"least": 0}),
-        ("momentum ema_decay label_smoothing adam_beta1 adam_beta2", {"least": 0, "below": 1}),
-        ("learning_rate lr_step_size lr_decay_rate adam_epsilon", {"above": 0}),
-        ("tversky_alpha tversky_beta temperature", {"above": 0}),
-        ("lr_final lr_peak ohem_fraction class_crops", {"least": 0, "most": 1}),
-        ("random_rotate", {"least": 0, "most": 180}),
-        ("seed", {"least": 0, "most": 2**32 - 1}),
-    )
-    for name in names.split()
-}
 
 
 def option(default, help, choices=None, table=None):
@@ -261,7 +239,7 @@ class TrainConfig:
     def __post_init__(self, padding_constant):
         if padding_constant is not None:
             object.__setattr__(self, "size_divisor", padding_constant)
-        self._check_types()
+        self._set(limits.typed(self))
         for name in ("data_dir", "run_dir", "model"):
             if not getattr(self, name):
                 raise TfsegError(f"`{name}` is missing")
@@ -271,8 +249,8 @@ class TrainConfig:
                 choices.find(value)
             elif choices and value not in choices:
                 raise unknown(field.name, value, choices)
-        self._normalise()
-        self._check_numbers()
+        self._set(limits.normalised(self))
+        limits.check_numbers(self)
         if sum(length > 0 for length in (self.steps, self.epochs, self.minutes)) != 1:
             raise TfsegError(
                 "give the length of the run: one of `steps`, `epochs` and `minutes`, above 0"
@@ -290,6 +268,10 @@ class TrainConfig:
                 "`short_sides` excludes `random_scale` and `random_rotate`, which are for crops, "
                 "and `xla`, which needs one size"
             )
+
+    def _set(self, changes):
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
 
     def _check_loss(self):
         if self.ohem_fraction and self.loss == TrainConfig.loss:
@@ -338,61 +320,6 @@ class TrainConfig:
         table = type(self).__dataclass_fields__[name].metadata["table"]
         value = getattr(self, name)
         return table.text(value) if table else values.text(value)
-
-    def _normalise(self):
-        sides = values.numbers("short_sides", self.short_sides, int)
-        if sides and min(sides) < 1:
-            raise TfsegError(f"`short_sides` must be above 0, not {values.text(self.short_sides)}")
-        if sides and self.crop_size:
-            raise TfsegError("`short_sides` and `crop_size` exclude each other")
-        size = () if sides else values.height_width("crop_size", self.crop_size or (321,))
-        scale = values.numbers("random_scale", self.random_scale, float)
-        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
-            raise TfsegError(
-                f"`random_scale` must be smallest,largest, not {values.text(self.random_scale)}"
-            )
-        choices = values.numbers("scale_choices", self.scale_choices, float)
-        if choices and (min(choices) <= 0 or scale != (1, 1)):
-            raise TfsegError(
-                "`scale_choices` must be factors above 0, in place of `random_scale`, not "
-                f"{values.text(self.scale_choices)}"
-            )
-        weights = values.numbers("class_weights", self.class_weights, str)
-        if len(weights) != 1 or weights[0] not in RULES:
-            weights = values.numbers("class_weights", self.class_weights, float)
-        if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
-            raise TfsegError("`class_weights` must be at least 0, and not all 0")
-        for name, value in (
-            ("crop_size", size),
-            ("short_sides", sides),
-            ("random_scale", scale),
-            ("scale_choices", choices),
-            ("class_weights", weights),
-        ):
-            object.__setattr__(self, name, value)
-        for name in ("lr_update_every", "validate_every", "checkpoint_every"):
-            values.interval(name, getattr(self, name), 1)
-
-    def _check_types(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is str and (isinstance(value, os.PathLike) or checks.is_whole(value)):
-                # Paths, and numbers of updates where "epoch" may stand as well.
-                value = str(value)
-                object.__setattr__(self, field.name, value)
-            words, right = {
-                bool: ("true or false", isinstance(value, bool)),
-                int: ("a whole number", checks.is_whole(value)),
-                float: ("a number", checks.is_real(value)),
-                str: ("text", isinstance(value, str)),
-                dict: ("a dict", isinstance(value, dict)),
-            }.get(field.type, ("", True))
-            if not right:
-                raise TfsegError(f"`{field.name}` must be {words}, not {value!r}")
-
-    def _check_numbers(self):
-        for name, limits in _LIMITS.items():
-            checks.require_number(name, getattr(self, name), **limits)
 
     @property
     def effective_batch(self):

@@ -9,7 +9,6 @@ from tfseg.data import (
     Augmentation,
     eval_dataset,
     pipeline_errors,
-    predict_dataset,
     read_split,
     sample_files,
     train_dataset,
@@ -120,7 +119,6 @@ def test_no_tuner_keeps_finished_pipelines_alive(image_list, identity):
     for dataset in (
         train_dataset(image_list, AUGMENTATION, identity, num_classes=4, batch_size=1, seed=0),
         eval_dataset(image_list, num_classes=4),
-        predict_dataset(image_list, identity),
     ):
         assert dataset.options().autotune.enabled is False
 
@@ -144,9 +142,13 @@ def test_padding_is_mean_colour_and_ignore_label(image_list):
 
 def test_preprocessing_is_applied(make_folder, identity):
     image_list = read_split(make_folder([(8, 8)]), "train")
-    raw = next(iter(predict_dataset(image_list, identity)))[0].numpy()
+    plain = Augmentation(8, mirror=False)
     bgr = Preprocessing((1, 2, 3), (4, 5, 6), channel_order="BGR", scale=1.0)
-    found = next(iter(predict_dataset(image_list, bgr)))[0].numpy()
+    raw, found = (
+        next(iter(train_dataset(image_list, plain, one, num_classes=4, batch_size=1, seed=0)))[0]
+        for one in (identity, bgr)
+    )
+    raw = raw.numpy()
     np.testing.assert_allclose(found, (raw[..., ::-1] - [1, 2, 3]) / [4, 5, 6], rtol=1e-5)
 
 
@@ -223,13 +225,10 @@ def test_shards_partition_and_pad(image_list):
     assert sorted(indices) == [0, 1, 2, 3, 4]
 
 
-def test_predict_needs_no_labels(make_folder, identity):
+def test_labels_are_needed(make_folder):
     folder = make_folder(SIZES)
     (folder / "train_labels.txt").unlink()
     image_list = read_split(folder, "train", labels=False)
-    found = list(predict_dataset(image_list, identity))
-    assert [tuple(images.shape) for images, _ in found] == [(1, *size, 3) for size in SIZES]
-    assert [int(index[0]) for _, index in found] == [0, 1, 2, 3, 4]
     for make in (
         lambda: eval_dataset(image_list, num_classes=4),
         lambda: batches(image_list, 1),

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfseg.data.augment.chain import Chain
 from tfseg.data.labels import label_table
 from tfseg.data.order import epoch_key, fold
-from tfseg.data.pipelines.loading import finish, image_loader, keep_in_memory, labelled_loader
+from tfseg.data.pipelines.loading import finish, keep_in_memory, labelled_loader
 from tfseg.data.pipelines.natural import read_sizes
 from tfseg.errors import TfsegError
 
@@ -175,26 +175,6 @@ def _equal_sized(image_list, batch_size):
         for start in range(0, len(members), batch_size)
     ]
     return np.array([row + [-2] * (batch_size - len(row)) for row in rows], np.int64)
-
-
-def predict_dataset(image_list, preprocessing):
-    """Whole images at their own size, in the list's order, without labels.
-
-    Args:
-        image_list: `ImageList`, with or without labels.
-        preprocessing: `tfseg.models.Preprocessing`.
-
-    Returns:
-        Dataset of (images float32 [1, H, W, 3], normalised, index int64 [1]).
-    """
-    load = image_loader(image_list)
-
-    def sample(index):
-        return preprocessing.normalize(tf.cast(load(index), tf.float32)), index
-
-    dataset = tf.data.Dataset.range(len(image_list))
-    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return finish(dataset.batch(1))
 
 
 def sample_files(image_list, augmentation, seed, first_sample, count, batch_size=1):
