@@ -95,8 +95,9 @@ HELD_BY = {
     "training/weight_average",
     "training/test_classification.py": "cli/classify training/classify_config "
     "workflows/classifying",
-    "training/test_config.py": "training/limits training/setup training/values",
-    "training/test_damage.py": "training/checkpoints",
+    "training/test_config.py": "training/limits training/plan training/values",
+    "training/test_damage.py": "training/checkpoints training/continuing",
+    "training/test_natural_shapes.py": "training/samples",
     "training/test_trainer.py": "training/logs training/recovery training/segmentation "
     "training/session training/validation workflows/training",
     "weights/readers/test_hostile.py": "weights/readers/arrays weights/readers/pickles",

@@ -7,7 +7,7 @@ from absl import flags
 
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.training.setup import plan_run
+from tfseg.training.plan import plan_run
 from tfseg.training.values import interval
 
 

@@ -18,7 +18,8 @@ from tfseg.training import (
     train,
 )
 from tfseg.training.groups import assign_groups, find_table
-from tfseg.training.setup import distributed_dataset, plan_run
+from tfseg.training.plan import plan_run
+from tfseg.training.samples import distributed_dataset
 
 MODEL = "resnet18+c1_bilinear_deepsup"
 TINY = {"blocks": [1, 1, 1, 1]}

@@ -17,8 +17,8 @@ from tfseg.data.pipelines.classification import (
 )
 from tfseg.models import ModelSpec, Preprocessing
 from tfseg.training.losses.segmentation import SegmentationLoss
+from tfseg.training.plan import Plan
 from tfseg.training.segmentation import number
-from tfseg.training.setup import Plan
 
 # How many images are evaluated at once.
 _BATCH = 32

@@ -7,7 +7,8 @@ same for all.
 from tfseg.errors import TfsegError
 from tfseg.inference.predictor import load
 from tfseg.training.losses import SegmentationLoss
-from tfseg.training.setup import check_data, distributed_dataset, files_of_step, plan_run
+from tfseg.training.plan import check_data, plan_run
+from tfseg.training.samples import distributed_dataset, files_of_step
 from tfseg.training.validation import Validator
 
 

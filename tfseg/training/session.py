@@ -9,18 +9,17 @@ from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.models import PREPROCESSINGS, ModelSpec
 from tfseg.training.checkpoints import Checkpoints, find_checkpoint
-from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
-from tfseg.training.loss_scale import LossScale
-from tfseg.training.optimizers import create_optimizer
-from tfseg.training.segmentation import Segmentation
-from tfseg.training.setup import (
-    build_model,
+from tfseg.training.continuing import (
     check_resume,
     continued_record,
     fixed_settings,
     prepare_run_dir,
-    with_preprocessing,
 )
+from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
+from tfseg.training.loss_scale import LossScale
+from tfseg.training.optimizers import create_optimizer
+from tfseg.training.plan import build_model, with_preprocessing
+from tfseg.training.segmentation import Segmentation
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
 from tfseg.training.weight_average import WeightAverage

@@ -17,11 +17,11 @@ from tfseg.errors import TfsegError
 from tfseg.training.console import Console
 from tfseg.training.logs import RunLog
 from tfseg.training.pace import Allowance, Pace
+from tfseg.training.plan import check_replicas
 from tfseg.training.recovery import StopSignals, non_finite
 from tfseg.training.schedules import Schedule
 from tfseg.training.segmentation import Segmentation
 from tfseg.training.session import Session
-from tfseg.training.setup import check_replicas
 from tfseg.training.step import METRICS
 from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.training.values import interval

@@ -1,27 +1,13 @@
-"""What a run needs before its first step: lists, sizes, checks, and the run directory."""
+"""What a run is, from its settings and its data: lists, classes, length and model."""
 
 import dataclasses
-import os
 
 import keras
 from absl import logging
 
-from tfseg import runs
-from tfseg.data import (
-    Augmentation,
-    DataInfo,
-    DistributedPipeline,
-    ImageList,
-    NaturalShapes,
-    check_dataset,
-    read_split,
-    sample_files,
-    train_dataset,
-)
+from tfseg.data import DataInfo, ImageList, check_dataset, read_split
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
 from tfseg.models import ModelSpec, Preprocessing, precision
-from tfseg.training.config import TrainConfig
 from tfseg.visualize import class_names
 
 
@@ -156,71 +142,6 @@ def check_data(config, plan):
         raise TfsegError(errors[0] + more, remedy)
 
 
-def fixed_settings(config, plan, replicas):
-    """{name: plain value} of what a resumed run must share: see `check_resume`."""
-    return {**config.fixed(replicas), "training_images": len(plan.train)}
-
-
-def check_resume(run_dir, state, settings):
-    """Refuses to continue a run under settings that would make it another one.
-
-    Length, schedule, learning rate, momentum, decay, loss options, augmentation and everything
-    about logs, validation and devices may change; what decides the model, its variables and the
-    numbering of samples may not. Batches of natural shape are numbered by what a replica gets.
-
-    Args:
-        run_dir: the run's folder.
-        state: what `read_state` found there.
-        settings: the `fixed_settings` that it is to go on with.
-
-    Raises:
-        TfsegError: such a setting differs; the message names it and both values.
-    """
-    for name, value in settings.items():
-        # What a checkpoint doesn't know yet was not there to be changed.
-        saved = state["settings"].get(name, getattr(TrainConfig, name, None))
-        value = list(value) if isinstance(value, tuple) else value
-        if saved != value:
-            raise TfsegError(
-                f"{run_dir} was trained to step {state['step']} with {name} "
-                f"{_shown(saved)}, not {_shown(value)}: use the same, or another `run_dir`"
-            )
-
-
-def _shown(value):
-    if isinstance(value, dict):
-        return " ".join(f"{key}={part}" for key, part in value.items()) or "(none)"
-    return value
-
-
-def prepare_run_dir(config, plan, values):
-    """Writes config.flags and model.json; `values` are the `RunState.values`.
-
-    Raises:
-        TfsegError: they can't be written.
-    """
-    with atomic_write(os.path.join(config.run_dir, runs.CONFIG), "w") as file:
-        file.write(runs.config_text(values["record"], values.get("length")))
-    plan.spec.save(os.path.join(config.run_dir, runs.MODEL_CARD))
-
-
-def continued_record(config, saved):
-    """The settings that a run has had and goes on with: see `RunState`.
-
-    Args:
-        saved: the `RunState.values` that it goes on from, or None.
-    """
-    flags = config.to_flags()
-    if not saved:
-        return [[0, flags]]
-    # Version 0.1 kept no record.
-    record = saved.get("record") or [[0, runs.read_config(config.run_dir) or flags]]
-    if record[-1][1] == flags:
-        return record
-    # Settings under which no kept step was trained are none of the run's.
-    return [entry for entry in record if entry[0] < saved["step"]] + [[saved["step"], flags]]
-
-
 def build_model(config, plan):
     """The model, with fresh weights from the run's seed; call it in the strategy's scope.
 
@@ -242,60 +163,3 @@ def build_model(config, plan):
         size = ",".join(map(str, config.crop_size))
         raise TfsegError(f"`crop_size={size}` is smaller than {stride}")
     return model
-
-
-def augmentation(config, plan):
-    """What training does to its images: `Augmentation` or `NaturalShapes`."""
-    if config.short_sides:
-        return NaturalShapes(
-            short_sides=config.short_sides,
-            max_long_side=config.max_long_side,
-            size_divisor=config.size_divisor,
-            mirror=config.mirror,
-        )
-    return Augmentation(
-        crop_size=config.crop_size,
-        scale_range=config.random_scale,
-        rotate=config.random_rotate,
-        mirror=config.mirror,
-        class_crops=config.class_crops,
-        class_odds=plan.class_odds,
-        scale_choices=config.scale_choices,
-        pad_place=config.pad_place,
-        fill=config.fill,
-        scale_filter=config.scale_filter,
-    )
-
-
-def files_of_step(config, plan, strategy, step):
-    """The names of the images of update number `step`, counted from 0."""
-    return sample_files(
-        plan.train,
-        augmentation(config, plan),
-        config.seed,
-        first_sample=step * config.effective_batch,
-        count=config.effective_batch,
-        batch_size=config.batch_size // strategy.num_replicas_in_sync,
-    )
-
-
-def distributed_dataset(config, plan, strategy, step):
-    """The training samples from update number `step` (counted from 0) on, dealt to replicas."""
-
-    def pipeline(context):
-        return train_dataset(
-            plan.train,
-            augmentation(config, plan),
-            plan.spec.preprocessing,
-            num_classes=plan.spec.num_classes,
-            batch_size=config.batch_size // context.num_replicas_in_sync,
-            seed=config.seed,
-            first_sample=step * config.effective_batch,
-            block=(context.input_pipeline_id, context.num_input_pipelines, config.batch_size),
-            label_map=plan.spec.label_map,
-            ignore_label=plan.spec.ignore_label,
-            cache=config.cache,
-            transforms=config.transforms,
-        )
-
-    return DistributedPipeline(strategy, pipeline)
