@@ -62,7 +62,16 @@ class Session:
             check_resume(config.run_dir, saved, settings)
         with strategy.scope():
             self.model = build_model(config, plan)
-            objects = self._create_variables()
+            every = {v.path: v.value for v in self.model.variables}
+            self.groups = _groups(config)
+            self.optimizer = self._create_optimizer()
+            self.average = WeightAverage(every, config.ema_decay) if config.ema_decay else None
+            self.loss_scale = LossScale() if config.precision == "float16" else None
+        objects = {"model": every, **self.optimizer.state()}
+        if self.average:
+            objects["average"] = self.average.averages
+        if self.loss_scale:
+            objects["loss_scale"] = self.loss_scale
         values = saved.get("preprocessing") if saved else self._initialise()
         self.plan = plan = with_preprocessing(plan, values)
         with strategy.scope():
@@ -141,25 +150,9 @@ class Session:
                 logging.warning("%s: the next validation's weights are kept instead", error)
             self.values["best"] = None
 
-    def _create_variables(self):
-        config = self.config
-        every = {v.path: v.value for v in self.model.variables}
+    def _create_optimizer(self):
         trained = {v.path: v.value for v in self.model.trainable_variables}
-        self.groups = find_table(config.param_groups)
-        if config.encoder_learning_rate:
-            factor = config.encoder_learning_rate / config.learning_rate
-            self.groups = with_encoder_rate(self.groups, factor)
-        rows = assign_groups(list(trained), self.groups)
-        self.optimizer = create_optimizer(config, trained, rows)
-        objects = {"model": every, **self.optimizer.state()}
-        self.average = self.loss_scale = None
-        if config.ema_decay:
-            self.average = WeightAverage(every, config.ema_decay)
-            objects["average"] = self.average.averages
-        if config.precision == "float16":
-            self.loss_scale = LossScale()
-            objects["loss_scale"] = self.loss_scale
-        return objects
+        return create_optimizer(self.config, trained, assign_groups(list(trained), self.groups))
 
     def _initialise(self):
         """Loads the initial weights; returns a new run's preprocessing, None for the data's."""
@@ -213,3 +206,11 @@ class Session:
             TfsegError: it can't be written; earlier ones are still whole.
         """
         self.checkpoints.save(self.values)
+
+
+def _groups(config):
+    """The rows of the table of parameter groups, the encoder's at its own rate."""
+    groups = find_table(config.param_groups)
+    if not config.encoder_learning_rate:
+        return groups
+    return with_encoder_rate(groups, config.encoder_learning_rate / config.learning_rate)

@@ -101,7 +101,7 @@ class Trainer:
         self.config, self.plan, self.task = session.config, session.plan, session.task
         self.several_workers = several_workers
         per_epoch, self.pace = self.plan.steps_per_epoch, None
-        self._set_schedule()
+        self.schedule = self._schedule()
         self.validate_every = interval("validate_every", self.config.validate_every, per_epoch)
         self.checkpoint_every = interval(
             "checkpoint_every", self.config.checkpoint_every, per_epoch
@@ -115,12 +115,17 @@ class Trainer:
             self.pace = self._measure(allowance)
         self.losses = collections.deque(session.values["losses"], LOSS_WINDOW)
         self.pending = collections.deque()
-        self.stop = False
+        self.signals, self.stop = StopSignals(), False
+        self.console = self.log = None
+        # The newest update's numbers and learning rate; seconds that samples were waited for since
+        # a time and a step.
+        self.latest, self.rate = {}, 0.0
+        self.waited, self.since, self.since_step = 0.0, 0.0, 0
 
-    def _set_schedule(self):
+    def _schedule(self):
         total = self.session.total_steps
         total = _UNKNOWN if total is None else total
-        self.schedule = Schedule(self.config, total, self.plan.steps_per_epoch)
+        return Schedule(self.config, total, self.plan.steps_per_epoch)
 
     def _measure(self, allowance):
         """The `Pace` of a run whose minutes are still to be laid out."""
@@ -140,14 +145,13 @@ class Trainer:
             quiet=not chief,
             validate_every=self.validate_every if self.validator else None,
         )
-        self.log = None
         try:
             if self.session.finished:
                 self._announce(first)
                 return TrainResult(first, self.session.values["best"])
             if chief:
                 self._open_log(first)
-            with StopSignals() as self.signals:
+            with self.signals:
                 self._announce(first)
                 if self.session.values["row"]:
                     self._finish_row(self.session.values["row"], {"log", "validate"})
@@ -217,7 +221,7 @@ class Trainer:
                 self.pace.took(time.monotonic() - start)
                 self._lay(step)
             due = self._due(step)
-            if due or self._stopping():
+            if due or self._heed_signals():
                 self._settle(keep=0)
                 self._events(step, due)
             elif step == first + 1:
@@ -240,7 +244,7 @@ class Trainer:
         if total == earlier:
             return
         self.session.lay(step, total, self._spent())
-        self._set_schedule()
+        self.schedule = self._schedule()
         self.console.total = total
         if earlier is None:
             self.console.line(f"{self.config.minutes:g} min allow about {total} steps")
@@ -249,7 +253,8 @@ class Trainer:
         """Seconds of the run so far, in earlier calls too."""
         return 60 * self.config.minutes - self.pace.seconds + self.pace.spent()
 
-    def _stopping(self):
+    def _heed_signals(self):
+        """Takes over a signal's wish; returns whether the run is to stop."""
         # Several workers have to stop after the same update: they agree in its metrics.
         self.stop |= bool(self.signals.received) and not self.several_workers
         return self.stop
@@ -295,7 +300,7 @@ class Trainer:
         start = time.monotonic()
         self.session.values.update(step=step, losses=list(self.losses))
         self._finish_row(self._row(step), due)
-        if "checkpoint" in due or self._stopping() or self.session.out_of_patience:
+        if "checkpoint" in due or self._heed_signals() or self.session.out_of_patience:
             self._save()
         if self.pace:
             self.pace.took(time.monotonic() - start, due)
@@ -357,7 +362,7 @@ class Trainer:
 
     def _progress(self, show, done, total):
         show(done, total)
-        if self._stopping():
+        if self._heed_signals():
             raise _Interrupted
 
     def _result(self):
