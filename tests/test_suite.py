@@ -66,6 +66,7 @@ HELD_BY = {
     "encoders/factory encoders/resnet encoders/table layers/dilated_pool layers/walk",
     "encoders/test_keras_models.py": "encoders/applications encoders/features encoders/positions "
     "weights/applications",
+    "encoders/test_regseg.py": "decoders/regseg layers/split layers/squeeze_excite",
     "evaluation/test_comparison.py": "evaluation/intervals reports/comparison",
     "evaluation/test_evaluator.py": "evaluation/recorder parallel",
     "evaluation/test_judge.py": "evaluation/predictions",
@@ -110,6 +111,7 @@ HELD_BY = {
     "weights/test_sources.py": "weights/layouts/caffe weights/load weights/own weights/released "
     "weights/readers/caffe weights/readers/tf1",
     "workflows/test_judging.py": "evaluation/categories reports/suspects workflows/comparing",
+    "workflows/test_own_data.py": "cli/own_data workflows/facts workflows/rules",
     "workflows/test_scoring.py": "evaluation/worst workflows/evaluation",
     "zoo/test_zoo.py": "zoo/cache zoo/release zoo/releases",
 }
