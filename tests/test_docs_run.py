@@ -54,6 +54,8 @@ PLACEHOLDERS = {
 _PARTS = itertools.count()
 PYTHON = {
     "crop_size=(321, 321), batch_size=8, epochs=50": "crop_size=32, batch_size=2, steps=1",
+    # As the page's command has trained it before.
+    'model="drn_d_22",': 'model="drn_d_22", model_options={"blocks": [1, 1, 1, 1, 0, 0, 0, 0]},',
     "512, 1024": "32, 64",
     '"drn_d_22.pth"': '"drn_d_22.safetensors"',
 }
