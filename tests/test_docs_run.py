@@ -172,7 +172,9 @@ def furnish(world, folder, text):
     os.chdir(folder)
     named = set(re.findall(r"\bruns/\w+", text))
     for run in named:
-        if not re.search(rf"(train|TrainConfig)[^`]*?run_dir=\"?{run}\b", text):
+        # In one paragraph or block: prose speaks of training, too.
+        trains = rf"(tfseg train|TrainConfig)(?:(?!\n\n)[^`])*?run_dir=\"?{run}\b"
+        if not re.search(trains, text):
             shutil.copytree("trained", run)
     if "theirs" in text:
         shutil.copytree("predicted/labels", "theirs")
