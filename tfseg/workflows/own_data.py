@@ -59,12 +59,17 @@ class Trained(TrainResult):
 
 
 def _log(fact: Any) -> None:
+    """What Python is told of a stage."""
     if isinstance(fact, Prepared):
         for note in fact.notes:
             logging.info("%s", note)
     elif isinstance(fact, Proposal):
         for one in fact.settings:
-            logging.info("%s=%s: %s", *dataclasses.astuple(one))
+            logging.info("%s=%s: %s", one.name, one.value, one.reason)
+    elif isinstance(fact, str):
+        logging.warning("%s", fact)
+    else:
+        logging.info("%r", fact)
 
 
 def train_source(
