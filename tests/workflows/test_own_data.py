@@ -117,6 +117,7 @@ def test_from_a_folder_to_overlays(photos, tmp_path, monkeypatch, capfd):
     capfd.readouterr()
     code, said = run(capfd, source, "--run_dir=a run", *SMALL, "--steps=3")
     assert code == 0 and "continuing a run after step 2" in said.err
+    assert json.loads((folder / runs.PROPOSAL).read_text()) == kept
     (tmp_path / "other").mkdir()
     with pytest.raises(TfsegError, match=r"was trained on .*my photos: use another `run_dir`"):
         tfseg.train(source=str(tmp_path / "other"), run_dir="a run")

@@ -107,14 +107,15 @@ def train_source(
     data_dir = data_dir or os.path.join(run_dir, "data")
     root = os.path.realpath(source)
     proposal = _earlier(run_dir, root)
-    if not _is_prepared(data_dir, root):
-        tell(_prepare(source, data_dir, progress))
+    # A run that has begun goes on with the images and the settings that it began with.
     if proposal is None:
+        if not _is_prepared(data_dir, root):
+            tell(_prepare(source, data_dir, progress))
         proposal = _propose(data_dir, given, fetch, tell)
         tell(proposal)
+        write_json(os.path.join(run_dir, runs.PROPOSAL), {"source": root, **proposal.to_dict()})
     proposal = proposal.without(given)
     config = TrainConfig(data_dir=data_dir, run_dir=run_dir, **{**proposal.values, **given})
-    _keep(run_dir, root, proposal)
     allowance = Allowance(started, lambda validation: 1.3 * validation + _CLOSING)
     done = trainer.train(config, progress_bar, allowance=allowance)
     facts = {**vars(done), "run_dir": run_dir, "data_dir": data_dir}
@@ -173,10 +174,6 @@ def _earlier(run_dir: str, root: str) -> Proposal | None:
     if source != root:
         raise TfsegError(f"{run_dir} was trained on {source}: use another `run_dir`")
     return proposal
-
-
-def _keep(run_dir: str, root: str, proposal: Proposal) -> None:
-    write_json(os.path.join(run_dir, runs.PROPOSAL), {"source": root, **proposal.to_dict()})
 
 
 def _propose(data_dir, given, fetch, tell):
