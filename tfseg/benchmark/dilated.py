@@ -73,7 +73,10 @@ def _calls(kind, dilation_rate, images):
     parts = {"forward": lambda images: tf.reduce_sum(layer(images)), "training": training}
     # Traced here: functions that were, one after the other, traced by their first call would be
     # taken for one function that is traced over and over, with a warning.
-    return {part: tf.function(f).get_concrete_function(images) for part, f in parts.items()}
+    return {
+        part: tf.function(f, autograph=False).get_concrete_function(images)
+        for part, f in parts.items()
+    }
 
 
 def _seconds(call, images):

@@ -90,7 +90,9 @@ class _Network:
         images = tf.TensorSpec([None, None, None, 3])
         model, protocol = predictor.model, predictor.protocol
         self._call = tf.function(
-            lambda x: model(x, training=False)["logits"], input_signature=[images]
+            lambda x: model(x, training=False)["logits"],
+            input_signature=[images],
+            autograph=False,
         )
         self._counts = collections.Counter()
         for own in read_sizes(image_list):

@@ -46,9 +46,10 @@ def network_parts(spec, size, batch_size, *, precision="float32", repeats=20, re
     images = tf.random.stateless_normal((*shape, 3), [0, 1])
     labels = tf.random.stateless_uniform(shape, [0, 2], maxval=spec.num_classes, dtype=tf.int32)
     forward, folded = (
-        tf.function(_logits(m), input_signature=specs[:1]) for m in (model, models.fold(model))
+        tf.function(_logits(m), input_signature=specs[:1], autograph=False)
+        for m in (model, models.fold(model))
     )
-    inference = tf.function(Inference(model).labels, input_signature=specs[:1])
+    inference = tf.function(Inference(model).labels, input_signature=specs[:1], autograph=False)
     step = create_train_step(model, specs, precision)
     gflop = count_flops(forward, specs[0]) / 1e9
 

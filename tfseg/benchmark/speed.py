@@ -33,7 +33,7 @@ def matmul_peak(dtype, repeats=5):
     # Rows that sum to one keep the chained products finite.
     left /= tf.reduce_sum(left, axis=1, keepdims=True)
 
-    @tf.function
+    @tf.function(autograph=False)
     def product(right):
         for _ in range(chain):
             right = tf.matmul(left, right)

@@ -68,7 +68,7 @@ class Evaluator:
             )
         if self._step is None:
             signature = [self._dataset.element_spec]
-            self._step = tf.function(self._matrices, input_signature=signature)
+            self._step = tf.function(self._matrices, input_signature=signature, autograph=False)
         totals, done = None, 0
         with pipeline_errors(image_list):
             for element in self._dataset:

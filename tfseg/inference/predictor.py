@@ -92,9 +92,14 @@ class Predictor:
         self.inference = Inference(model, self.protocol, spec.preprocessing)
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
         images = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._labels = tf.function(self.inference.labels, input_signature=[images])
-        self._logits = tf.function(self.inference.logits, input_signature=[images])
-        self._probabilities = tf.function(self.inference.probabilities, input_signature=[images])
+        self._labels, self._logits, self._probabilities = (
+            tf.function(function, input_signature=[images], autograph=False)
+            for function in (
+                self.inference.labels,
+                self.inference.logits,
+                self.inference.probabilities,
+            )
+        )
 
     def __repr__(self):
         names = visualize.class_names(self.spec.classes, self.spec.num_classes)

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.data import label_table, pipeline_errors
+from tfseg.data.graph import mapped
 from tfseg.data.pipelines.loading import labelled_loader
 from tfseg.data.resizing import resize_labels
 from tfseg.errors import TfsegError
@@ -41,7 +42,9 @@ def compare(predictor, labels_of, image_list, info, image_size=None, max_side=No
     matrices = np.zeros((2, num_classes, num_classes), np.int64)
     equal = pixels = 0
     with pipeline_errors(image_list):
-        for index, (image, truth) in enumerate(tf.data.Dataset.range(len(image_list)).map(load)):
+        for index, (image, truth) in enumerate(
+            mapped(tf.data.Dataset.range(len(image_list)), load)
+        ):
             image = image.numpy()
             if image_size:
                 image, truth = resized(image, image_size), resize_labels(truth[None], image_size)[0]

@@ -68,10 +68,14 @@ class Signatures(tf.Module):
             [None, *(self._image_size or (None, None)), CHANNELS], tf.uint8, "images"
         )
         files = tf.TensorSpec([None], tf.string, "image_bytes")
+        functions = {
+            "serving_default": (self._labels_of_images, images),
+            "probabilities": (self._probabilities_of_images, images),
+            "encoded": (self._labels_of_files, files),
+        }
         return {
-            "serving_default": tf.function(self._labels_of_images, input_signature=[images]),
-            "probabilities": tf.function(self._probabilities_of_images, input_signature=[images]),
-            "encoded": tf.function(self._labels_of_files, input_signature=[files]),
+            name: tf.function(function, input_signature=[spec], autograph=False)
+            for name, (function, spec) in functions.items()
         }
 
     def _labels_of_images(self, images):

@@ -50,7 +50,7 @@ def export_onnx(source, path, *, image_size=None, data=None):
     answers = Answers(predictor, strips=False)
     images = tf.TensorSpec([None, *(image_size or (None, None)), 3], tf.uint8, "images")
 
-    @tf.function(input_signature=[images])
+    @tf.function(input_signature=[images], autograph=False)
     def answer(images):
         probabilities = answers.probabilities(images)
         labels = tf.cast(tf.argmax(probabilities, -1, tf.int32), tf.uint8)

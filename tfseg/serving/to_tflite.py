@@ -79,7 +79,9 @@ def _convert(predictor, image_size, quantization, calibration):
     images = tf.TensorSpec([1, *image_size, 3], tf.uint8, "images")
     owner = tf.Module()  # of the variables, which the converter makes constants
     owner.variables_of_model = answers.variables
-    function = tf.function(answers.labels, input_signature=[images]).get_concrete_function()
+    function = tf.function(
+        answers.labels, input_signature=[images], autograph=False
+    ).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":

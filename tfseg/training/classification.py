@@ -132,7 +132,7 @@ class ClassValidator:
     def __init__(self, model, images, preprocessing, resize, crop_size):
         self.model, self.images = model, images
         self._arguments = (resize, crop_size, preprocessing, _BATCH)
-        self._count = tf.function(self._hits, reduce_retracing=True)
+        self._count = tf.function(self._hits, reduce_retracing=True, autograph=False)
 
     def _hits(self, images, targets):
         logits = self.model(images, training=False)["logits"]

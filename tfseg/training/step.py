@@ -54,9 +54,11 @@ class TrainStep:
         self.clip_norm = clip_norm
         self.weight_average = weight_average
         self.loss_scale = loss_scale
-        self._replica = tf.function(self._on_replica, jit_compile=True) if xla else self._on_replica
+        self._replica = self._on_replica
+        if xla:
+            self._replica = tf.function(self._on_replica, jit_compile=True, autograph=False)
         signature = [(element_spec,) * accumulation_steps, tf.TensorSpec([3], tf.float32)]
-        self._step = tf.function(self._on_all, input_signature=signature)
+        self._step = tf.function(self._on_all, input_signature=signature, autograph=False)
 
     def __call__(self, batches, learning_rate, decay=0.0, stop=False):
         """One update.

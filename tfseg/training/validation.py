@@ -27,7 +27,7 @@ class Validator:
         self._evaluator = Evaluator(model, spec.preprocessing, strategy=strategy, **self._labels)
         inference = Inference(model, preprocessing=spec.preprocessing)
         images = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._predict = tf.function(inference.labels, input_signature=[images])
+        self._predict = tf.function(inference.labels, input_signature=[images], autograph=False)
         # Made once: what each pipeline traces stays in memory until Python collects its cycles.
         # Neighbours in a list are often frames of one video.
         shown = plan.val.spread(PANELS)

@@ -10,6 +10,7 @@ from absl import logging
 
 from tfseg.data.augment.chain import Chain
 from tfseg.data.augment.photometric import jitter
+from tfseg.data.graph import mapped
 from tfseg.data.lists import ImageList
 from tfseg.data.order import Shuffled, epoch_key, fold
 from tfseg.data.pipelines.loading import finish, image_loader
@@ -213,7 +214,7 @@ def class_eval_dataset(images, resize, crop_size, preprocessing, batch_size):
 
     indices = np.arange(len(images), dtype=np.int64)
     dataset = tf.data.Dataset.from_tensor_slices((indices, targets))
-    dataset = dataset.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = mapped(dataset, sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return finish(dataset.batch(batch_size))
 
 

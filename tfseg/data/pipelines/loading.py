@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.data.decoding import MARK, decode_image, decode_label, require
+from tfseg.data.graph import mapped
 from tfseg.data.labels import apply_label_table
 from tfseg.data.shards import pair_reader, read_pair
 from tfseg.errors import TfsegError
@@ -85,7 +86,8 @@ def keep_in_memory(load, count):
     Returns:
         A function with the results of `load`, from two flat arrays of all pixels.
     """
-    dataset = finish(tf.data.Dataset.range(count).map(load, num_parallel_calls=tf.data.AUTOTUNE))
+    dataset = mapped(tf.data.Dataset.range(count), load, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = finish(dataset)
     # The files may differ in size, so their pixels are laid out one after the other.
     images, labels, sizes = [], [], []
     for image, label in dataset.as_numpy_iterator():

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.data.augment.chain import Chain
+from tfseg.data.graph import mapped
 from tfseg.data.labels import label_table
 from tfseg.data.order import epoch_key, fold
 from tfseg.data.pipelines.loading import finish, keep_in_memory, labelled_loader
@@ -102,7 +103,7 @@ def numbered_dataset(sample, batch_size, first_sample=0, block=None):
         return sample(first_sample + number)
 
     dataset = tf.data.Dataset.counter(dtype=tf.int64)
-    dataset = dataset.map(place, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = mapped(dataset, place, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return finish(dataset.batch(batch_size, drop_remainder=True))
 
 
@@ -159,7 +160,7 @@ def eval_dataset(
         return images, labels, indices
 
     dataset = tf.data.Dataset.from_tensor_slices(batches)
-    return finish(dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
+    return finish(mapped(dataset, batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
 
 
 def _equal_sized(image_list, batch_size):
