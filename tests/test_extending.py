@@ -53,4 +53,4 @@ def test_parts_of_ones_own(rows_of_today, tmp_path, monkeypatch, capfd):
     assert "--transforms=script.darker,noise:5.0" in flags
     assert main(["train", "--flagfile=runs/objects/config.flags", "--steps=3"]) == 1
     error = capfd.readouterr().err.splitlines()[-1]
-    assert "--lr_schedule script.<lambda> was an object, which Python alone can give" in error
+    assert "--lr_schedule script.slower was an object, which Python alone can give" in error

@@ -168,6 +168,12 @@ def recorded(run_dir: str, name: str) -> str | None:
     return None
 
 
+def recorded_modules(run_dir: str) -> list[str]:
+    """The modules whose rows the settings in config.flags name."""
+    lines = (read_config(run_dir) or "").splitlines()
+    return [line.partition("=")[2] for line in lines if line.startswith("--import=")]
+
+
 def predictions_dir(run_dir: str) -> str:
     """Where predictions go unless told otherwise."""
     return os.path.join(run_dir, "predictions")

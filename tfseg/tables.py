@@ -163,9 +163,14 @@ def object_name(value: Any) -> str:
 
     "my_losses.Smooth(gamma=2.0)", without commas and colons. Two that are told apart by none of
     this have the same name.
+
+    Raises:
+        TfsegError: it is a lambda.
     """
     if isinstance(value, functools.partial):
         return object_name(value.func) + _attributes(value.keywords)
+    if getattr(value, "__name__", "") == "<lambda>":
+        raise TfsegError("a lambda has no name that a record could tell apart: take a function")
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return object_name(type(value)) + _attributes(getattr(value, "__dict__", {}))

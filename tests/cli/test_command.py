@@ -124,6 +124,29 @@ def test_modules_of_the_user_are_imported_before_the_flags_are_read(tmp_path, mo
     assert "unknown flag '--nosuch'" in done.stderr, done.stderr
 
 
+def test_modules_of_a_run_are_imported_with_it(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    run = tmp_path / "run"
+    run.mkdir()
+    for folder, name in ((tmp_path, "rows_beside_it"), (run, "rows_within_it")):
+        (folder / f"{name}.py").write_text("")
+    (run / "config.flags").write_text("--import=rows_beside_it\n# --import=earlier\n--seed=1\n")
+    arguments = defined("evaluate", ["--run_dir", "run"])[2]
+    assert arguments == ["--import=rows_beside_it", "--run_dir", "run"]
+    assert sys.modules.pop("rows_beside_it")
+    # Who names modules knows which.
+    assert defined("evaluate", ["--run_dir=run", "--import=json"])[2][0] == "--run_dir=run"
+    assert "rows_beside_it" not in sys.modules
+    # What a run has in its own folder is data, even where the command is called in it.
+    monkeypatch.chdir(run)
+    for module, why in (("rows_within_it", "it lies in"), ("rows_of_no_one", "there is no")):
+        (run / "config.flags").write_text(f"--import={module}\n")
+        assert defined("evaluate", ["--run_dir=."])[2] == ["--run_dir=."]
+        assert f"--import={module}: {why}" in caplog.text
+        assert module not in sys.modules
+
+
 def test_earlier_scripts_call_the_verbs():
     scripts = sorted((ROOT / "tools").glob("*.py"))
     assert len(scripts) >= 13

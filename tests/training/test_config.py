@@ -37,23 +37,26 @@ from tfseg.training.values import interval
         ({"random_scale": "0.5,inf"}, "`random_scale` must be finite numbers, not '0.5,inf'"),
         ({"class_weights": "1,1", "ohem_fraction": 0.5}, "exclude each other"),
         ({"loss": "focul"}, "unknown loss 'focul'; did you mean focal"),
-        ({"loss": "ohem"}, "the loss ohem needs ohem_fraction"),
+        ({"loss": "ohem"}, "the loss ohem needs `ohem_fraction`"),
         ({"loss": "dice", "ohem_fraction": 0.5}, "is an option of ohem, which isn't in loss=dice"),
         ({"focal_gamma": 1.0}, "is an option of focal, which isn't in loss=cross_entropy"),
         ({"loss": "dice", "accumulation_steps": 2}, "take dice_per_image"),
         ({"loss": "dice", "loss_average": "replica"}, "excludes loss_average=replica: take"),
         ({"loss": "tversky", "tversky_beta": 0.0}, "`tversky_beta` must be above 0"),
-        ({"loss": "lovasz", "xla": True}, "the loss lovasz and xla exclude each other"),
+        ({"loss": "lovasz", "xla": True}, "the loss lovasz and `xla` exclude each other"),
         ({"optimizer": "adam"}, "unknown optimizer 'adam'; did you mean adamw"),
-        ({"adam_beta1": 0.5}, "adam_beta1 is an option of adamw, not of sgd"),
-        ({"optimizer": "adamw", "momentum": 0.5}, "momentum is an option of sgd, not of adamw"),
+        ({"adam_beta1": 0.5}, "`adam_beta1` is an option of adamw, not of sgd"),
+        ({"optimizer": "adamw", "momentum": 0.5}, "`momentum` is an option of sgd, not of adamw"),
         ({"lr_warmup_steps": -1}, "`lr_warmup_steps` must be at least 0"),
         ({"transforms": "blurr"}, "unknown transform 'blurr'; did you mean blur"),
         ({"transforms": "cutmix", "short_sides": 32, "crop_size": ()}, "cutmix is for crops"),
         ({"class_crops": 0.5, "short_sides": 32, "crop_size": ()}, "exclude each other"),
-        ({"patience": 2, "val_split": ""}, "patience needs validations"),
-        ({"loss": "distillation"}, "the loss distillation needs teacher"),
-        ({"teacher": "runs/x"}, "teacher is for the loss distillation, which isn't in loss=cross"),
+        ({"patience": 2, "val_split": ""}, "`patience` needs validations"),
+        ({"loss": "distillation"}, "the loss distillation needs a `teacher`"),
+        (
+            {"teacher": "runs/x"},
+            "`teacher` is for the loss distillation, which isn't in loss=cross",
+        ),
         ({"label_smoothing": 1.0}, "`label_smoothing` must be at least 0 and below 1"),
         ({"model": ""}, "`model` is missing"),
         ({"seed": -1}, "`seed` must be in 0"),
@@ -85,7 +88,7 @@ def test_written_flags_say_everything(make_config):
     config = make_config(mirror=False, class_weights=(1.0, 0.5), random_scale=(0.5, 2.0))
     lines = shlex.split(config.to_flags())
     assert "--nomirror" in lines
-    assert "--model_option=blocks=1,1,1,1,0,0,0,0" in lines
+    assert "--model_option=blocks=1,1,1,0,0,0,0,0" in lines
     holder = flags.FlagValues()
     flags.DEFINE_string("class_weights", "", "", flag_values=holder)
     flags.DEFINE_string("random_scale", "", "", flag_values=holder)

@@ -28,6 +28,10 @@ def falling(step, total, run):
     return 1 / (1 + step)
 
 
+def steady(step, total, run):
+    return 1.0
+
+
 def invert(image, label, key):
     return 255 - image, label
 
@@ -55,6 +59,12 @@ def test_objects_are_recorded_by_module_name_and_plain_attributes(make_config):
         f"--loss={here}.Mine(gamma=3.0),dice:0.5",
     ]
     assert config.fixed(1)["optimizer"].endswith("AdamW(adam_beta1=0.5)")
+
+
+def test_modules_are_recorded_for_the_command(make_config):
+    flags = make_config(imports="my_rows, more.rows,others").to_flags()
+    assert flags.splitlines()[:3] == ["--import=my_rows", "--import=more.rows", "--import=others"]
+    assert "import" not in make_config().to_flags()
 
 
 def test_objects_do_what_they_do_by_name(make_config):
@@ -102,7 +112,8 @@ def test_what_a_loss_needs_is_known_of_objects():
         ({"loss": "my_losses.Mine(gamma=2.0)"}, "loss my_losses.Mine.* was an object"),
         ({"optimizer": "my.Lion"}, "optimizer my.Lion was an object, which Python alone can give"),
         ({"optimizer": SGD({}, [])}, "`optimizer` must be a name, an OptimizerRow, or a class"),
-        ({"optimizer": SGD, "momentum": 0.5}, r"momentum is an option of sgd, not of .*\.SGD"),
+        ({"optimizer": SGD, "momentum": 0.5}, r"`momentum` is an option of sgd, not of .*\.SGD"),
+        ({"lr_schedule": lambda *_: 1.0}, "a lambda has no name that a record could tell"),
         ({"lr_schedule": 3}, "`lr_schedule` must be a name, a Row, or a function of step"),
         ({"transforms": [3]}, "`transforms` must be names, TransformRows, or functions"),
         ({"transforms": [(TRANSFORMS["blur"], 2)]}, "the number of blur must be above 0"),
@@ -119,7 +130,7 @@ def test_a_run_of_objects_goes_on_with_the_same(make_config, run_of, assert_same
     objects = {
         "loss": [Mine(2.0), ("dice", 0.5)],
         "optimizer": functools.partial(SGD, momentum=0.5),
-        "lr_schedule": lambda step, total, run: 1.0,
+        "lr_schedule": steady,
         "transforms": invert,
     }
     settings = {"val_split": "", "steps": 2}

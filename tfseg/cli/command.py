@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
-import importlib
+import importlib.util
 import json
 import logging as standard_logging
 import os
+import pathlib
 import sys
 import types
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 from absl import logging
 
+from tfseg import runs
 from tfseg.cli import help as texts
 from tfseg.cli import needs, next_step
 from tfseg.cli.files import expand
@@ -127,30 +129,61 @@ def defined(name: str, arguments: list[str]) -> tuple[types.ModuleType, Flags, l
         raise unknown("verb", name, VERBS)
     module = VERBS[name].load()
     arguments = expand(arguments)
-    _import_modules(arguments)
+    if not _values("import", arguments):
+        arguments = [*_recorded_imports(_values("run_dir", arguments)), *arguments]
+    for names in _values("import", arguments):
+        for one in names.split(","):
+            _import_module(one.strip())
     flags = Flags()
     module.define(flags)
     define_common(flags)
     return module, flags, arguments
 
 
-def _import_modules(arguments: list[str]) -> None:
-    """Imports what --import names, before the flags are defined: their choices may be its rows."""
+def _values(flag: str, arguments: list[str]) -> list[str]:
+    """What a flag is given, before the flags are defined: their choices may be an import's rows."""
+    found = []
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if argument == "--":
-            return
-        if name not in ("--import", "-import"):
-            continue
-        value = value if equals else next(iter(arguments[index + 1 :]), "")
-        for module in value.split(","):
-            _import_module(module.strip())
+            break
+        if name in (f"--{flag}", f"-{flag}"):
+            found.append(value if equals else next(iter(arguments[index + 1 :]), ""))
+    return found
+
+
+def _recorded_imports(run_dirs: list[str]) -> list[str]:
+    """The --import flags of the runs that are named.
+
+    A module that lies in a run's own folder isn't imported: runs are passed on, as data.
+    """
+    found = []
+    for run_dir in run_dirs:
+        for module in runs.recorded_modules(run_dir):
+            _search_here()
+            try:
+                spec = importlib.util.find_spec(module.partition(".")[0])
+            except (ImportError, ValueError):
+                spec = None
+            inside = spec and pathlib.Path(run_dir).resolve() in (
+                pathlib.Path(spec.origin or os.curdir).resolve().parents
+            )
+            if spec and not inside:
+                found.append(f"--import={module}")
+            else:
+                why = "it lies in that folder" if inside else "there is no such module here"
+                logging.warning("%s was trained with --import=%s: %s", run_dir, module, why)
+    return found
+
+
+def _search_here() -> None:
+    """Modules lie where the command is called, a folder that console scripts don't search."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def _import_module(module: str) -> None:
-    # It lies where the command is called, a folder that console scripts don't search.
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    _search_here()
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -56,12 +56,12 @@ class Inference:
         self._in_levels = RESIZINGS[self._protocol.image_resizing].of_levels is not None
         if self._in_levels and preprocessing is None:
             raise TfsegError(
-                f"image_resizing={self._protocol.image_resizing} is for uint8 images: it needs the "
-                "model's preprocessing"
+                f"`image_resizing={self._protocol.image_resizing}` is for uint8 images: it needs "
+                "the model's preprocessing"
             )
         size = self._protocol.tile_size
         if size and not strips:
-            raise TfsegError("tile_size needs a format that has loops, such as a SavedModel")
+            raise TfsegError("`tile_size` needs a format that has loops, such as a SavedModel")
         self._tiling = Tiling(model, size) if size else None
         self._map_sizes = OutputSizes(model)
 

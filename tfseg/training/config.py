@@ -50,6 +50,9 @@ class TrainConfig:
         default_factory=dict,
         metadata={"help": "Options of the model.", "choices": None, "table": None},
     )
+    imports: tuple = option(
+        (), "Modules whose rows the settings name, which the command imports to read them again."
+    )
     train_split: str = option("train", "Split to train on.")
     val_split: str = option("val", "Split to validate on; empty for no validation.")
     crop_size: tuple = option(
@@ -259,10 +262,10 @@ class TrainConfig:
         self._check_optimizer()
         self._check_transforms()
         if self.patience and (not self.val_split or self.validate_every == "0"):
-            raise TfsegError("patience needs validations: val_split and validate_every")
+            raise TfsegError("`patience` needs validations: `val_split` and `validate_every`")
         for name in ("scale_choices", "scale_filter", "pad_place", "fill"):
             if self.short_sides and getattr(self, name) != getattr(TrainConfig, name):
-                raise TfsegError(f"{name} is for crops: short_sides excludes it")
+                raise TfsegError(f"`{name}` is for crops: `short_sides` excludes it")
         if self.short_sides and (self.random_scale != (1, 1) or self.random_rotate or self.xla):
             raise TfsegError(
                 "`short_sides` excludes `random_scale` and `random_rotate`, which are for crops, "
@@ -288,22 +291,22 @@ class TrainConfig:
         )
         for row, _ in parse_loss(self.loss):
             if self.xla and not row.xla:
-                raise TfsegError(f"the loss {row.name} and xla exclude each other")
+                raise TfsegError(f"the loss {row.name} and `xla` exclude each other")
 
     def _check_optimizer(self):
         chosen = OPTIMIZERS.find(self.optimizer)
         for name in sorted(self._changed_options(OPTIMIZERS)):
             if name not in chosen.options:
                 taker = next(row.name for row in OPTIMIZERS.values() if name in row.options)
-                raise TfsegError(f"{name} is an option of {taker}, not of {chosen.name}")
+                raise TfsegError(f"`{name}` is an option of {taker}, not of {chosen.name}")
 
     def _check_transforms(self):
         rows = [row for row, _ in parse_transforms(self.transforms)]
         for row in rows:
             if self.short_sides and not row.keeps_geometry:
-                raise TfsegError(f"the transform {row.name} is for crops: short_sides excludes it")
+                raise TfsegError(f"{row.name} is for crops: `short_sides` excludes it")
         if self.short_sides and self.class_crops:
-            raise TfsegError("short_sides and class_crops exclude each other")
+            raise TfsegError("`short_sides` and `class_crops` exclude each other")
 
     def _changed_options(self, table):
         """The rows' options that aren't at their defaults."""
@@ -353,12 +356,12 @@ class TrainConfig:
 
     @classmethod
     def flag_fields(cls):
-        """The fields that are flags of the tool."""
-        return list(dataclasses.fields(cls))
+        """The fields that are flags of the tool. All its verbs have --import."""
+        return [field for field in dataclasses.fields(cls) if field.name != "imports"]
 
     def to_flags(self):
         """The lines of a flag file that repeats the run."""
-        lines = []
+        lines = [f"--import={module}" for module in self.imports]
         for field in self.flag_fields():
             value = getattr(self, field.name)
             if isinstance(value, bool):

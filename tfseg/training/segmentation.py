@@ -21,12 +21,12 @@ def load_teacher(config, plan):
     teacher = load(config.teacher, precision=config.precision)
     if teacher.spec.num_classes != plan.spec.num_classes:
         raise TfsegError(
-            f"teacher {config.teacher} has {teacher.spec.num_classes} classes, not "
+            f"`teacher={config.teacher}` has {teacher.spec.num_classes} classes, not "
             f"{plan.spec.num_classes}"
         )
     if teacher.spec.preprocessing != plan.spec.preprocessing:
         raise TfsegError(
-            f"teacher {config.teacher} normalises images in another way: give the run its "
+            f"`teacher={config.teacher}` normalises images in another way: give the run its "
             "preprocessing, or train both with the same"
         )
     return teacher.model

@@ -33,7 +33,7 @@ def stale_splits(data_dir, images):
         if lost and split in new:
             raise TfsegError(
                 f"{data_dir} lists {len(listed)} images of the split {split} already, of which "
-                f"{len(lost)} would be lost, such as {lost[0]}: name another data_dir, or remove "
+                f"{len(lost)} would be lost, such as {lost[0]}: name another `data_dir`, or remove "
                 f"{split}_images.txt first"
             )
         if split not in new and not lost:
@@ -63,8 +63,8 @@ def require_same_source(data_dir, sources, images):
             if met and other != source:
                 raise TfsegError(
                     f"{data_dir} has copies from {source} of the same names, {len(met)} such as "
-                    f"{met[0]}, which those from {other} would replace: name another data_dir, or "
-                    f"remove {split}_images.txt first"
+                    f"{met[0]}, which those from {other} would replace: name another "
+                    f"`data_dir`, or remove {split}_images.txt first"
                 )
 
 

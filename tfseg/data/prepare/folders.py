@@ -335,5 +335,5 @@ def _check_source(sources, data_dir):
             raise TfsegError(f"there is no source folder {source}")
         if os.path.realpath(source) == os.path.realpath(data_dir):
             raise TfsegError(
-                f"source and data_dir are both {source}; the source must stay as it is"
+                f"the source and `data_dir` are both {source}; the source must stay as it is"
             )

@@ -211,7 +211,9 @@ def carry_out(whole, data_dir, size=None, in_place=False, progress=None):
         TfsegError: no image at all could be read, or the folder can't be written.
     """
     if os.path.realpath(whole.source) == os.path.realpath(data_dir):
-        raise TfsegError(f"source and data_dir are both {data_dir}; the source must stay as it is")
+        raise TfsegError(
+            f"the source and `data_dir` are both {data_dir}; the source must stay as it is"
+        )
     if whole.found is None:
         return prepare_dataset(whole.format.name, whole.source, data_dir, size, in_place, progress)
     if in_place:

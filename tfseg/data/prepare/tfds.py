@@ -135,7 +135,7 @@ def _note_classes(data_dir, sources, folders):
         if earlier.get(split) != source and has_files(split):
             raise TfsegError(
                 f"{os.path.join(data_dir, folders[split])} has images already that are not from "
-                f"{source}: name another data_dir, or remove that folder first"
+                f"{source}: name another `data_dir`, or remove that folder first"
             )
     keep_sources(data_dir, sources, lambda _, split: split in sources or has_files(split))
 

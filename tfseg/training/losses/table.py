@@ -186,16 +186,16 @@ def check_loss(
     for option in sorted(changed):
         if not any(option in row.options for row in rows):
             takers = " and ".join(row.name for row in LOSSES.values() if option in row.options)
-            raise TfsegError(f"{option} is an option of {takers}, which isn't in loss={text}")
+            raise TfsegError(f"`{option}` is an option of {takers}, which isn't in loss={text}")
     if taught and not any(row.needs_teacher for row in rows):
-        raise TfsegError(f"teacher is for the loss distillation, which isn't in loss={text}")
+        raise TfsegError(f"`teacher` is for the loss distillation, which isn't in loss={text}")
     for row in rows:
         if row.needs_teacher and not taught:
-            raise TfsegError(f"the loss {row.name} needs teacher, a trained run")
+            raise TfsegError(f"the loss {row.name} needs a `teacher`, a trained run")
         if weighted and not row.takes_class_weights:
-            raise TfsegError(f"class_weights and the loss {row.name} exclude each other")
+            raise TfsegError(f"`class_weights` and the loss {row.name} exclude each other")
         if row.name == "ohem" and "ohem_fraction" not in changed:
-            raise TfsegError("the loss ohem needs ohem_fraction, a share above 0")
+            raise TfsegError("the loss ohem needs `ohem_fraction`, a share above 0")
         if row.needs == "outputs" and (accumulates or apart):
             hint = f": take {row.name}_per_image" if f"{row.name}_per_image" in LOSSES else ""
             excluded = "accumulation_steps above 1" if accumulates else "loss_average=replica"
