@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tfseg
 from tfseg import cli
 from tfseg.evaluation.confusion import count_pairs
 from tfseg.evaluation.records import Records
 from tfseg.models import ModelSpec
 from tfseg.weights import save_weights
 
+SHALLOW = {"blocks": [1] * 8}
 COMMAND = (sys.executable, "-m", "tfseg")
 
 
@@ -45,8 +45,9 @@ def here(capfd):
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    ModelSpec("drn_d_22", 3, classes=["sky", "road", "car"]).save(folder / "model.json")
-    save_weights(tfseg.create_model("drn_d_22", 3), folder / "best.weights.h5")
+    spec = ModelSpec("drn_d_22", 3, SHALLOW, classes=["sky", "road", "car"])
+    spec.save(folder / "model.json")
+    save_weights(spec.build(), folder / "best.weights.h5")
     return folder
 
 
@@ -94,7 +95,8 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
     # protocol whose means run over all classes.
     result = call(
         "evaluate",
-        *("--model=drn_d_22", f"--weights={run_dir}/best.weights.h5", f"--data_dir={data_dir}"),
+        *("--model=drn_d_22", "--model_option=blocks=1,1,1,1,1,1,1,1"),
+        *(f"--weights={run_dir}/best.weights.h5", f"--data_dir={data_dir}"),
         *("--strategy=mirrored", "--replicas=2", f"--output_dir={tmp_path}"),
         *("--protocol=ade20k", "--eval_short_sides=16,24", "--visualize", "--nosave_labels"),
     )
@@ -112,7 +114,7 @@ def test_evaluate_writes_the_same_metrics_for_run_and_weights(run_dir, data_dir,
         assert re.match(r"  (sky|road|car): \d+\.\d\d%\n", following)
 
 
-def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path):
+def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path, here):
     record = run_dir / "config.flags"
     record.write_text(f"--data_dir={data_dir}\n# --data_dir=earlier\n")
     try:
@@ -123,7 +125,7 @@ def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path):
         assert json.loads(result.stdout) == json.loads(path.read_text())
         assert "mean IoU" in result.stderr
         record.write_text("--data_dir=not/here\n")
-        result = call("evaluate", f"--run_dir={run_dir}")
+        result = here("evaluate", f"--run_dir={run_dir}")
         assert errors(result) == [
             f"error: --data_dir is missing, and not/here, which {run_dir} was trained on, "
             "isn't here"
@@ -131,7 +133,7 @@ def test_a_run_alone_is_enough(run_dir, data_dir, tmp_path):
     finally:
         record.unlink()
     out = tmp_path / "found.json"
-    result = call("predict", f"--run_dir={run_dir}", data_dir / "images", f"--json={out}")
+    result = here("predict", f"--run_dir={run_dir}", data_dir / "images", f"--json={out}")
     assert result.returncode == 0 and f"{run_dir / 'predictions'} has" in result.stdout
     assert (run_dir / "predictions" / "labels" / "a" / "1.png").is_file()
     found = json.loads(out.read_text())

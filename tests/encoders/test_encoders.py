@@ -56,11 +56,13 @@ def test_atrous_consistency(unit):
     np.testing.assert_allclose(np.asarray(full)[:, ::2, ::2], sparse, atol=1e-5)
 
 
+# Rates differ between the first block of a stage and the others: two blocks have both.
+@pytest.mark.parametrize("blocks", [[1, 1, 2, 2], pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["resnet18_v1", "resnet50_v1", "resnet18", "resnet50"])
 @pytest.mark.parametrize("output_stride", [8, 16])
-def test_resnets_are_atrous(name, output_stride):
-    strided = tfseg.create_encoder(name)
-    dense = tfseg.create_encoder(name, output_stride=output_stride)
+def test_resnets_are_atrous(name, output_stride, blocks):
+    strided = tfseg.create_encoder(name, blocks=blocks)
+    dense = tfseg.create_encoder(name, blocks=blocks, output_stride=output_stride)
     for source, target in zip(strided.variables, dense.variables, strict=True):
         target.assign(source)
     images = np.random.default_rng(0).standard_normal((1, 96, 128, 3)).astype(np.float32)
@@ -107,8 +109,18 @@ SMOOTHED = [
 ]
 
 
-@pytest.mark.parametrize("dilated_type", SMOOTHED)
-@pytest.mark.parametrize("name", ["drn_c_26", "drn_d_54", "resnet18_dilated8", "resnet50_caffe"])
+NAMES = ["drn_c_26", "drn_d_54", "resnet18_dilated8", "resnet50_caffe"]
+
+
+# Each smoothing with one of the encoders, and each of these with one or two smoothings.
+@pytest.mark.parametrize(
+    ("name", "dilated_type"),
+    [
+        pytest.param(name, kind, marks=() if (i - j) % 4 == 0 else pytest.mark.slow)
+        for i, name in enumerate(NAMES)
+        for j, kind in enumerate(SMOOTHED)
+    ],
+)
 def test_smoothing_reaches_every_dilated_convolution(name, dilated_type):
     options = {} if "caffe" not in name else {"output_stride": 8}
     encoder = tfseg.create_encoder(
@@ -125,29 +137,34 @@ def test_smoothing_reaches_every_dilated_convolution(name, dilated_type):
 
 
 @pytest.mark.parametrize(
-    "options, extra",
+    # Weights of each layer of rate 2, of each of rate 4, and of the network: what ResNet-101 has
+    # more is as many as the original counts.
+    "options, extra, resnet101",
     [
-        ({"dilated_type": "decompose"}, 0),
-        ({"dilated_type": "smooth_GI"}, 1136),
-        ({"dilated_type": "smooth_SSC"}, 354),
-        ({"dilated_type": "gaussian_filter"}, 0),
-        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "network"}, 1),
-        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "layer"}, 3),
-        ({"dilated_type": "average_filter"}, 0),
-        ({"dilated_type": "average_filter", "trainable_average": True}, 19712),
-        ({"dilated_type": "aggregation"}, 354 + 4),
-        ({"dilated_type": "aggregation", "trainable_average": True}, 354 + 19712 + 4),
+        ({"dilated_type": "decompose"}, (0, 0, 0), 0),
+        ({"dilated_type": "smooth_GI"}, (16, 256, 0), 1136),
+        ({"dilated_type": "smooth_SSC"}, (9, 49, 0), 354),
+        ({"dilated_type": "gaussian_filter"}, (0, 0, 0), 0),
+        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "network"}, (0, 0, 1), 1),
+        ({"dilated_type": "gaussian_filter", "gaussian_sigma": "layer"}, (0, 1, 0), 3),
+        ({"dilated_type": "average_filter"}, (0, 0, 0), 0),
+        ({"dilated_type": "average_filter", "trainable_average": True}, (256, 4608, 0), 19712),
+        ({"dilated_type": "aggregation"}, (9, 49, 4), 354 + 4),
+        ({"dilated_type": "aggregation", "trainable_average": True}, (265, 4657, 4), 20066 + 4),
     ],
 )
-def test_smoothing_parameters_of_resnet101(options, extra, plain_resnet101):
-    encoder = tfseg.create_encoder("resnet101_caffe", output_stride=8, **options)
-    assert encoder.count_params() - plain_resnet101 == extra
+@pytest.mark.parametrize(
+    "blocks", [(1, 1, 2, 3), pytest.param((3, 4, 23, 3), marks=pytest.mark.slow)], ids=str
+)
+def test_smoothing_parameters(options, extra, resnet101, blocks):
+    def create(**more):
+        return tfseg.create_encoder("resnet101_caffe", output_stride=8, blocks=blocks, **more)
+
+    encoder = create(**options)
+    expected = extra[0] * blocks[2] + extra[1] * blocks[3] + extra[2]
+    assert encoder.count_params() - create().count_params() == expected
+    assert expected == resnet101 or blocks[2] != 23
     assert all(v.trainable for v in encoder.variables if "kernel" in v.path or "smooth" in v.path)
-
-
-@pytest.fixture(scope="module")
-def plain_resnet101():
-    return tfseg.create_encoder("resnet101_caffe", output_stride=8).count_params()
 
 
 def test_smoothing_needs_dilation():

@@ -1,14 +1,13 @@
 """Effective receptive fields: their numbers on known fields, and those of known networks."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfseg
+from tfseg import cli
 from tfseg.encoders.encoder import Encoder, Stage, Stem
 from tfseg.evaluation.receptive_field import (
     ReceptiveField,
@@ -126,19 +125,16 @@ def test_picture_has_the_centre_in_the_middle():
     assert several.shape[0] == 2 * image.shape[0]
 
 
-def test_tool(tmp_path):
-    command = [
-        *(sys.executable, "-m", "tfseg", "receptive_field"),
-        "--model=resnet50_caffe",
-        "--image_size=65",
-    ]
+def test_tool(tmp_path, capfd):
+    command = ["receptive_field", "--model=resnet50_caffe", "--image_size=65"]
     command += ["--model_option=blocks=1,1,1,1", "--num_images=1", "--source=stage2"]
     command.append("--model_option=output_stride=8")
     outputs = [f"--picture={tmp_path}/field.png", f"--json={tmp_path}/field.json"]
     types = "--dilated_types=regular,average_filter"
-    done = subprocess.run([*command, *outputs, types], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "regular" in done.stdout and "gridding at 4" in done.stdout
+    code = cli.main([*command, *outputs, types])
+    done = capfd.readouterr()
+    assert code == 0, done.err
+    assert "regular" in done.out and "gridding at 4" in done.out
     values = json.loads((tmp_path / "field.json").read_text())
     regular, average = values["fields"]
     assert average["gridding"]["4"] < regular["gridding"]["4"] and regular["r95"] > 0

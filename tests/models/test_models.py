@@ -38,8 +38,10 @@ MODELS = [
 ]
 
 
-@pytest.fixture(params=MODELS, ids=lambda row: row[0])
+@pytest.fixture(scope="module", params=MODELS, ids=lambda row: row[0])
 def model(request):
+    """Built once: what one test does to it doesn't matter to another."""
+    keras.utils.set_random_seed(0)
     name, options = request.param
     return tfseg.create_model(name, 5, **options)
 

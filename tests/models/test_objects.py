@@ -49,7 +49,9 @@ def round_trip(model, tmp_path):
         np.testing.assert_array_equal(again(IMAGES)["logits"], model(IMAGES)["logits"])
 
 
-@pytest.mark.parametrize("features", [1, 3, 4, 5])
+@pytest.mark.parametrize(
+    "features", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (3, 4)), 5]
+)
 def test_any_keras_model_is_an_encoder(features, tmp_path):
     encoder = mine(features)
     model = tfseg.create_model(num_classes=5, encoder=encoder, decoder="upernet", padding="same")

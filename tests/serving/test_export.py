@@ -56,18 +56,25 @@ def assert_same(predictor, folder, images):
     [
         ("drn_d_22", {"blocks": [1] * 8}),
         pytest.param("resnet18_caffe+deeplab_v1", {}, marks=pytest.mark.slow),
-        ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75, 0.5)}),
+        pytest.param(
+            *("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75, 0.5)}), marks=pytest.mark.slow
+        ),
         (
             "resnet18_caffe+deeplab_v2",
             {"multi_scale": (1, 0.5), "padding": "same", "sampling": "legacy"},
         ),
-        ("resnet18_caffe+deeplab_v3", {"multi_grid": (2,)}),
-        ("resnet18_v1+deeplab_v3plus", {"multi_scale": (1, 0.5)}),
+        pytest.param("resnet18_caffe+deeplab_v3", {"multi_grid": (2,)}, marks=pytest.mark.slow),
+        pytest.param(
+            *("resnet18_v1+deeplab_v3plus", {"multi_scale": (1, 0.5)}), marks=pytest.mark.slow
+        ),
         pytest.param("resnet18_dilated8+c1_bilinear", {}, marks=pytest.mark.slow),
-        ("resnet18_dilated8+c1_bilinear_deepsup", {"dilated_type": "smooth_GI"}),
+        pytest.param(
+            *("resnet18_dilated8+c1_bilinear_deepsup", {"dilated_type": "smooth_GI"}),
+            marks=pytest.mark.slow,
+        ),
         pytest.param("resnet18_dilated8+ppm_bilinear", {}, marks=pytest.mark.slow),
         ("resnet18_dilated8+ppm_bilinear_deepsup", {}),
-        ("resnet18+upernet", {}),
+        pytest.param("resnet18+upernet", {}, marks=pytest.mark.slow),
     ],
 )
 def test_every_decoder_at_three_sizes(name, options, make_predictor, picture, tmp_path):

@@ -252,11 +252,13 @@ def test_interrupted_save_leaves_the_old_file(tmp_path, model, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("depth", [2, pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("architecture", ["a_18", "a_50", "c_26", "c_58", "d_22", "d_54"])
-def test_original_names_are_unique(architecture):
+def test_original_names_are_unique(architecture, depth):
+    blocks = depth and [depth] * (4 if architecture[0] == "a" else 8)
     for model, kind in (
-        (tfseg.create_model(f"drn_{architecture}", 3), "segmenter"),
-        (tfseg.create_classifier(f"drn_{architecture}", 3), "classifier"),
+        (tfseg.create_model(f"drn_{architecture}", 3, blocks=blocks), "segmenter"),
+        (tfseg.create_classifier(f"drn_{architecture}", 3, blocks=blocks), "classifier"),
     ):
         from tfseg.weights.layouts.families import layouts
 

@@ -70,7 +70,8 @@ def read_config(flags: Flags, config: type[TrainConfig]) -> TrainConfig:
     """The `TrainConfig`, or what is like it, that the flags of `define_config` describe."""
     names = [field.name for field in config.flag_fields() if field.name != "model_options"]
     values: dict[str, Any] = {name: flags[name].value for name in names}
-    modules = ",".join(flags["import"].value or ())
+    given = flags["import"].value or ()
+    modules = tuple(module for text in given for module in text.split(","))
     return config(**values, model_options=parse_options(flags.model_option), imports=modules)
 
 

@@ -91,7 +91,7 @@ def normalised(config):
     for name in ("lr_update_every", "validate_every", "checkpoint_every"):
         values.interval(name, getattr(config, name), 1)
     return {
-        "imports": values.numbers("imports", config.imports, lambda text: text.strip()),
+        "imports": values.numbers("imports", config.imports, str.strip),
         "crop_size": size,
         "short_sides": sides,
         "random_scale": scale,
