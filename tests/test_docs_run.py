@@ -173,7 +173,7 @@ def furnish(world, folder, text):
     named = set(re.findall(r"\bruns/\w+", text))
     for run in named:
         # In one paragraph or block: prose speaks of training, too.
-        trains = rf"(tfseg train|TrainConfig)(?:(?!\n\n)[^`])*?run_dir=\"?{run}\b"
+        trains = rf"(tfseg (classify )?(train|sweep)|TrainConfig)(?:(?!\n\n)[^`])*?(run|output)_dir=\"?{run}\b"
         if not re.search(trains, text):
             shutil.copytree("trained", run)
     if "theirs" in text:
