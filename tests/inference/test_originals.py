@@ -106,7 +106,7 @@ def test_the_whole_map_is_resized_in_tiles_too():
 
 def test_levels_need_the_images_as_they_are():
     _, model = make("drn_d_22", DRN, "imagenet")
-    with pytest.raises(TfsegError, match="image_resizing=pillow_bicubic is for uint8 images"):
+    with pytest.raises(TfsegError, match="image_resizing=pillow_bicubic` is for uint8"):
         Inference(model, PROTOCOLS["drn_original"])
 
 
