@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+CLASSES = 7  # of scores
+
 
 def log_softmax(logits):
     logits = logits - logits.max(-1, keepdims=True)
@@ -126,9 +128,6 @@ def scores(pairs, absent):
         "pixel_accuracy": hits.sum() / rows.sum(),
         "matrix": matrix,
     }
-
-
-CLASSES = 7
 
 
 @pytest.fixture(scope="session")
