@@ -117,6 +117,8 @@ def calls(lines):
             if verb.endswith("train"):
                 models = [word for word in words if word.startswith("--model=drn")]
                 more += tuple(f"--model_option=blocks={BLOCKS[one[8:13]]}" for one in models)
+            if any(word.startswith("--short_sides") for word in words):
+                more = tuple(flag for flag in more if not flag.startswith("--crop_size"))
             yield [word.replace("{}", str(next(_PARTS))) for word in [*words, *more]]
 
 
@@ -178,6 +180,8 @@ def furnish(world, folder, text):
         trains = rf"{verb}(?:(?!\n\n)[^`])*?(run|output)_dir=\"?{run}\b"
         if not re.search(trains, text):
             shutil.copytree("trained", run)
+    if "prepare photos" in text:
+        shutil.rmtree("data/mine")  # which the page makes, of its own photographs
     if "theirs" in text:
         shutil.copytree("predicted/labels", "theirs")
 
