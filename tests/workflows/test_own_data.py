@@ -105,7 +105,7 @@ def test_from_a_folder_to_overlays(photos, tmp_path, monkeypatch, capfd):
     assert kept["source"] == os.path.realpath(photos)
     assert "steps" not in {one["name"] for one in kept["settings"]}
     overlays = list((folder / "eval/val/overlays").rglob("*.png"))
-    assert len(overlays) == 1 and Image.open(overlays[0]).size == (64, 48)
+    assert len(overlays) == 1 and Image.open(overlays[0]).height > 48  # a legend is below
     assert (folder / "eval/val/report.html").exists()
     line = re.findall(r"^next: (.+)$", said.err, re.MULTILINE)
     assert cli.main(shlex.split(line[0])[3:]) == 0

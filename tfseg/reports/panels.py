@@ -51,7 +51,7 @@ class LabelWriter(PictureWriter):
 
 
 class OverlayWriter(PictureWriter):
-    """Writes each image with the colours of its prediction laid over it.
+    """Writes each image with the colours of its prediction laid over it, above a legend.
 
     Args:
         image_list, output_dir, threads: as for `PictureWriter`.
@@ -64,7 +64,8 @@ class OverlayWriter(PictureWriter):
         self.palette, self.classes = palette, classes
 
     def draw(self, predicted):
-        return visualize.overlay(predicted.image, predicted.labels, self.palette)
+        picture = visualize.overlay(predicted.image, predicted.labels, self.palette)
+        return legends.below(picture, [predicted.labels], self.classes, self.palette)
 
 
 class PanelWriter(OverlayWriter):
