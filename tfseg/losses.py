@@ -76,13 +76,13 @@ class SegmentationLoss(keras.losses.Loss):
             )
         labels = ops.cast(y_true, "int32")
         size = ops.shape(labels)[1:3]
-        logits = ops.cast(y_pred, "float32")
+        logits = ops.cast(y_pred, keras.backend.result_type(y_pred.dtype, "float32"))
         if y_pred.shape[1:3] != y_true.shape[1:3] or None in y_pred.shape[1:3]:
             logits = resize(logits, (size[0], size[1]))
         valid = labels != self.ignore_label
         labels = ops.where(valid, labels, 0)
-        weights = ops.cast(valid, "float32")
-        factors = ops.convert_to_tensor(self.class_weights or [1.0] * classes, "float32")
+        weights = ops.cast(valid, logits.dtype)
+        factors = ops.convert_to_tensor(self.class_weights or [1.0] * classes, logits.dtype)
         if self.class_weights:
             weights = weights * ops.take(factors, labels)
         losses = weights * ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)

@@ -10,6 +10,7 @@ from tfseg.layers.dropout import ChannelDropout
 from tfseg.layers.pooling import MaxPool2D
 from tfseg.layers.resize import (
     interpolate,
+    positions_dtype,
     resize,
     resize_labels,
     resize_legacy,
@@ -33,6 +34,7 @@ __all__ = [
     "SqueezeExcite",
     "convolve",
     "interpolate",
+    "positions_dtype",
     "resize",
     "resize_labels",
     "resize_legacy",

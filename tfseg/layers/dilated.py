@@ -116,14 +116,18 @@ class Smoothing(keras.layers.Layer):
 
 
 def add_filter(layer: keras.layers.Layer, name: str, shape: Shape, initial: Any) -> Tensor:
-    """A weight of `layer` that belongs to a filter; float32 under every dtype policy."""
+    """A weight of `layer` that belongs to a filter; float32 under half-precision policies."""
     return layer.add_weight(
         name=name,
         shape=shape,
         initializer=keras.initializers.Constant(initial),
-        dtype="float32",
+        dtype=_filter_dtype(layer),
         autocast=False,
     )
+
+
+def _filter_dtype(layer: keras.layers.Layer) -> str:
+    return keras.backend.result_type(layer.compute_dtype, "float32")
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -227,15 +231,18 @@ class DilatedConv2D(Conv2D):
 
     def _taps(self, name: str) -> Tensor:
         """One filter: [k, k], or [k, k, C] where channels differ."""
-        rate = self.dilation_rate
+        rate, dtype = self.dilation_rate, _filter_dtype(self)
         if name == "input":
-            return delta(1)
+            return delta(1, dtype)
         if name == "ssc":
-            return self.ssc + delta(2 * rate - 1)
+            return self.ssc + delta(2 * rate - 1, dtype)
         if name == "average":
-            return box(rate - 1) if self.average is None else ops.convert_to_tensor(self.average)
+            if self.average is None:
+                return box(rate - 1, dtype)
+            return ops.convert_to_tensor(self.average)
         learned = self.log_sigma if self.log_sigma is not None else self.smoothing.log_sigma
-        return gaussian(rate - 1, math.exp(_LOG_SIGMA) if learned is None else ops.exp(learned))
+        sigma = math.exp(_LOG_SIGMA) if learned is None else ops.exp(learned)
+        return gaussian(rate - 1, sigma, dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smoothing": self.smoothing.options()}

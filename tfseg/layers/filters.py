@@ -22,29 +22,30 @@ def centre(size: int) -> int:
     return (size - 1) // 2
 
 
-def delta(size: int) -> np.ndarray:
-    """The filter that changes nothing: float32 [size, size]."""
-    taps = np.zeros((size, size), np.float32)
+def delta(size: int, dtype: str = "float32") -> np.ndarray:
+    """The filter that changes nothing: [size, size]."""
+    taps = np.zeros((size, size), dtype)
     taps[centre(size), centre(size)] = 1
     return taps
 
 
-def box(size: int) -> np.ndarray:
-    """The mean over size x size pixels: float32 [size, size]."""
-    return np.full((size, size), 1 / size**2, np.float32)
+def box(size: int, dtype: str = "float32") -> np.ndarray:
+    """The mean over size x size pixels: [size, size]."""
+    return np.full((size, size), 1 / size**2, dtype)
 
 
-def gaussian(size: int, sigma: Tensor) -> Tensor:
+def gaussian(size: int, sigma: Tensor, dtype: str = "float32") -> Tensor:
     """A normalised Gaussian around the pixel, cut off to size x size taps.
 
     Args:
         size: an int.
         sigma: standard deviation in pixels, a scalar tensor or number.
+        dtype: of the result, float32 or float64.
 
     Returns:
         [size, size], summing to one.
     """
-    offsets = np.arange(size, dtype=np.float32) - centre(size)
+    offsets = np.arange(size, dtype=dtype) - centre(size)
     squares = offsets[:, None] ** 2 + offsets[None, :] ** 2
     # Torch's tensors don't divide NumPy's arrays.
     taps = ops.exp(-ops.divide(squares, 2 * sigma**2))

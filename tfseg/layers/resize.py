@@ -1,5 +1,7 @@
 """The one way in which maps are resized."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -20,6 +22,12 @@ def resize(maps: Tensor, size: Size) -> Tensor:
         # ops.image.resize compares the size in Python, so it can't be one that the graph computes.
         import tensorflow as tf
 
+        if maps.dtype == "float64":  # TensorFlow's own computes in float32
+            for axis, target in enumerate(size, start=1):
+                scale = _ratio(ops.shape(maps)[axis], target, maps.dtype)
+                positions = (ops.cast(ops.arange(target), maps.dtype) + 0.5) * scale - 0.5
+                maps = interpolate(maps, ops.maximum(positions, 0), axis)
+            return maps
         return tf.cast(tf.image.resize(maps, size), maps.dtype)
     return ops.cast(ops.image.resize(maps, size, interpolation="bilinear"), maps.dtype)
 
@@ -36,18 +44,27 @@ def resize_legacy(maps: Tensor, size: Size) -> Tensor:
         [N, H, W, C] of the same dtype.
     """
     for axis, target in enumerate(size, start=1):
-        source = ops.shape(maps)[axis]
-        scale = ops.cast(source, "float32") / ops.cast(target, "float32")
-        maps = interpolate(maps, ops.cast(ops.arange(target), "float32") * scale, axis)
+        dtype = positions_dtype(maps)
+        scale = _ratio(ops.shape(maps)[axis], target, dtype)
+        maps = interpolate(maps, ops.cast(ops.arange(target), dtype) * scale, axis)
     return maps
 
 
+def _ratio(source: Any, target: Any, dtype: str) -> Tensor:
+    return ops.cast(source, dtype) / ops.cast(target, dtype)
+
+
+def positions_dtype(maps: Tensor) -> str:
+    """What positions between pixels are computed in: float32, or float64 for maps of it."""
+    return keras.backend.result_type(maps.dtype, "float32")
+
+
 def interpolate(maps: Tensor, positions: Tensor, axis: int) -> Tensor:
-    """Maps [N, H, W, C] at float32 positions along axis 1 or 2, none of them below 0; beyond the
-    last pixel is the last."""
+    """Maps [N, H, W, C] at `positions` (floats from 0) along axis 1 or 2; beyond the last pixel
+    is the last."""
     last = ops.shape(maps)[axis] - 1
     before = ops.minimum(ops.cast(ops.floor(positions), "int32"), last)
-    share = ops.cast(positions - ops.cast(before, "float32"), maps.dtype)
+    share = ops.cast(positions - ops.cast(before, positions.dtype), maps.dtype)
     share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
     start, stop = (ops.take(maps, i, axis) for i in (before, ops.minimum(before + 1, last)))
     return start + (stop - start) * share

@@ -14,7 +14,7 @@ from keras import ops
 
 from tfseg.checks import are_numbers
 from tfseg.errors import TfsegError
-from tfseg.layers import interpolate, resize, resize_legacy
+from tfseg.layers import interpolate, positions_dtype, resize, resize_legacy
 from tfseg.types import Maps, Shape, Tensor
 
 
@@ -110,8 +110,9 @@ class Rescale(keras.layers.Layer):
     def _interpolate(self, inputs: Tensor, axis: int) -> Tensor:
         length = ops.shape(inputs)[axis]
         pixels = ops.arange(self._scaled(length))
-        last = ops.cast(length - 1, "float32")
-        positions = ops.clip((ops.cast(pixels, "float32") + 0.5) / self.scale - 0.5, 0.0, last)
+        dtype = positions_dtype(inputs)
+        last = ops.cast(length - 1, dtype)
+        positions = ops.clip((ops.cast(pixels, dtype) + 0.5) / self.scale - 0.5, 0.0, last)
         return interpolate(inputs, positions, axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
