@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseg.data.resizing import RESIZINGS, resize_image, resized_window
+from tfseg.data.resizing import resize_image, resized_window
 from tfseg.errors import TfsegError
 from tfseg.inference.protocol import Protocol
 from tfseg.inference.tiles import TiledMap, Tiling
@@ -47,13 +47,8 @@ class Inference:
         self._protocol = protocol or Protocol()
         self._preprocessing = preprocessing
         self.protocol = {**self._protocol.to_dict(), "precision": precision_of(model)}
-        options = model.spec.options
-        if options.get("multi_scale") and self._protocol.average == "maximum":
-            raise TfsegError(
-                "this model takes the maximum over scales itself (option multi_scale): evaluate "
-                "it at a single scale"
-            )
-        self._in_levels = RESIZINGS[self._protocol.image_resizing].of_levels is not None
+        self._protocol.require_model(model)
+        self._in_levels = self._protocol.in_levels
         if self._in_levels and preprocessing is None:
             raise TfsegError(
                 f"`image_resizing={self._protocol.image_resizing}` is for uint8 images: it needs "
@@ -66,16 +61,8 @@ class Inference:
         self._map_sizes = OutputSizes(model)
 
     def require_logits(self):
-        """Checks that the protocol's scores are those of `logits`.
-
-        Raises:
-            TfsegError: it has several views or tiles.
-        """
-        views = self._protocol.views
-        if self._tiling or len(views) > 1 or not self._protocol.keeps_size(views[0][0]):
-            raise TfsegError(
-                "logits can be kept of single-scale evaluation alone, without mirroring and tiles"
-            )
+        """See `Protocol.require_logits`."""
+        self._protocol.require_logits()
 
     def labels(self, images):
         """The most probable class of every pixel.

@@ -4,17 +4,20 @@ import dataclasses
 import itertools
 import os
 
+import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from tfseg import models, runs, visualize, zoo
 from tfseg.checks import require_number
 from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError, unknown
-from tfseg.inference.inference import Inference, Protocol
 from tfseg.inference.pretrained import save_pretrained, saved_protocol
+from tfseg.inference.protocol import Protocol
+from tfseg.lazy import LazyModule
 from tfseg.weights import find_spec, load_weights, release_spec
+
+tf = LazyModule("tensorflow")
 
 _LONGEST_PATH = 4096
 
@@ -81,6 +84,10 @@ class Predictor:
         model: a `Segmenter` built from it, with trained weights.
         protocol: a `tfseg.inference.Protocol`; default the images as they are.
         crf: a `tfseg.inference.crf.CRF` that refines the label maps, or None.
+
+    Raises:
+        TfsegError: as `tfseg.inference.Inference` does; under jax and torch also a protocol with
+            what only TensorFlow has: see `tfseg.inference.eager`.
     """
 
     def __init__(self, spec, model, protocol=None, crf=None):
@@ -89,17 +96,18 @@ class Predictor:
         self.protocol = protocol or Protocol()
         self.crf = crf
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
-        self.inference = Inference(model, self.protocol, spec.preprocessing)
-        # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
-        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._labels, self._logits, self._probabilities = (
-            tf.function(function, input_signature=[images], autograph=False)
-            for function in (
-                self.inference.labels,
-                self.inference.logits,
-                self.inference.probabilities,
-            )
-        )
+        self._compiles = keras.backend.backend() == "tensorflow"
+        if self._compiles:
+            from tfseg.inference.inference import Inference
+
+            self.inference = Inference(model, self.protocol, spec.preprocessing)
+        else:
+            from tfseg.inference.eager import EagerInference
+
+            self.inference = EagerInference(model, self.protocol, spec.preprocessing)
+        self._labels = self._compiled(self.inference.labels)
+        self._logits = self._compiled(self.inference.logits)
+        self._probabilities = self._compiled(self.inference.probabilities)
 
     def __repr__(self):
         names = visualize.class_names(self.spec.classes, self.spec.num_classes)
@@ -181,9 +189,18 @@ class Predictor:
         """
         save_pretrained(self, folder, metrics)
 
+    def _compiled(self, function):
+        if not self._compiles:
+            return function
+        # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        return tf.function(function, input_signature=[images], autograph=False)
+
     def _run(self, function, images):
         # One image, which may be huge, isn't copied to be stacked.
         batch = np.stack(images) if len(images) > 1 else images[0][None]
+        if not self._compiles:
+            return function(batch)
         try:
             return function(tf.constant(batch)).numpy()
         except tf.errors.ResourceExhaustedError as error:

@@ -101,6 +101,47 @@ class Protocol:
         # Not as -(-one // step): exported graphs may round negative quotients to zero.
         return [(one + step - 1) // step * step for one in sizes]
 
+    def sizes_of(self, size):
+        """What `sizes` gives, as a list of pairs of ints, for images of (H, W), ints."""
+        step = self.size_divisor
+        if self.short_sides:
+            ratios = []
+            for side in self.short_sides:
+                fits = side * max(size) <= self.max_long_side * min(size)
+                ratios.append((side, min(size)) if fits else (self.max_long_side, max(size)))
+            sizes = [[max(n * over // under, 1) for n in size] for over, under in ratios]
+        else:
+            sizes = [[max(int(n * scale), 1) for n in size] for scale in self.scales]
+        return [tuple(-(-n // step) * step for n in one) for one in sizes]
+
+    @property
+    def in_levels(self):
+        """Whether images are resized as they are stored, in whole levels."""
+        return RESIZINGS[self.image_resizing].of_levels is not None
+
+    def require_model(self, model):
+        """Checks that a `Segmenter` can be run so.
+
+        Raises:
+            TfsegError: a maximum over scales for a model that takes one itself.
+        """
+        if model.spec.options.get("multi_scale") and self.average == "maximum":
+            raise TfsegError(
+                "this model takes the maximum over scales itself (option multi_scale): evaluate "
+                "it at a single scale"
+            )
+
+    def require_logits(self):
+        """Checks that the scores are those of the network's own logits.
+
+        Raises:
+            TfsegError: there are several views or tiles.
+        """
+        if self.tile_size or len(self.views) > 1 or not self.keeps_size(self.views[0][0]):
+            raise TfsegError(
+                "logits can be kept of single-scale evaluation alone, without mirroring and tiles"
+            )
+
     @property
     def name(self):
         """The name in `PROTOCOLS`, or "custom"; tiles don't count."""
