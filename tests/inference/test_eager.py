@@ -26,6 +26,7 @@ MODELS = {
 PROTOCOLS = {
     "plain": Protocol(),
     "scales": Protocol(scales=(0.5, 1.25), flip=True),
+    "one_scale": Protocol(scales=(0.75,)),
     "maximum": Protocol(scales=(1.0, 0.75), average="maximum", size_divisor=8),
     "short_sides": Protocol(
         short_sides=(24, 40),

@@ -270,3 +270,19 @@ def test_unknown_values_name_the_choices():
         MaxPool2D("up")
     with pytest.raises(TfsegError, match="statistics"):
         BatchNorm(freeze="stats")
+
+
+def test_half_precision_trains_dilated_convolutions():
+    """TensorFlow's own convolution has no such gradient in float16 on most CPUs."""
+    inputs = np.random.default_rng(0).standard_normal((1, 9, 11, 4))
+    kernel = np.random.default_rng(1).standard_normal((3, 3, 4, 2)) / 6
+    gradients = {}
+    for dtype in (tf.float16, tf.float32):
+        values = [tf.cast(one, dtype) for one in (inputs, kernel)]
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = convolve(*values, dilation_rate=2)
+        gradients[dtype] = tape.gradient(outputs, values)
+    for half, single in zip(*gradients.values(), strict=True):
+        assert half.dtype == tf.float16
+        np.testing.assert_allclose(half, single, rtol=0.01, atol=0.05)

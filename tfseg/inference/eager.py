@@ -56,15 +56,17 @@ class EagerInference:
 
     def labels(self, images):
         """The most probable class of every pixel: uint8 [N, H, W] of uint8 RGB [N, H, W, 3]."""
+        # As `Inference` has it: of one view alone, the maximum is where the logits have it.
+        activation = "maximum" if len(self._protocol.views) == 1 else self._protocol.average
         with _without_gradients():
-            scores = self._scores(images)
+            scores = self._scores(images, activation)
             return ops.convert_to_numpy(ops.argmax(scores, -1)).astype(np.uint8)
 
     def probabilities(self, images):
         """Every pixel's class probabilities: float32 [N, H, W, C] of images as in `labels`."""
         average, count = self._protocol.average, len(self._protocol.views)
         with _without_gradients():
-            scores = self._scores(images)
+            scores = self._scores(images, average)
             if average != "maximum":
                 scores = scores / count
             if average != "probabilities":
@@ -77,17 +79,17 @@ class EagerInference:
             normalized = ops.convert_to_tensor(self._preprocessing.normalize(images))
             return ops.convert_to_numpy(self._model(normalized, training=False)["logits"])
 
-    def _scores(self, images):
+    def _scores(self, images, activation):
         """[N, H, W, C]: the joined scores of all views."""
         normalized = ops.convert_to_tensor(self._preprocessing.normalize(images))
         join = ops.maximum if self._protocol.average == "maximum" else ops.add
         total = None
         for index, mirrored in self._protocol.views:
-            scores = self._view(normalized, index, mirrored)
+            scores = self._view(normalized, index, mirrored, _ACTIVATIONS[activation])
             total = scores if total is None else join(total, scores)
         return total
 
-    def _view(self, images, index, mirrored):
+    def _view(self, images, index, mirrored, activation):
         """[N, H, W, C]: one view's scores, at the images' size."""
         size = tuple(images.shape[1:3])
         view_size = size
@@ -99,7 +101,6 @@ class EagerInference:
                 images, view_size, self._protocol.image_resizing, antialias=True
             )
         logits = self._model(images, training=False)["logits"]
-        activation = _ACTIVATIONS[self._protocol.average]
         # A map of zero borders is as large as what the network saw, and only then resized.
         own = view_size if self._model.upsampling == "zero_border" else size
         scores = activation(self._model.upsample(logits, own))

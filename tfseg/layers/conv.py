@@ -46,13 +46,22 @@ def convolve(
         side = (extent // 2, extent // 2)
         inputs = ops.pad(inputs, ((0, 0), side, side, (0, 0)))
         mode = "valid"
-    if keras.backend.backend() == "tensorflow" and inputs.dtype != "float64":
-        # ops.conv turns a dilation into SpaceToBatch, Conv2D, BatchToSpace; this is the real op,
-        # whose CPU gradient has no float64.
+    if keras.backend.backend() == "tensorflow" and _has_dilated_gradient(inputs.dtype):
+        # ops.conv turns a dilation into SpaceToBatch, Conv2D, BatchToSpace; this is the real op.
         import tensorflow as tf
 
         return tf.nn.conv2d(inputs, kernel, strides, mode.upper(), dilations=dilation_rate)
     return ops.conv(inputs, kernel, strides, mode, dilation_rate=dilation_rate)
+
+
+def _has_dilated_gradient(dtype: str) -> bool:
+    """Whether TensorFlow's own convolution has one: on CPUs none in float64, and in float16 only on
+    those that compute in it."""
+    if dtype != "float16":
+        return dtype != "float64"
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def strided_size(size: int | None, strides: int) -> int | None:
