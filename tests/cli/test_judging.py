@@ -61,7 +61,7 @@ def test_predictions_are_scored_and_compared(folders, capsys):
 
 def test_metrics_and_intervals_are_chosen(folders, capsys):
     flags = ("--predictions=one", "--data_dir=data", "--metrics=mean_boundary_iou,iou")
-    code, text, _ = run(capsys, "evaluate", *flags, "--replicates=0", "--group_by=folder")
+    code, text, _ = run(capsys, "evaluate", *flags, "--replicates=0")
     assert code == 0 and "mean boundary IoU" in text and "[0." not in text
     assert "micro IoU" not in text
 
