@@ -113,6 +113,7 @@ HELD_BY = {
     "workflows/test_judging.py": "evaluation/categories reports/suspects workflows/comparing",
     "workflows/test_own_data.py": "cli/own_data workflows/facts workflows/rules",
     "workflows/test_scoring.py": "evaluation/worst workflows/evaluation",
+    "workflows/test_sweeping.py": "cli/sweep",
     "zoo/test_zoo.py": "zoo/cache zoo/release zoo/releases",
 }
 

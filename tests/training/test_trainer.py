@@ -146,12 +146,14 @@ def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run
 
 
 def test_a_signal_during_validation_leaves_it_to_the_resume(
-    make_config, run_of, assert_same_run, capfd
+    make_config, run_of, assert_same_run, capfd, tmp_path
 ):
     whole = make_config("whole", steps=3, validate_every="2")
     train(whole)
     parts = make_config("parts", steps=3, validate_every="2")
-    flags = parts.to_flags().splitlines()
+    file = tmp_path / "parts.flags"
+    file.write_text(parts.to_flags())
+    flags = [f"--flagfile={file}"]
     original = Validator.scores
 
     def kill(self, progress):
