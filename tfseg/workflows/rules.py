@@ -10,8 +10,9 @@ from tfseg.training.losses import parse_loss
 from tfseg.zoo import RELEASES
 
 # Of networks at output stride 16 in bfloat16: bytes that training keeps for each pixel of a batch,
-# and weights with their gradients, velocities and averages. Measured as the largest memory of
-# updates with 2 and 8 samples of 320x320; the third stands for any other network.
+# and weights with their gradients, velocities and averages. The first two are measured as the
+# largest memory of updates with 2 and 6 or 8 samples of 320x320; the third, for any other network,
+# and the 2 GB are on the safe side.
 _PIXEL_BYTES = {"resnet18_v1": 1100, "resnet50_v1": 1800, None: 4000}
 _FIXED_BYTES = 2e9
 # What of the free memory a run may take by the estimate.
