@@ -37,6 +37,7 @@ CALLS = {
     "MEASURES": None,
     "METRICS": None,
     "OPTIMIZERS": "train --optimizer=NAME",
+    "RULES": None,
     "SCHEDULES": "train --lr_schedule=NAME",
     "TRANSFORMS": "train --data_dir=x --run_dir=x --model=x --steps=1 --transforms=NAME:0.5",
     "VERBS": "NAME",

@@ -1,15 +1,21 @@
 """Legends of pictures: the colours and names of the classes that occur, beside what is shown."""
 
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfseg.visualize import class_names, fit
 
+Palette = Sequence[Sequence[int]]
+# The name and colour of a class.
+Entry = tuple[str, tuple[int, ...]]
 # What lies between two entries, in heights of a letter.
 _SPACE = 1.2
 
 
-def occurring(maps, classes, palette):
+def occurring(maps: Iterable[Any], classes: Sequence[str] | None, palette: Palette) -> list[Entry]:
     """The classes that occur in label maps, those of the most pixels first.
 
     Args:
@@ -20,13 +26,17 @@ def occurring(maps, classes, palette):
     Returns:
         A list of (name, colour).
     """
-    counts = sum(np.bincount(np.ravel(one), minlength=256) for one in maps)[: len(palette)]
+    counts = np.zeros(len(palette), np.int64)
+    for one in maps:
+        counts += np.bincount(np.ravel(one), minlength=256)[: len(palette)]
     names = class_names(classes, len(palette))
     order = np.argsort(-counts, kind="stable")
     return [(names[index], tuple(palette[index])) for index in order if counts[index]]
 
 
-def below(picture, maps, classes, palette):
+def below(
+    picture: Any, maps: Iterable[Any], classes: Sequence[str] | None, palette: Palette
+) -> Any:
     """A picture with the legend of what it shows under it.
 
     Args:
@@ -69,7 +79,7 @@ class Places:
         palette: [red, green, blue] per class.
     """
 
-    def __init__(self, shape, classes, palette):
+    def __init__(self, shape: Sequence[int], classes: Sequence[str] | None, palette: Palette):
         height, width = shape
         self.palette = palette
         self.names = class_names(classes, len(palette))
@@ -83,13 +93,13 @@ class Places:
         self.height = rows * row + size // 2 * 2 + (rows * row) % 2
         self._cell, self._columns, self._row = width // columns, columns, row
         self._width = width
-        self._places = [None] * min(rows * columns, len(palette))
+        self._places: list[int | None] = [None] * min(rows * columns, len(palette))
         if len(self._places) == len(palette):
             self._places = list(range(len(palette)))
         self._seen = dict.fromkeys(range(len(palette)), -1)
         self._frame = 0
 
-    def __call__(self, labels):
+    def __call__(self, labels: Any) -> Any:
         """The strip of a frame, uint8 [height, width, 3], given its label map."""
         counts = np.bincount(np.ravel(labels), minlength=256)[: len(self.palette)]
         shown = set(np.flatnonzero(counts).tolist())
@@ -100,19 +110,19 @@ class Places:
                 self._take(index, shown)
         canvas = Image.new("RGB", (self._width, self.height), "white")
         draw = ImageDraw.Draw(canvas)
-        for place, index in enumerate(self._places):
-            if index in shown:
-                self._draw(draw, place, index)
+        for place, taken in enumerate(self._places):
+            if taken in shown:
+                self._draw(draw, place, taken)
         return np.asarray(canvas)
 
-    def _take(self, index, shown):
+    def _take(self, index: int, shown: Collection[int]) -> None:
         """Gives a class the place that is free or unused for longest, unless all are shown."""
         ages = [-1 if one is None else self._seen[one] for one in self._places]
         place = int(np.argmin(ages))
         if self._places[place] not in shown:
             self._places[place] = index
 
-    def _draw(self, draw, place, index):
+    def _draw(self, draw: Any, place: int, index: int) -> None:
         row, column = divmod(place, self._columns)
         size = self._size
         left, top = column * self._cell + size / 2, row * self._row + size / 2
@@ -120,10 +130,12 @@ class Places:
         _entry(draw, left, top, size, tuple(self.palette[index]), name, self._font)
 
 
-def _length(name, font, size):
+def _length(name: str, font: Any, size: int) -> float:
     return 1.4 * size + font.getlength(name)
 
 
-def _entry(draw, left, top, size, colour, name, font):
+def _entry(
+    draw: Any, left: float, top: float, size: int, colour: Sequence[int], name: str, font: Any
+) -> None:
     draw.rectangle((left, top, left + size, top + size), colour, (128, 128, 128))
     draw.text((left + 1.4 * size, top + size / 2), name, "black", font, anchor="lm")

@@ -174,7 +174,11 @@ CALLS = {
         ["--data_dir={good}", *NEW, "--learning_rate=-1"],
         "--learning_rate must be above 0, not -1.0",
     ),
-    "no length": ("train", ["--data_dir={good}", *NEW, "--steps=0"], "--steps or --epochs"),
+    "no length": (
+        "train",
+        ["--data_dir={good}", *NEW, "--steps=0"],
+        "one of --steps, --epochs and --minutes",
+    ),
     "text for a number": ("train", ["--data_dir={good}", *NEW, "--steps=x"], "--steps=x"),
     "unknown flag": (
         "train",

@@ -3,7 +3,7 @@
 import pytest
 
 from tfseg.cli import shared
-from tfseg.cli.flags import Flags
+from tfseg.cli.flags import Flags, define_common
 from tfseg.errors import TfsegError
 from tfseg.training.config import TrainConfig
 
@@ -41,6 +41,7 @@ def test_arguments_are_spelled_as_flags():
 def test_earlier_names_of_flags_and_arguments_keep_working():
     flags = Flags()
     shared.define_config(flags, TrainConfig)
+    define_common(flags)
     needed = {"data_dir": "d", "run_dir": "r", "model": "m", "steps": 1, "short_sides": (32,)}
     arguments = [f"--{name}={value}" for name, value in needed.items() if name != "short_sides"]
     flags.parse([*arguments, "--short_sides=32", "--padding_constant=16"])
