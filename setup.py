@@ -109,7 +109,10 @@ setup(
         "browser": ["playwright>=1.50,<2"],
         # Exact versions: another ruff formats differently, another mypy finds other things.
         "test": [
-            *("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.17", "ruff==0.17.5"),
+            *("pytest==9.2.0", "pytest-xdist==3.8.0", "ruff==0.17.5"),
+            'hypothesis==6.170.17; python_version >= "3.11"',
+            # The last for Python 3.10.
+            'hypothesis==6.168.5; python_version < "3.11"',
             "mypy==2.4.1",
             # Networks are tested on Keras' other backends; it takes 600 MB. PyTorch, which takes
             # 5.5 GB, is tested where it is installed.

@@ -49,6 +49,8 @@ def within(mask: np.ndarray, radius: float) -> np.ndarray:
     """Where a true pixel lies at a Euclidean distance of at most `radius`; bool [H, W]."""
     if not mask.any():
         return mask.copy()
+    # Square roots of sums of squares are rounded: a distance of exactly the radius counts.
+    radius += 1e-9
     reach = math.floor(radius)
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     top, left = max(rows[0] - reach, 0), max(columns[0] - reach, 0)
@@ -57,7 +59,7 @@ def within(mask: np.ndarray, radius: float) -> np.ndarray:
     part = np.pad(mask[area], reach)
     near = np.zeros_like(mask[area])
     for down in range(reach + 1):
-        half = math.floor(math.sqrt(radius**2 - down**2) + 1e-9)
+        half = math.floor(math.sqrt(radius**2 - down**2))
         sides = slice(reach - half, part.shape[1] - reach + half)
         wide = _windows(np.logical_or, part[:, sides], 2 * half + 1)
         for shift in {down, -down}:

@@ -48,6 +48,8 @@ class ModelSpec:
     kind: str = "segmenter"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TfsegError(f"a model's name must be text, not {self.name!r}"[:200])
         if not isinstance(self.num_classes, int) or not isinstance(self.options, dict):
             raise TfsegError(
                 "num_classes must be a whole number and options a dict, not "
