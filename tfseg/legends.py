@@ -111,7 +111,7 @@ class Places:
         canvas = Image.new("RGB", (self._width, self.height), "white")
         draw = ImageDraw.Draw(canvas)
         for place, taken in enumerate(self._places):
-            if taken in shown:
+            if taken is not None and taken in shown:
                 self._draw(draw, place, taken)
         return np.asarray(canvas)
 
