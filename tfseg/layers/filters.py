@@ -99,7 +99,8 @@ def _depthwise(inputs: Tensor, taps: Tensor) -> Tensor:
 
 def _transposed(upstream: Tensor, taps: Tensor) -> Tensor:
     """The gradient for the inputs: the mirrored filter, embedded where its size is even."""
-    flipped = ops.flip(embed(taps, taps.shape[0] | 1), (0, 1))
+    # One axis after the other: Keras 3.12, the last for Python 3.10, takes no two.
+    flipped = ops.flip(ops.flip(embed(taps, taps.shape[0] | 1), 0), 1)
     return _depthwise(upstream, flipped)
 
 
