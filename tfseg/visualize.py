@@ -169,7 +169,12 @@ def data_uri(image, kind="JPEG", **options):
     file = io.BytesIO()
     image = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
     image.save(file, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return file_uri(file.getvalue(), kind)
+
+
+def file_uri(content, kind="JPEG"):
+    """The same of an image's file, as bytes."""
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}"
 
 
 def fit(text, font, width):

@@ -1,6 +1,5 @@
 """`tfseg train --source=FOLDER`: what is said on the way from a folder to a trained network."""
 
-import dataclasses
 import os
 import sys
 import textwrap
@@ -27,8 +26,7 @@ def main(flags: Flags) -> int:
             tell=lambda fact: _tell(flags, fact),
             **_given(flags),
         )
-    facts = {field.name: getattr(done, field.name) for field in dataclasses.fields(done)}
-    flags.found = {**facts, "evaluation": done.evaluation and done.evaluation.values}
+    flags.found = {**vars(done), "evaluation": done.evaluation and done.evaluation.values}
     if done.stopped_by:
         return 128 + done.stopped_by
     _say(f"report:   {done.evaluation.written[1]}")

@@ -10,10 +10,13 @@ The same command continues a run that has a checkpoint. SIGTERM and Ctrl-C save 
 with exit code 143 or 130. A value of most flags may come from a recipe; what follows it counts.
 """
 
+from collections.abc import Iterator
+
 from tfseg.cli import next_step, own_data, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
 from tfseg.training.config import TrainConfig
+from tfseg.training.schedules import SCHEDULES, ScheduleRow
 
 GROUPS = {
     "Run": "source recipe data_dir run_dir init_weights new_head",
@@ -24,27 +27,24 @@ GROUPS = {
     "Loss": "loss class_weights",
     "Devices": "strategy accumulation_steps",
 }
-_BY_SCHEDULE = {
-    "lr_power": ("poly",),
-    "lr_step_size": ("step",),
-    "lr_decay_rate": ("step",),
-    "lr_final": ("cosine", "one_cycle"),
-    "lr_peak": ("one_cycle",),
-}
 
 
-def _scheduled(names: tuple[str, ...]) -> Need:
-    # A schedule of the user's own may read them all.
-    ours = ("constant", "poly", "step", "cosine", "one_cycle")
-    return Need(
-        f"--lr_schedule={names[0]}",
-        lambda flags: flags.lr_schedule in names or flags.lr_schedule not in ours,
-        against="--lr_schedule=constant",
-    )
+def _scheduled() -> Iterator[tuple[str, Need]]:
+    """The settings of the schedules, which do nothing under another one."""
+    rows = [row for row in SCHEDULES.values() if isinstance(row, ScheduleRow)]
+    for option in dict.fromkeys(option for row in rows for option in row.options):
+
+        def acts(flags: Flags, option: str = option) -> bool:
+            row = SCHEDULES.get(flags.lr_schedule)
+            # A schedule of the user's own may look at any of them.
+            return not isinstance(row, ScheduleRow) or option in row.options
+
+        taker = next(row.name for row in rows if option in row.options)
+        yield option, Need(f"--lr_schedule={taker}", acts, against="--lr_schedule=constant")
 
 
 NEEDS = {
-    **{name: _scheduled(schedules) for name, schedules in _BY_SCHEDULE.items()},
+    **dict(_scheduled()),
     "max_long_side": Need("--short_sides=300", given("short_sides")),
     "new_head": Need("--init_weights=FILE", given("init_weights")),
     "replicas": shared.REPLICAS,

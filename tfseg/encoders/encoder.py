@@ -48,6 +48,13 @@ class Stage:
     groups: int = 1
     width: int = 64
 
+    @property
+    def rates(self) -> list[int]:
+        """The dilation rates of the 3x3 convolutions, in order."""
+        # A bottleneck and a plain convolution have the second rate alone.
+        first = 1 if self.unit in ("bottleneck", "conv") else 0
+        return [rate for pair in self.dilations for rate in pair[first:]]
+
 
 class Encoder(keras.Model):
     """A functional model from images to a dict of feature maps.
@@ -119,13 +126,7 @@ class Encoder(keras.Model):
 def _shared_smoothing(options: dict[str, Any] | None, stages: Sequence[Stage]) -> Smoothing:
     """The one `Smoothing` of all stages, with the weights that they share."""
     smoothing = Smoothing.of(options)
-    # A bottleneck and a plain convolution have the second rate alone.
-    rates = [
-        rate
-        for stage in stages
-        for pair in stage.dilations
-        for rate in (pair if stage.unit == "basic" else pair[1:])
-    ]
+    rates = [rate for stage in stages for rate in stage.rates]
     if smoothing.dilated_type != "regular" and max(rates) == 1:
         raise TfsegError(
             f"dilated_type {smoothing.dilated_type} would do nothing: no convolution of this "

@@ -17,7 +17,6 @@ from tfseg.errors import TfsegError
 _RATES = (1, 1, 2, *(4,) * 4, *(14,) * 6)
 # (channels, stride) of the stages; the last block, wider than those before, is a stage here.
 _STAGES = ((48, 2), (128, 2), (256, 2), (320, 1))
-OUTPUT_STRIDE = 16
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -47,8 +46,10 @@ class RegSeg(Encoder):
         smoothing: dict[str, Any] | None = None,
     ):
         row = ENCODERS.find(variant)
-        if output_stride not in (None, OUTPUT_STRIDE):
-            raise TfsegError(f"{variant} has output stride {OUTPUT_STRIDE}, not {output_stride}")
+        if output_stride not in (None, row.output_stride):
+            raise TfsegError(
+                f"{variant} has output stride {row.output_stride}, not {output_stride}"
+            )
         blocks = check_blocks(variant, blocks, row.blocks)
         if blocks[2] > len(_RATES):
             raise TfsegError(f"`blocks` of {variant}: the third stage has {len(_RATES)} at most")

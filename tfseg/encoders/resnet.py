@@ -182,12 +182,10 @@ def _is_hybrid(scheme: str, output_stride: int, multi_grid: Sequence[int] | None
 
 def _hybrid(stage: Stage) -> Stage:
     """A stage with the rates of hybrid dilated convolution; one that isn't dilated as it is."""
-    rate = max((second for _, second in stage.dilations), default=1)
+    count, rate = len(stage.rates), max(stage.rates, default=1)
     if rate == 1:
         return stage
-    # A bottleneck has one 3x3 convolution, a basic block two.
-    each = 1 if stage.unit == "bottleneck" else 2
-    count = each * len(stage.dilations)
+    each = count // len(stage.dilations)
     whole = count // 3
     rates = [*(rate - 1, rate, rate + 1) * whole, *[rate] * (count - 3 * whole)]
     pairs = [(rates[i], rates[i + each - 1]) for i in range(0, count, each)]

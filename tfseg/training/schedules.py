@@ -1,10 +1,23 @@
 """Learning-rate schedules as functions of the step alone, so that a resumed run needs no state."""
 
+import dataclasses
 import math
 from typing import Any
 
 from tfseg.tables import Row, Table
 from tfseg.training.values import interval
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScheduleRow(Row):
+    """A schedule: `code` is a function of step, length and run.
+
+    Attributes:
+        options: settings of `TrainConfig` that it looks at, besides those that all have. A plain
+            `Row` may look at any.
+    """
+
+    options: tuple[str, ...] = ()
 
 
 def _row_of(name: str, schedule: Any) -> Row:
@@ -15,21 +28,33 @@ def _row_of(name: str, schedule: Any) -> Row:
     return Row(name=name, code=schedule)
 
 
-SCHEDULES = Table(
+SCHEDULES: Table[Row] = Table(
     "lr_schedule",
     [
-        Row(name="poly", code=f"{__name__}:poly", help="(1 - t/T)^lr_power"),
-        Row(
+        ScheduleRow(
+            name="poly",
+            code=f"{__name__}:poly",
+            help="(1 - t/T)^lr_power",
+            options=("lr_power",),
+        ),
+        ScheduleRow(
             name="step",
             code=f"{__name__}:staircase",
             help="times lr_decay_rate after every lr_step_size",
+            options=("lr_step_size", "lr_decay_rate"),
         ),
-        Row(name="constant", code=f"{__name__}:constant"),
-        Row(name="cosine", code=f"{__name__}:cosine", help="half a cosine, down to lr_final"),
-        Row(
+        ScheduleRow(name="constant", code=f"{__name__}:constant"),
+        ScheduleRow(
+            name="cosine",
+            code=f"{__name__}:cosine",
+            help="half a cosine, down to lr_final",
+            options=("lr_final",),
+        ),
+        ScheduleRow(
             name="one_cycle",
             code=f"{__name__}:one_cycle",
             help="up from 1/25 until lr_peak, then down to lr_final, in cosines",
+            options=("lr_final", "lr_peak"),
         ),
     ],
     _row_of,

@@ -88,7 +88,7 @@ def find_spec(path):
         TfsegError: a model.json is damaged or describes no segmenter.
     """
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    if os.path.isdir(path) and is_pretrained(path):
+    if is_pretrained(path):
         return read_pretrained(path)[0]
     run = runs.run_of_checkpoint(path)
     for place in (folder, run) if run else (folder,):
@@ -127,7 +127,7 @@ def load_own(model, path, new_head=False):
         TfsegError: the file is missing, damaged, or doesn't fit; no variable was changed.
     """
     card = None
-    if os.path.isdir(path) and is_pretrained(path):
+    if is_pretrained(path):
         spec, _ = read_pretrained(path)
         report = assign(model, readers.read(weights_of_pretrained(path)), new_head, path)
         return dataclasses.replace(report, preprocessing=spec.preprocessing)

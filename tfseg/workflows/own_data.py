@@ -1,6 +1,5 @@
 """From a folder of images and masks to a trained network: prepare, propose, train, look."""
 
-import base64
 import dataclasses
 import html
 import os
@@ -18,6 +17,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.training import TrainConfig, TrainResult, trainer
 from tfseg.training.pace import Allowance
+from tfseg.visualize import file_uri
 from tfseg.workflows.evaluated import Evaluation
 from tfseg.workflows.facts import data_facts, fitting_models, machine_facts
 from tfseg.workflows.preparation import Prepared, prepare
@@ -53,8 +53,8 @@ class Trained(TrainResult):
         pictures = []
         for path in found[:: max(1, -(-len(found) // _SHOWN))]:
             with open(path, "rb") as file:
-                data = base64.b64encode(file.read()).decode()
-            pictures.append(f'<img src="data:image/png;base64,{data}" style="max-width: 32%">')
+                data = file_uri(file.read(), "PNG")
+            pictures.append(f'<img src="{data}" style="max-width: 32%">')
         return f"<pre>{text}</pre>{' '.join(pictures)}"
 
 

@@ -7,6 +7,7 @@ in a few words; or None where the setting's default is right.
 import math
 
 from tfseg.training.losses import parse_loss
+from tfseg.training.values import height_width
 from tfseg.zoo import RELEASES
 
 # Of networks at output stride 16 in bfloat16: bytes that training keeps for each pixel of a batch,
@@ -79,9 +80,7 @@ def random_scale(now):
 
 
 def _crop(now):
-    size = now.chosen.get("crop_size") or (321,)
-    numbers = [int(side) for side in str(size).strip("()").split(",") if side.strip()]
-    return numbers * 2 if len(numbers) == 1 else numbers
+    return height_width("crop_size", now.chosen.get("crop_size") or (321,))
 
 
 def _wanted(now):

@@ -136,9 +136,7 @@ def _known(path: str) -> dict[str, list[str]]:
     values = read_json(path)
     if not isinstance(values, dict):
         raise TfsegError(f"{path} isn't what a study writes")
-    values = unsealed(values, path)
-    values.pop("digest", None)
-    return values
+    return unsealed(values, path)
 
 
 def sweep(
@@ -172,11 +170,11 @@ def sweep(
         scores = read_json(run.metrics)["scores"]
         row = {"variant": run.variant, "seed": run.seed, "run_dir": run.run_dir}
         rows.append({**row, "mean_iou": scores["mean_iou"]})
-    folders = list({run.variant: None for run in study})
+    variants = list(dict.fromkeys(run.variant for run in study))
     # The first variant's first, as the others are compared with it.
-    ordered = sorted(study, key=lambda run: folders.index(run.variant))
+    ordered = sorted(study, key=lambda run: variants.index(run.variant))
     found = None
-    if len(folders) > 1:
+    if len(variants) > 1:
         found = compare([run.run_dir for run in ordered], output_dir=output_dir)
     return {"runs": rows, "comparison": found}
 
