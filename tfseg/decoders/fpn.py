@@ -50,6 +50,8 @@ class FPN(Decoder):
             [self._unit(width, 3, f"level{n}_step{step}") for step in range(1, max(n, 2))]
             for n in numbers
         ]
+        # Keras 3.12 saves no layers of lists in lists: files would lack them.
+        self.units = [step for steps in self.steps for step in steps]
         self.classifier = self._classifier()
 
     def _pyramid(self, kernel_size: int, name: str) -> Conv2D:

@@ -14,6 +14,8 @@ from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
 from tfseg.types import Size, Tensor
 
+# The layer of the outputs.
+_WIDEN = "widen"
 UPSAMPLINGS = ("bilinear", "zero_border", "legacy")
 
 
@@ -70,7 +72,7 @@ class Segmenter(keras.Model):
             loss_resolution = "logits"
         # Half-precision scores would cost accuracy in the softmax and gain nothing.
         dtype = keras.backend.result_type(encoder.compute_dtype, "float32")
-        widen = keras.layers.Activation("linear", dtype=dtype, name="widen")
+        widen = keras.layers.Activation("linear", dtype=dtype, name=_WIDEN)
         outputs = {name: widen(value) for name, value in outputs.items()}
         # TensorFlow takes a model's name for a scope's, which can't have a plus.
         name = spec.name.replace("+", "-")
@@ -175,6 +177,11 @@ class Segmenter(keras.Model):
             size = ops.shape(y)[1:3]
             y_pred = self.upsample(y_pred["logits"], (size[0], size[1]))
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Keras' hook: metrics by their own names; Keras 3.12 puts an output's before them."""
+        found = super().get_metrics_result()
+        return {name.removeprefix(f"{_WIDEN}_"): value for name, value in found.items()}
 
     def _at_one_size(self, labels: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         labels = ops.convert_to_tensor(labels)
