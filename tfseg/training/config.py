@@ -165,6 +165,11 @@ class TrainConfig:
         table=TRANSFORMS,
     )
     seed: int = option(0, "Seed of weights, order and augmentation.")
+    deterministic: bool = option(
+        False,
+        "Operations whose results don't depend on how threads take turns: two runs on the same "
+        "machine are equal to the last bit. For the whole process, and slower.",
+    )
     strategy: str = option(
         "auto", "Distribution.", ("auto", "one_device", "mirrored", "multi_worker")
     )

@@ -65,6 +65,8 @@ def train(config, progress_bar=False, task=None, allowance=None):
         TfsegError: whatever the user can put right; checkpoints saved before are whole.
     """
     allowance = allowance or Allowance(time.monotonic())
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     strategy = create_strategy(config.strategy, config.replicas)
     several = count_workers(strategy) > 1
     if several and config.minutes:
@@ -78,6 +80,13 @@ def train(config, progress_bar=False, task=None, allowance=None):
         with alone:
             session = Session(config, plan, strategy, task)
             return Trainer(session, several, allowance).run(progress_bar)
+    except tf.errors.UnimplementedError as error:
+        if not config.deterministic or "determinis" not in error.message:
+            raise
+        reason = error.message.strip().splitlines()[0]
+        raise TfsegError(
+            f"`deterministic` isn't for this network on this device: {reason}"
+        ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not several:
             raise
