@@ -56,6 +56,16 @@ def test_what_is_found_can_be_had_as_json():
     assert without == {"plot", "app", "demo", "completion"}
 
 
+def test_the_overview_needs_nothing_of_others_but_absl():
+    script = (
+        "import sys; before = set(sys.modules); from tfseg.cli import main; main(['--help'])\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "assert new - sys.stdlib_module_names <= {'tfseg', 'absl'}, new - sys.stdlib_module_names"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_overview_lists_the_verbs(capsys):
     for arguments in ([], ["--help"], ["help"]):
         assert main(arguments) == 0

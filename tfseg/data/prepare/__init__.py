@@ -1,21 +1,14 @@
 """Brings data sets into the form that the pipelines read: lists, index PNGs, info.json."""
 
-from tfseg.data.prepare.convert import save_png
-from tfseg.data.prepare.folders import (
-    image_statistics,
-    measure_folder,
-    prepare_dataset,
-)
-from tfseg.data.prepare.source import carry_out, plan
-from tfseg.data.prepare.tfds import prepare_tfds, tfds_builder
+from tfseg.lazy import lazy_names
 
-__all__ = [
-    "carry_out",
-    "image_statistics",
-    "measure_folder",
-    "plan",
-    "prepare_dataset",
-    "prepare_tfds",
-    "save_png",
-    "tfds_builder",
-]
+# Imported at first use: training weighs classes by what is here, and reads no foreign formats.
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "convert": ["save_png"],
+        "folders": ["image_statistics", "measure_folder", "prepare_dataset"],
+        "source": ["carry_out", "plan"],
+        "tfds": ["prepare_tfds", "tfds_builder"],
+    },
+)
