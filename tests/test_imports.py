@@ -43,7 +43,7 @@ layers
 runs
 legends machine
 visualize
-checks digests files outputs parallel tables
+checks digests files outputs parallel parts tables
 errors lazy startup types version
 """
 

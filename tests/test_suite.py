@@ -57,7 +57,8 @@ HELD_BY = {
     "data/prepare/test_folders.py": "data/prepare/earlier data/prepare/sample data/prepare/scene "
     "data/prepare/walk",
     "data/prepare/test_sources.py": "data/catalog/classes data/catalog/table data/labels "
-    "data/prepare/class_weights data/prepare/convert data/prepare/source workflows/preparation",
+    "data/prepare/class_weights data/prepare/convert data/prepare/source "
+    "data/prepare/stored workflows/preparation",
     "data/prepare/test_splits.py": "data/prepare/parting",
     "data/test_decoding.py": "data/graph data/png",
     "data/test_exif.py": "data/image_files serving/decoding",

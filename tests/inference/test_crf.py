@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -29,6 +30,8 @@ from tfseg.inference.crf import (
     upsampled_probabilities,
 )
 from tfseg.models import create_model
+from tfseg.parts import Part
+from tfseg.workflows import refine
 
 TOOL = ("-m", "tfseg", "crf")
 installed = pytest.mark.skipif(
@@ -247,19 +250,31 @@ def test_labels_of_other_logits_are_made_again(folder, in_this_process):
     truth = Truth(read_split(folder, "val").first(3), 2)
     labels, calls = str(folder / "labels"), []
 
-    def refine(level, logits):
+    def refined_now(level, logits):
         show = lambda *counts: calls.append(counts)  # noqa: E731
         return refined.refine_logits(Threshold(level), truth, logits, labels, progress=show)
 
     logits, copy = str(folder / "logits"), str(folder / "copy")
     shutil.copytree(logits, copy)  # with the times of the first
-    matrix, count = refine(0.5, logits)
+    matrix, count = refined_now(0.5, logits)
     assert count == 3 and calls == [(1, 3), (2, 3), (3, 3)]
     pathlib.Path(labels, "01.png").unlink()
-    again, count = refine(0.5, logits)
+    again, count = refined_now(0.5, logits)
     assert count == 1 and calls[3:] == [(2, 3), (3, 3)]
     np.testing.assert_array_equal(again, matrix)
-    assert [refine(*one)[1] for one in ((0.5, copy), (0.5, copy), (0.9, copy))] == [3, 0, 3]
+    assert [refined_now(*one)[1] for one in ((0.5, copy), (0.5, copy), (0.9, copy))] == [3, 0, 3]
+
+
+def test_the_last_part_scores_all(folder, in_this_process):
+    where = str(folder / "logits"), str(folder)
+    whole = refine(Threshold(0.5), *where, str(folder / "whole"))
+    found = [
+        refine(Threshold(0.5), *where, str(folder / "out"), part=part) for part in Part(1, 3).all
+    ]
+    assert [one.missing for one in found[:2]] == [(2, 3), (3,)]
+    assert found[2].values == whole.values and (found[2].refined, found[2].kept) == (10, 20)
+    names = [sorted(os.listdir(one.labels_dir)) for one in (whole, found[2])]
+    assert names[0] == names[1] and len(names[0]) == 31
 
 
 def test_crfs_are_compared_in_one_pass(folder, in_this_process):

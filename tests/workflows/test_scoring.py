@@ -1,18 +1,23 @@
 """Evaluations of models: what is kept of each image, and that a judge finds the same in it."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfseg
+from tfseg.data import read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation.records import Records
 from tfseg.inference import Predictor
 from tfseg.inference.crf import CRF
+from tfseg.inference.resume import weights_digest
 from tfseg.models import ModelSpec
+from tfseg.parts import Part, Unfinished
 from tfseg.workflows import compare, judge
+from tfseg.workflows.evaluated import part_files
 
 CLASSES = ["sky", "road", "car"]
 METRICS = ["mean_iou", "mean_boundary_iou", "expected_calibration_error"]
@@ -84,3 +89,42 @@ def test_two_protocols_of_one_model(data, predictor, tmp_path):
     assert "What differs" in page
     changed = [*values["changed"][0]["better"], *values["changed"][0]["worse"]]
     assert changed and 'alt="plain"' in page and 'alt="mirrored"' not in page
+
+
+def test_scores_of_parts_are_those_of_the_whole(data, predictor, tmp_path):
+    def evaluate(name, part=None):
+        return tfseg.evaluate(
+            predictor, str(data), output_dir=str(tmp_path / name), replicates=20, part=part
+        )
+
+    whole, parts = evaluate("whole"), Part(1, 2).all
+    assert evaluate("parts", parts[1]) == Unfinished(parts[1], 1, (1,), str(tmp_path / "parts"))
+    assert evaluate("parts", parts[0]).values == whole.values
+    for name in ("metrics.json", "report.html"):
+        one, other = ((tmp_path / kind / name).read_bytes() for kind in ("whole", "parts"))
+        assert one == other
+    one, other = (Records.load(tmp_path / kind / "images.npz") for kind in ("whole", "parts"))
+    assert (one.names, one.facts, one.measures) == (other.names, other.facts, other.measures)
+    assert all((one.row(i) == other.row(i)).all() for i in range(3))
+    # Labels or weights that have changed make results void.
+    files = read_split(str(data), "val")
+    kept = part_files(
+        str(tmp_path / "parts"), parts[0], files, one, weights_digest(predictor.model)
+    )
+    assert kept.paths()[1] == ()
+    os.utime(data / "1_label.png")
+    again = part_files(kept.folder, parts[0], files, one, weights_digest(predictor.model))
+    assert again.paths()[1] == (2,)
+    assert part_files(kept.folder, parts[0], files, one, "others").paths()[1] == (1, 2)
+    with pytest.raises(TfsegError, match="no more than 3 parts"):
+        evaluate("parts", Part(1, 4))
+    with pytest.raises(TfsegError, match="leave out `part`"):
+        tfseg.evaluate(predictor, str(data), output_dir="x", part=parts[0], suspects=1)
+
+
+def test_predictions_of_parts_are_all(data, predictor, tmp_path):
+    images = [str(data / f"{number}.png") for number in range(3)]
+    done = [tfseg.predict(predictor, images, str(tmp_path), part=one) for one in Part(1, 2).all]
+    assert [one.images for one in done] == [2, 1]
+    assert sorted(os.listdir(tmp_path / "labels")) == ["0.png", "1.png", "2.png"]
+    assert tfseg.predict(predictor, images, str(tmp_path)).kept == 3

@@ -16,12 +16,15 @@ import time
 from tfseg import workflows
 from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, without
 from tfseg.errors import TfsegError
+from tfseg.parts import Unfinished
 
 GROUPS = {
     "Data": "data_dir split logits_dir output_dir images json",
-    "CRF": "crf_option grid jobs",
+    "CRF": "crf_option grid jobs part",
 }
+NEEDS = {"part": Need("--grid=bilateral_xy=33,67", without("grid"), beside=True)}
 
 
 def define(flags: Flags) -> None:
@@ -32,6 +35,7 @@ def define(flags: Flags) -> None:
     flags.integer("images", 0, "The first so many images alone; 0 for all.", 0)
     flags.multi("grid", [], "Parameter and values to compare, as bilateral_xy=33,67.")
     protocol.define_crf(flags, switch=False)
+    shared.define_part(flags)
     flags.report()
 
 
@@ -50,8 +54,11 @@ def main(flags: Flags) -> None:
         if parameters:
             results, path = workflows.search(crf, parameters, **arguments)
         else:
-            found = workflows.refine(crf, **arguments)
+            found = workflows.refine(crf, **arguments, part=shared.read_part(flags))
     seconds = time.perf_counter() - start
+    if not parameters and isinstance(found, Unfinished):
+        shared.say_unfinished(flags, found)
+        return
     flags.found = {"crfs": [dict(one) for one in results]} if parameters else found.values
     if parameters:
         for result in results:

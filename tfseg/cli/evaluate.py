@@ -19,6 +19,7 @@ from tfseg import workflows
 from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
+from tfseg.parts import Unfinished
 
 if typing.TYPE_CHECKING:
     from tfseg.workflows import Evaluation
@@ -30,7 +31,7 @@ GROUPS = {
     "Predictions": judging.GROUP,
     "Metrics": judging.METRICS_GROUP,
     "Dense CRF": "crf crf_option save_logits",
-    "Devices": "batch_size replicas",
+    "Devices": "batch_size part",
 }
 NEEDS = {
     **trained_model.NEEDS,
@@ -80,6 +81,7 @@ def define(flags: Flags) -> None:
     flags.integer(
         "replicas", 0, "Replicas of --strategy=mirrored: 0 for all GPUs; without GPUs, on the CPU."
     )
+    shared.define_part(flags)
     flags.report()
 
 
@@ -88,13 +90,16 @@ def main(flags: Flags) -> None:
     found = judging.evaluate(flags) if flags.predictions else _evaluate_model(flags)
     if found is None:  # a worker that only helps the first
         return
+    if isinstance(found, Unfinished):
+        shared.say_unfinished(flags, found)
+        return
     from tfseg.reports import summary
     from tfseg.workflows.trained import data_dir_of
 
     flags.found = found.values
-    images = found.values["protocol"]["images"]
     print(summary.table(found.values))
-    print(f"\n{images} images in {found.seconds:.1f} s, {images / found.seconds:.2f} images/s")
+    rate = found.timed / found.seconds
+    print(f"\n{found.timed} images in {found.seconds:.1f} s, {rate:.2f} images/s")
     print(f"written: {', '.join(found.written)}")
     if not flags.predictions:
         source, model = trained_model.named_by(flags)
@@ -102,7 +107,7 @@ def main(flags: Flags) -> None:
         next_step.say(next_step.after_evaluate(source, model, data_dir, flags.split))
 
 
-def _evaluate_model(flags: Flags) -> "Evaluation | None":
+def _evaluate_model(flags: Flags) -> "Evaluation | Unfinished | None":
     if flags.weights:
         flags.require("output_dir")
     with shared.progress_bar("image") as progress:
@@ -121,6 +126,7 @@ def _evaluate_model(flags: Flags) -> "Evaluation | None":
             visualize=flags.visualize,
             strategy=flags.strategy,
             replicas=flags.replicas,
+            part=shared.read_part(flags, sharable=not flags.suspects),
             progress=progress,
             on_prediction=print_shares if flags.visualize else None,
             **judging.read(flags),

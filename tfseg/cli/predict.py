@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from tfseg import workflows
-from tfseg.cli import next_step, protocol, trained_model
+from tfseg.cli import next_step, protocol, shared, trained_model
 from tfseg.cli.evaluate import print_shares
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
@@ -30,12 +30,12 @@ from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
 PATHS = "IMAGE|FOLDER|LIST|VIDEO…"
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Results": "output_dir outputs ids_of shares print_shares json",
+    "Results": "output_dir outputs ids_of shares print_shares part json",
     "Protocol": protocol.GROUP,
     "Dense CRF": "crf crf_option",
     "Camera": "camera",
 }
-_CAMERA = ("output_dir", "outputs", "shares", "print_shares")
+_CAMERA = ("output_dir", "outputs", "shares", "print_shares", "part")
 NEEDS = {
     **trained_model.NEEDS,
     **protocol.NEEDS,
@@ -73,6 +73,7 @@ def define(flags: Flags) -> None:
         "ids_of", None, DATASETS, "With --outputs=ids: the data set; default the model's own."
     )
     flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
+    shared.define_part(flags)
     flags.report()
 
 
@@ -94,6 +95,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             crf=protocol.read_crf(flags),
             ids_of=flags.ids_of,
             shares=flags.shares,
+            part=shared.read_part(flags),
             progress=bars,
             on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
             on_shares=print_shares if flags.print_shares else None,

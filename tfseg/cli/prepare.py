@@ -26,23 +26,25 @@ from collections.abc import Iterator
 from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
-from tfseg.cli.needs import Need
+from tfseg.cli.needs import Need, without
 from tfseg.data.catalog import DATASETS
 from tfseg.data.prepare.formats.raster import OVERLAPS
 from tfseg.data.prepare.formats.table import IMPORT_FORMATS, UNLABELLED
 from tfseg.data.prepare.source import SKIPPED
 from tfseg.errors import TfsegError
+from tfseg.parts import Unfinished
 
 PATHS = "[SOURCE]"
 GROUPS = {
-    "Data": "data_dir format dry_run size in_place shards json",
+    "Data": "data_dir format dry_run size in_place shards part json",
     "Splits": "val_share group_by unlabelled",
     "Labels": "images labels classes label_map color_map overlap",
     "Of tfds": "tfds_name tfds_splits tfds_features",
 }
+_TFDS = Need("--format=tfds", lambda flags: flags.format == "tfds")
 NEEDS = {
-    name: Need("--format=tfds", lambda flags: flags.format == "tfds")
-    for name in ("tfds_name", "tfds_splits", "tfds_features")
+    **dict.fromkeys(("tfds_name", "tfds_splits", "tfds_features"), _TFDS),
+    "part": Need("--dry_run", without("dry_run"), beside=True),
 }
 
 
@@ -86,6 +88,7 @@ def define(flags: Flags) -> None:
         "tfds: image and mask; or image and class.",
     )
     shared.define_data(flags)
+    shared.define_part(flags)
     flags.report()
 
 
@@ -95,6 +98,8 @@ def main(flags: Flags, paths: list[str]) -> None:
         name = os.path.basename(os.path.abspath(sources[0])) if sources else "mine"
         raise TfsegError(f"say where to write: add --data_dir=data/{name}, for example")
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
+    sharable = bool(sources) and flags.format not in ("tfds", "sample")
+    part = shared.read_part(flags, sharable and not (flags.dry_run or flags.in_place))
     same = "in_place shards val_share group_by unlabelled overlap images labels color_map classes"
     with shared.progress_bar("image") as progress:
         found = workflows.prepare(
@@ -107,9 +112,13 @@ def main(flags: Flags, paths: list[str]) -> None:
             tfds_splits=dict(_pairs(flags, "tfds_splits", "=", "split=split")) or None,
             tfds_features=flags.tfds_features,
             dry_run=flags.dry_run,
+            part=part,
             progress=progress,
             **{name: flags[name].value for name in same.split()},
         )
+    if isinstance(found, Unfinished):
+        shared.say_unfinished(flags, found)
+        return
     for note in found.notes:
         print(flags.spell(f"- {note}"))
     if flags.dry_run:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from absl import logging
 from tqdm import tqdm
 
 from tfseg import workflows
@@ -13,6 +14,7 @@ from tfseg.cli import next_step
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need
 from tfseg.errors import TfsegError
+from tfseg.parts import Part, Unfinished
 from tfseg.training.config import EARLIER_NAMES, TrainConfig
 
 
@@ -21,6 +23,42 @@ def define_data(flags: Flags, split: str | None = None) -> None:
     flags.string("data_dir", None, "Folder with the image lists and info.json.")
     if split is not None:
         flags.string("split", split, "Which lists to read: {split}_images.txt and so on.")
+
+
+def define_part(flags: Flags) -> None:
+    """Defines --part, which `read_part` reads."""
+    flags.string(
+        "part",
+        None,
+        "This process' share, as 2/8 for the second of eight; the last one to end puts all "
+        "together. Default the task's of a Slurm array, else 1/1.",
+    )
+
+
+def read_part(flags: Flags, sharable: bool = True) -> Part | None:
+    """The `Part` that --part names, or a Slurm array; None for all.
+
+    Args:
+        flags: `Flags`.
+        sharable: whether what the flags ask for can be parted, so that an array counts.
+    """
+    if flags.part is None:
+        part = Part.of_slurm(os.environ) if sharable else None
+        if part:
+            logging.info("part %s, as a task of a Slurm array; --part=1/1 does all", part)
+    else:
+        part = Part.parse(flags.part)
+    return part if part and part.count > 1 else None
+
+
+def say_unfinished(flags: Flags, found: Unfinished) -> None:
+    """Says that other parts are missing, and which."""
+    numbers = ", ".join(map(str, found.missing[:10])) + (" …" if found.missing[10:] else "")
+    print(
+        f"part {found.part} of {found.folder} is done: {found.entries} images; "
+        f"{len(found.missing)} of {found.part.count} parts are missing: {numbers}"
+    )
+    flags.found = {"part": str(found.part), "images": found.entries, "missing": found.missing}
 
 
 def define_model_option(flags: Flags) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from tfseg.errors import TfsegError
 from tfseg.evaluation.metrics import MEASURES, METRICS, Settings
 from tfseg.files import atomic_write
+from tfseg.parts import interleave
 
 FILE_NAME = "images.npz"
 # Bumped whenever a measure changes its meaning: older files are computed anew.
@@ -71,6 +72,15 @@ class Records:
             name: [getattr(self, name)[i] for i in indices] for name in ("names", "rows", "marks")
         }
         return dataclasses.replace(self, **columns)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Records"]) -> "Records":
+        """The records of a whole list, from those of its `tfseg.parts.Part`s in order."""
+        columns = {
+            name: interleave([getattr(part, name) for part in parts])
+            for name in ("names", "rows", "marks")
+        }
+        return dataclasses.replace(parts[0], **columns)
 
     @property
     def row_length(self) -> int:

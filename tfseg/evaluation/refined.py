@@ -101,16 +101,13 @@ def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):
         TfsegError: logits are missing or damaged, or a file can't be written.
     """
     image_list = truth.image_list
-    settings = {"crf": crf.to_dict(), "logits_dir": os.path.abspath(logits_dir)}
-    outputs = Outputs(labels_dir, settings)
+    left = unrefined(crf, image_list, logits_dir, labels_dir)
     folder = OutputFolder(labels_dir, image_list.files)
-    total, missing = _zeros(truth), []
+    total = _zeros(truth)
     for index, stem in enumerate(image_list.stems):
-        name, source = f"{stem}.png", os.path.join(logits_dir, _logits(image_list, index))
-        if outputs.has(source, [name]):
-            total += truth.matrix(index, read_label(os.path.join(labels_dir, name)))
-        else:
-            missing.append((index, folder.path(name)))
+        if index not in left:
+            total += truth.matrix(index, read_label(os.path.join(labels_dir, f"{stem}.png")))
+    missing = [(index, folder.path(f"{image_list.stems[index]}.png")) for index in left]
     count = len(image_list)
     done = count - len(missing)
     if progress and done:
@@ -121,6 +118,20 @@ def refine_logits(crf, truth, logits_dir, labels_dir, jobs=1, progress=None):
         if progress:
             progress(number, count)
     return total, len(missing)
+
+
+def unrefined(crf, image_list, logits_dir, labels_dir):
+    """The places of the images whose label maps aren't in `labels_dir` yet, as a dict's keys.
+
+    Arguments and errors as for `refine_logits`.
+    """
+    settings = {"crf": crf.to_dict(), "logits_dir": os.path.abspath(logits_dir)}
+    outputs = Outputs(labels_dir, settings)
+    return {
+        index: None
+        for index, stem in enumerate(image_list.stems)
+        if not outputs.has(os.path.join(logits_dir, _logits(image_list, index)), [f"{stem}.png"])
+    }
 
 
 def compare_crfs(crfs, truth, logits_dir, jobs=1, progress=None):

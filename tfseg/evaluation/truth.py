@@ -46,7 +46,13 @@ class Truth:
         self.image_list = image_list
         self.num_classes = num_classes
         self.ignore_label = ignore_label
+        self._label_map = label_map
         self._table = label_table(num_classes, label_map, ignore_label)
+
+    def pick(self, indices):
+        """The `Truth` of the entries at some places."""
+        chosen = self.image_list.pick(indices)
+        return Truth(chosen, self.num_classes, self._label_map, self.ignore_label)
 
     def image(self, index):
         """uint8 RGB [H, W, 3], as people see it; label maps lie on these pixels."""

@@ -40,8 +40,9 @@ class Outputs:
             raise TfsegError(
                 f"{place} is not of an earlier run and would be overwritten: name another folder"
             )
-        # Results that are older than these settings are of others.
-        if before != settings:
+        # Results that are older than these settings are of others. Another part of the same list
+        # may have written them in the meantime.
+        if before != settings and _read(path) != settings:
             write_json(path, settings)
         self._since = os.stat(path).st_mtime_ns
 
@@ -73,6 +74,16 @@ def _plain(value):
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
+def weights_digest(model):
+    """The digest of the values of a model's variables, as text."""
+    digest = hashlib.sha256()
+    for variable in model.variables:
+        value = np.ascontiguousarray(variable.numpy())
+        digest.update(f"{value.dtype} {value.shape} ".encode())
+        digest.update(value.data)
+    return digest.hexdigest()
+
+
 def settings_of(predictor, ids=None):
     """Whatever a `Predictor`'s results depend on beside their images, as plain values.
 
@@ -83,15 +94,10 @@ def settings_of(predictor, ids=None):
         predictor: a `Predictor`.
         ids: the label value of each class, uint8 [256], or None.
     """
-    digest = hashlib.sha256()
-    for variable in predictor.model.variables:
-        value = np.ascontiguousarray(variable.numpy())
-        digest.update(f"{value.dtype} {value.shape} ".encode())
-        digest.update(value.data)
     spec = predictor.spec
     return {
         "tfseg": __version__,
-        "weights": digest.hexdigest(),
+        "weights": weights_digest(predictor.model),
         "model": [spec.name, spec.options],
         "preprocessing": spec.preprocessing.to_dict(),
         "palette": predictor.palette,

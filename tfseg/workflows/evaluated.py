@@ -1,6 +1,8 @@
 """What evaluations have in common: their results, and how these are written."""
 
 import dataclasses
+import functools
+import json
 import os
 from typing import Any
 
@@ -8,7 +10,9 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation import comparison
 from tfseg.evaluation.intervals import Resampling, groups_by
 from tfseg.evaluation.records import Records
+from tfseg.parts import PartFiles, file_marks
 from tfseg.reports import html, summary, suspects
+from tfseg.reports.gallery import Gallery
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +24,14 @@ class Evaluation:
         records: the numbers of each image.
         written: paths of the files and folders, what people look at first.
         seconds: that it took, from files to scores.
+        timed: how many images were handled in these: a part's own, otherwise all.
     """
 
     values: dict[str, Any]
     records: Records
     written: list[str]
     seconds: float
+    timed: int
 
     def __repr__(self):
         scores = self.values["scores"]
@@ -79,6 +85,44 @@ def write(output_dir, values, panels, palette, run_dir=None):
     summary.write(paths[0], values)
     html.write(paths[1], values, panels, palette, run_dir)
     return paths
+
+
+def gallery(records, truth, labels_of, palette, classes):
+    """The `Gallery` of the images that went best and worst, read again.
+
+    Args:
+        records: `Records`.
+        truth: `Truth` of the same list.
+        labels_of: function of an image's place to its predicted label map.
+        palette, classes: as for `Gallery`.
+    """
+    pictures = Gallery(truth.image_list.names, palette, classes)
+    each = records.dense("image")
+    order = [i for i in each[:, 0].argsort(kind="stable") if each[i, 1]]
+    for index in sorted({*order[: pictures.count], *order[-pictures.count :]}):
+        pictures(truth.predicted(index, labels_of(index)))
+    return pictures
+
+
+def part_files(output_dir, part, image_list, records, weights):
+    """The `PartFiles` of an evaluation: their records count while weights and files stay.
+
+    Args:
+        output_dir: the folder.
+        part: `Part`.
+        image_list: the whole list.
+        records: those of the part.
+        weights: the digest of the weights.
+    """
+    settings = dataclasses.asdict(records.settings)
+    about = json.dumps([weights, settings, records.measures, records.facts], default=str)
+
+    @functools.cache
+    def key(one):
+        files = image_list.pick(one.of(len(image_list))).files
+        return f"{about}\n{file_marks(files)}"
+
+    return PartFiles(output_dir, part, key)
 
 
 def write_errors(output_dir, worst, truth, classes, palette):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tfseg.errors import TfsegError
+from tfseg.parts import Unfinished
 from tfseg.workflows.evaluated import Evaluation
 
 
@@ -14,7 +15,7 @@ def evaluate(
     *,
     predictions: str | None = None,
     **options: Any,
-) -> Evaluation | None:
+) -> Evaluation | Unfinished | None:
     """Scores a model, or a folder of label maps whatever program has made them, on a split.
 
         tfseg.evaluate("runs/camvid", "data/camvid").values["scores"]["mean_iou"]
@@ -29,7 +30,8 @@ def evaluate(
         **options: of these two functions.
 
     Returns:
-        `Evaluation`; None in workers that only help the first.
+        `Evaluation`; `Unfinished` while other parts are missing; None in workers that only help
+        the first.
 
     Raises:
         TfsegError: whatever the user can put right.

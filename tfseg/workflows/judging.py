@@ -16,7 +16,6 @@ from tfseg.evaluation.predictions import find_predictions, read_prediction
 from tfseg.evaluation.records import FILE_NAME
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import find_worst
-from tfseg.reports.gallery import Gallery
 from tfseg.workflows import evaluated
 
 
@@ -108,7 +107,12 @@ def judge(
     if output_dir:
         paths, _ = find_predictions(predictions, image_list)
         palette = info.palette or visualize.default_palette(len(info.classes))
-        gallery = _gallery(records, image_list, paths, rule, info, palette)
+        truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
+
+        def labels_of(index):
+            return read_prediction(paths[index], truth.labels(index).shape, rule)[0]
+
+        gallery = evaluated.gallery(records, truth, labels_of, palette, info.classes)
         written = evaluated.write(output_dir, values, gallery.panels(), palette)
         if suspects:
             worst = find_worst(
@@ -116,10 +120,10 @@ def judge(
             )
             if not worst.with_probabilities:
                 logging.warning("likely wrong labels need probabilities (.npy): none are named")
-            truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
             written += evaluated.write_errors(output_dir, worst, truth, info.classes, palette)
         written.append(os.path.join(output_dir, FILE_NAME))
-    return evaluated.Evaluation(values, records, written, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return evaluated.Evaluation(values, records, written, seconds, len(records))
 
 
 def _facts(info, data_dir, split, records, matrix):
@@ -143,15 +147,3 @@ def _rule(info, ids, color_map, resize):
     if color_map:
         colours = read_classes(color_map, colours=True)["color_map"]
     return reading_rule(info, values=values, colours=colours, resize=resize)
-
-
-def _gallery(records, image_list, paths, rule, info, palette):
-    """Pictures of the images that went best and worst."""
-    gallery = Gallery(image_list.names, palette, info.classes)
-    each = records.dense("image")
-    order = [i for i in each[:, 0].argsort(kind="stable") if each[i, 1]]
-    truth = Truth(image_list, rule.num_classes, info.label_map, info.ignore_label)
-    for index in sorted({*order[: gallery.count], *order[-gallery.count :]}):
-        labels, _ = read_prediction(paths[index], truth.labels(index).shape, rule)
-        gallery(truth.predicted(index, labels))
-    return gallery

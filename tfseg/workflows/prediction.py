@@ -13,6 +13,7 @@ from tfseg.inference.outputs import DEFAULT_OUTPUTS
 from tfseg.inference.predict_files import find_images, predict_files
 from tfseg.inference.resume import settings_of
 from tfseg.outputs import OutputFolder, require_apart
+from tfseg.parts import Part
 from tfseg.reports.summary import class_shares
 from tfseg.serving.video import predict_video, split_videos
 from tfseg.workflows.trained import TrainedModel, load_predictor, run_of
@@ -47,6 +48,7 @@ def predict(
     crf=None,
     ids_of: str | None = None,
     shares: str | None = None,
+    part: Part | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     on_failure: Callable[[str], None] | None = None,
     on_shares: Callable[[str, list], None] | None = None,
@@ -64,6 +66,7 @@ def predict(
         ids_of: with "ids" among `outputs`: the data set whose label values are meant; default the
             model's own.
         shares: a JSON file for each class's share of each image, or None.
+        part: which share of the images and videos to predict; None for all.
         progress: called as progress(unit, done, total), where unit is "frame" or "image".
         on_failure: called with one line for each image that can't be read.
         on_shares: called as on_shares(path, shares) for each image.
@@ -76,6 +79,10 @@ def predict(
     output_dir = output_dir or (runs.predictions_dir(run_dir) if run_dir else "predictions")
     videos, images = split_videos(list(inputs))
     names = find_images(images, output_dir)
+    if part:
+        files = [*videos, *names]
+        chosen = {files[place] for place in part.of(len(files))}
+        videos, names = ({k: v for k, v in one.items() if k in chosen} for one in (videos, names))
     if shares:
         require_apart(shares, names)
     predictor = load_predictor(model, protocol, crf)

@@ -14,6 +14,7 @@ from tfseg.data.image_files import read_label
 from tfseg.data.prepare.formats.found import Options
 from tfseg.data.prepare.source import carry_out, plan
 from tfseg.errors import TfsegError
+from tfseg.parts import Part, Unfinished
 from tfseg.reports.contact_sheet import write_contact_sheet
 
 # What is no source of files, and the arguments that have a meaning with it.
@@ -71,8 +72,9 @@ def prepare(
     tfds_splits: Mapping[str, str] | None = None,
     tfds_features: Iterable[str] = ("image", "segmentation_mask"),
     dry_run: bool = False,
+    part: Part | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Prepared:
+) -> Prepared | Unfinished:
     """Makes a data folder of whatever there is; sources stay as they are.
 
         tfseg.prepare(source="photos", data_dir="data/mine")
@@ -96,7 +98,12 @@ def prepare(
         classes: the classes' names.
         tfds_name, tfds_splits, tfds_features: of "tfds": see `prepare_tfds`.
         dry_run: look at everything and write nothing.
+        part: which share of the files to convert; None for all. The one that ends last makes the
+            folder ready.
         progress: called as progress(done, total) with numbers of images.
+
+    Returns:
+        `Prepared`; `Unfinished` while other parts are missing.
 
     Raises:
         TfsegError: whatever the user can put right.
@@ -109,7 +116,7 @@ def prepare(
         **{"images": images, "labels": labels, "color_map": color_map, "label_map": label_map},
         **{"classes": tuple(classes), "tfds_name": tfds_name, "tfds_splits": tfds_splits},
         "tfds_features": tuple(tfds_features) != ("image", "segmentation_mask"),
-        "dry_run": dry_run,
+        **{"dry_run": dry_run, "part": part},
     }
     kind = "folder without a source" if format == "folder" and not source else format
     if kind in _KINDS:
@@ -131,24 +138,39 @@ def prepare(
     elif not source:
         found = data.measure_folder(data_dir, progress)
     elif format in DATASETS and not dry_run:
-        named = ("source", "size", "in_place")
+        named = ("source", "size", "in_place", "part")
         _check_meaning(format, named, given)
-        found = data.prepare_dataset(format, list(source), data_dir, size, in_place, progress)
+        named = format, list(source), data_dir
+        found = data.prepare_dataset(*named, size, in_place, progress, part=part)
     else:
         options = Options(images, labels, given["classes"], overlap)
         facts = _facts(source[0], color_map, label_map, given["classes"])
         return _from_source(
             *(format, data_dir, source[0], options, facts, size, in_place, shards, dry_run),
             progress,
+            part,
             unlabelled=unlabelled,
             val_share=val_share,
             group_by=group_by,
         )
+    if isinstance(found, Unfinished):
+        return found
     return _finished(data_dir, *found, shards, progress)
 
 
 def _from_source(
-    format, data_dir, source, options, facts, size, in_place, shards, dry_run, progress, **more
+    format,
+    data_dir,
+    source,
+    options,
+    facts,
+    size,
+    in_place,
+    shards,
+    dry_run,
+    progress,
+    part,
+    **more,
 ):
     """Recognises a source, and makes a data folder of it or, with `dry_run`, only says of what."""
     names = ("classes", "palette", "color_map", "label_map")
@@ -158,7 +180,9 @@ def _from_source(
         names = whole.dataset.classes
         notes = (*whole.notes, f"{len(names)} classes: {', '.join(names)}")
         return Prepared(whole.counts, None, 0, len(names), notes, tuple(whole.skipped))
-    found = carry_out(whole, data_dir, size, in_place, progress)
+    found = carry_out(whole, data_dir, size, in_place, progress, part=part)
+    if isinstance(found, Unfinished):
+        return found
     done = _finished(data_dir, *found, shards, progress)
     sheet = _draw_sheet(data_dir, done)
     return dataclasses.replace(

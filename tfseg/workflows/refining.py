@@ -8,10 +8,11 @@ from typing import Any
 from tfseg.data.info import DataInfo
 from tfseg.data.lists import read_split
 from tfseg.evaluation.confusion import scores
-from tfseg.evaluation.refined import compare_crfs, count_classes, refine_logits
+from tfseg.evaluation.refined import compare_crfs, count_classes, refine_logits, unrefined
 from tfseg.evaluation.truth import Truth
 from tfseg.files import write_json
 from tfseg.inference.crf import CRF, grid
+from tfseg.parts import Part, Unfinished
 from tfseg.reports import summary
 
 
@@ -41,8 +42,9 @@ def refine(
     *,
     images: int = 0,
     jobs: int = 1,
+    part: Part | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Refinement:
+) -> Refinement | Unfinished:
     """Writes label maps to OUTPUT_DIR/labels and metrics.json to OUTPUT_DIR; what an earlier call
     has left isn't made again.
 
@@ -53,12 +55,24 @@ def refine(
         output_dir: the folder for the results.
         images: the first so many alone; 0 for all.
         jobs: processes.
+        part: which share of the list to refine; None for all. The one that ends last scores all.
         progress: called as progress(done, total) with numbers of images.
+
+    Returns:
+        `Refinement`; `Unfinished` while other parts are missing.
     """
     truth, info = _truth(logits_dir, data_dir, split, images)
     labels_dir = os.path.join(output_dir, "labels")
+    before = 0
+    if part:
+        own = part.of(len(truth.image_list))
+        _, before = refine_logits(crf, truth.pick(own), logits_dir, labels_dir, jobs, progress)
+        left = unrefined(crf, truth.image_list, logits_dir, labels_dir)
+        if left:
+            missing = sorted({index % part.count + 1 for index in left})
+            return Unfinished(part, len(own), tuple(missing), output_dir)
     matrix, count = refine_logits(crf, truth, logits_dir, labels_dir, jobs, progress)
-    total = len(truth.image_list)
+    total, count = len(truth.image_list), count + before
     facts = {
         "crf": crf.to_dict(),
         "logits_dir": os.path.abspath(logits_dir),

@@ -10,16 +10,19 @@ from absl import logging
 
 from tfseg import runs
 from tfseg.data import DataInfo, read_split
+from tfseg.data.image_files import read_label
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation import Evaluator
 from tfseg.evaluation.judge import needs_probabilities
 from tfseg.evaluation.recorder import Recorder
-from tfseg.evaluation.records import FILE_NAME
+from tfseg.evaluation.records import FILE_NAME, Records
 from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import Worst, look
 from tfseg.inference import Predictor
+from tfseg.inference.resume import weights_digest
 from tfseg.parallel import Behind
+from tfseg.parts import Part, Unfinished
 from tfseg.reports import summary
 from tfseg.reports.gallery import Gallery
 from tfseg.reports.panels import LabelWriter, OverlayWriter, PanelWriter
@@ -55,9 +58,10 @@ def score(
     visualize: bool | Sequence[str] = False,
     strategy: str = "auto",
     replicas: int = 0,
+    part: Part | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_prediction: Callable[[str, list], None] | None = None,
-) -> evaluated.Evaluation | None:
+) -> evaluated.Evaluation | Unfinished | None:
     """Scores a model on a split; writes metrics.json, report.html, images.npz and label maps.
 
     Args:
@@ -81,23 +85,30 @@ def score(
             truth and prediction side by side) and "overlays" (the prediction laid over the image),
             which are the folders' names.
         strategy, replicas: as for `create_strategy`.
+        part: which share of the list to evaluate; None for all. The one that ends last puts the
+            scores of all together, exactly those of the whole.
         progress: called as progress(done, total) with numbers of images.
         on_prediction: called as on_prediction(title, shares) for each image, where `shares` is what
             `class_shares` gives of its prediction.
 
     Returns:
-        `Evaluation`; None in workers that only help the first.
+        `Evaluation`; `Unfinished` while other parts are missing; None in workers that only help
+        the first.
 
     Raises:
         TfsegError: whatever the user can put right.
     """
+    if part and suspects:
+        raise TfsegError("`suspects` are looked for in a whole list: leave out `part`")
     info = DataInfo.load(data_dir)
     pictures = _PICTURES if visualize is True else visualize or ()
     for kind in pictures:
         if kind not in _PICTURES:
             raise unknown("visualize", kind, _PICTURES)
-    image_list = read_split(data_dir, split)
-    resampling = evaluated.resampling(image_list.names, group_by, replicates)
+    whole = image_list = read_split(data_dir, split)
+    resampling = evaluated.resampling(whole.names, group_by, replicates)
+    if part:
+        image_list = whole.pick(part.of(len(whole)))
     probabilities = bool(suspects) or needs_probabilities(metrics)
     crf = crf or getattr(model, "crf", None)
     if probabilities and crf is not None:
@@ -116,7 +127,7 @@ def score(
     names = class_names(classes, predictor.spec.num_classes)
     if absent_classes is None:
         absent_classes = predictor.protocol.absent_classes
-    facts = _facts(predictor, info, data_dir, split, image_list, _weights(model, run_dir))
+    facts = _facts(predictor, info, data_dir, split, whole, _weights(model, run_dir))
     kept = evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None)
     recorder = Recorder(image_list.names, names, metrics, categories, kept, probabilities)
     gallery = Gallery(image_list.names, predictor.palette, names)
@@ -150,6 +161,17 @@ def score(
     if not is_chief(distribution):
         return None
     records = recorder.records
+    if part:
+        digest = weights_digest(predictor.model)
+        kept = evaluated.part_files(output_dir, part, whole, records, digest)
+        records.save(kept.path())
+        kept.tidy()
+        paths, missing = kept.paths()
+        if missing:
+            return Unfinished(part, len(image_list), missing, output_dir)
+        records = Records.joined([Records.load(path) for path in paths])
+        matrix = records.matrix()[:, :-1]
+        gallery = _pictures(output_dir, records, info, whole, predictor, names, save_labels)
     records.save(os.path.join(output_dir, FILE_NAME))
     values = evaluated.summarize(
         records, matrix, classes, facts, absent_classes, metrics=metrics, resampling=resampling
@@ -159,7 +181,19 @@ def score(
         written += evaluated.write_errors(output_dir, worst, truth, names, predictor.palette)
     written.append(os.path.join(output_dir, FILE_NAME))
     written += folders + ([os.path.join(save_logits, "")] if save_logits else [])
-    return evaluated.Evaluation(values, records, written, seconds)
+    return evaluated.Evaluation(values, records, written, seconds, len(image_list))
+
+
+def _pictures(output_dir, records, info, whole, predictor, names, save_labels):
+    """The `Gallery` of all parts, from the label maps that they have left."""
+    if not save_labels:
+        return Gallery(whole.names, predictor.palette, names)
+    truth = Truth(whole, len(names), info.label_map, info.ignore_label)
+
+    def labels_of(index):
+        return read_label(os.path.join(output_dir, _LABELS, f"{whole.stems[index]}.png"))
+
+    return evaluated.gallery(records, truth, labels_of, predictor.palette, names)
 
 
 def _evaluator(predictor, info, batch_size, distribution):

@@ -1,6 +1,7 @@
 """Writing a data folder from the files of a release, or of any other folder."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable
 
@@ -27,8 +28,10 @@ from tfseg.data.prepare.earlier import (
     stale_splits,
     with_training_statistics,
 )
+from tfseg.data.prepare.stored import Stored, load_stored, save_stored
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, ending, stems
+from tfseg.parts import PartFiles, Unfinished, file_marks, interleave
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Pair:
     label: str | np.ndarray | Callable[[tuple], np.ndarray] | None
 
 
-def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=None):
+def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=None, *, part=None):
     """Writes a known data set below `data_dir`; the source is only read.
 
     Images are copied byte for byte, or with `size` resized (bilinear, smoothed for reduction) and
@@ -69,9 +72,12 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
         in_place: write lists of the source's own files, and their label values' meaning as the
             `label_map` of info.json, instead of copies.
         progress: called as progress(done, total) after each image.
+        part: which share of the files to convert; None for all. The one that ends last writes the
+            lists and info.json, the same that a call for all writes.
 
     Returns:
-        {split: number of images} and the `DataInfo` that was written.
+        {split: number of images} and the `DataInfo` that was written; `Unfinished` while other
+        parts are missing.
 
     Raises:
         TfsegError: unknown name, missing or damaged source files, unknown label values, or a
@@ -91,12 +97,14 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
                 "%s: %d images for %s; %s was published with %d",
                 *(sources[0], len(chosen), split, row.help, published),
             )
-    return store(splits, row.facts, data_dir, size, in_place, progress)
+    return store(splits, row.facts, data_dir, size, in_place, progress, part=part)
 
 
-def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
+def store(splits, dataset, data_dir, size=None, in_place=False, progress=None, *, part=None):
     """Writes lists, files and info.json of `ImageList`s; see `prepare_dataset`."""
     if in_place:
+        if part:
+            raise TfsegError("files that stay in place are read in one go: leave out `part`")
         return _store_in_place(splits, dataset, data_dir, size, progress)
     rows = [
         (split, files)
@@ -114,17 +122,19 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None):
         images[pair.split].append(f"images/{pair.stem}.png")
     sources = {split: os.path.realpath(chosen.root) for split, chosen in splits.items()}
     folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
-    return store_pairs(pairs, images, sources, dataset, folder, size, progress)
+    return store_pairs(pairs, images, sources, dataset, folder, size, progress, part=part)
 
 
-def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=None, skipped=None):
+def store_pairs(
+    pairs, listed, sources, dataset, folder, size=None, progress=None, skipped=None, *, part=None
+):
     """Writes lists, files and info.json of `Pair`s, drawn one by one.
 
     Args:
-        pairs: iterable of `Pair`.
+        pairs: iterable of `Pair`; a list where there is a part.
         listed: {split: the images that they will become, below the folder, with any ending}.
         sources: {split: where they come from}: see `keep_sources`.
-        dataset, size, progress, and what is returned: see `prepare_dataset`.
+        dataset, size, progress, part, and what is returned: see `prepare_dataset`.
         folder: an `OutputFolder`.
         skipped: a list that gets (image, reason) of pairs that can't be read; None: they are an
             error.
@@ -132,7 +142,7 @@ def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=Non
     Raises:
         TfsegError: as `prepare_dataset`, and where something of another call would be lost.
     """
-    data_dir, lists, total = folder.folder, {}, sum(map(len, listed.values()))
+    data_dir, total = folder.folder, sum(map(len, listed.values()))
     stale = stale_splits(data_dir, listed)
     require_same_source(data_dir, sources, listed)
 
@@ -144,17 +154,29 @@ def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=Non
                 raise
             return pair, error
 
-    statistics, failed = {}, None
-    for pair, done in in_parallel(convert, pairs, progress, total):
-        if isinstance(done, TfsegError):
-            skipped.append((pair.image, str(done)))
-            failed = failed or done
+    if part:
+        pairs = list(pairs)
+        files = PartFiles(data_dir, part, functools.partial(_part_key, pairs, dataset, size))
+        pairs = [pairs[place] for place in part.of(len(pairs))]
+        total = len(pairs)
+    stored = map(_stored, in_parallel(convert, pairs, progress, total))
+    if part:
+        save_stored(files.path(), stored)
+        files.tidy()
+        paths, missing = files.paths()
+        if missing:
+            return Unfinished(part, total, missing, data_dir)
+        stored = interleave([load_stored(path) for path in paths])
+    lists, statistics, failed = {}, {}, None
+    for one in stored:
+        if one.error is not None:
+            skipped.append((one.image, one.error))
+            failed = failed or one.error
             continue
-        image, label, values, counts = done
-        lists.setdefault(pair.split, []).append((image, label))
-        statistics.setdefault(pair.split, Statistics()).add(values, counts)
+        lists.setdefault(one.split, []).append((one.image, one.label))
+        statistics.setdefault(one.split, Statistics()).add(one.values, one.counts)
     if failed and not lists:
-        raise failed
+        raise TfsegError(failed)
     for split, rows in lists.items():
         images, labels = zip(*rows, strict=True)
         write_split(data_dir, split, images, None if labels[0] is None else labels)
@@ -163,6 +185,23 @@ def store_pairs(pairs, listed, sources, dataset, folder, size=None, progress=Non
     remove_lists(data_dir, stale)
     keep_sources(data_dir, sources)
     return {split: len(rows) for split, rows in lists.items()}, info
+
+
+def _stored(done):
+    """The `Stored` of a `Pair` and what `convert_pair` has of it, or its error."""
+    pair, found = done
+    if isinstance(found, TfsegError):
+        return Stored(pair.split, pair.image, error=str(found))
+    return Stored(pair.split, *found)
+
+
+def _part_key(pairs, dataset, size, part):
+    """What the files of a part depend on, as text."""
+    own = [pairs[place] for place in part.of(len(pairs))]
+    named = [(pair.split, pair.stem, pair.extension) for pair in own]
+    sources = [source for pair in own for source in (pair.image, pair.label)]
+    sources = [source if isinstance(source, str) else None for source in sources]
+    return f"{named} {dataset} {size}\n{file_marks(sources)}"
 
 
 def convert_pair(pair, folder, dataset, size):

@@ -22,6 +22,7 @@ from tfseg.data.prepare.parting import part
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
+from tfseg.parts import Unfinished
 
 # Beside the lists: what was left out and why, and the colours that were counted.
 SKIPPED, COLOURS = "skipped.csv", "colours.csv"
@@ -196,16 +197,17 @@ def _read_masks(items, found, whole, progress):
     return [item for item in items if item.label not in failed]
 
 
-def carry_out(whole, data_dir, size=None, in_place=False, progress=None):
+def carry_out(whole, data_dir, size=None, in_place=False, progress=None, *, part=None):
     """Writes what a `Plan` says below `data_dir`.
 
     Args:
-        size, in_place: see `prepare_dataset`.
+        size, in_place, part: see `prepare_dataset`.
         progress: called as progress(done, total) with images.
 
     Returns:
         {split: number of images} and the `DataInfo` that was written. What can't be read is added
-        to the plan's `skipped`, which skipped.csv lists.
+        to the plan's `skipped`, which skipped.csv lists. `Unfinished` while other parts are
+        missing.
 
     Raises:
         TfsegError: no image at all could be read, or the folder can't be written.
@@ -215,16 +217,21 @@ def carry_out(whole, data_dir, size=None, in_place=False, progress=None):
             f"the source and `data_dir` are both {data_dir}; the source must stay as it is"
         )
     if whole.found is None:
-        return prepare_dataset(whole.format.name, whole.source, data_dir, size, in_place, progress)
+        named = whole.format.name, whole.source, data_dir
+        return prepare_dataset(*named, size, in_place, progress, part=part)
     if in_place:
+        if part:
+            raise TfsegError("files that stay in place are read in one go: leave out `part`")
         done = _in_place(whole, data_dir, size, progress)
     else:
-        done = _copied(whole, data_dir, size, progress)
+        done = _copied(whole, data_dir, size, progress, part)
+    if isinstance(done, Unfinished):
+        return done
     _write_lists(whole, data_dir)
     return done
 
 
-def _copied(whole, data_dir, size, progress):
+def _copied(whole, data_dir, size, progress, part):
     rows = [(split, item) for split, items in whole.splits.items() for item in items]
     names = dict.fromkeys(item.name for _, item in rows)
     names = dict(zip(names, stems(names), strict=True))
@@ -244,7 +251,10 @@ def _copied(whole, data_dir, size, progress):
 
     pairs = (pair(*row) for row in rows)
     before = len(whole.skipped)
-    done = store_pairs(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped)
+    done = store_pairs(
+        *(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped),
+        part=part,
+    )
     failed = len(whole.skipped) - before
     if failed:
         logging.warning(
