@@ -100,6 +100,8 @@ setup(
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=1,<2"],
         # Models on the Hugging Face hub: tfseg.load("hf://owner/name").
         "hub": HUB,
+        # `tfseg train --tracker=mlflow`.
+        "mlflow": ["mlflow>=3,<4"],
         # Evaluations as DataFrames.
         "pandas": ["pandas>=2,<4"],
         # Other judges, whose numbers are ours: they made tests/golden/outside_judges.npz.

@@ -95,12 +95,13 @@ HELD_BY = {
     "training/optimizers/test_optimizers.py": "training/loss_scale training/optimizers/adamw "
     "training/optimizers/base training/optimizers/sgd training/optimizers/table "
     "training/weight_average",
+    "training/test_callbacks.py": "training/mlflow_tracker training/trackers",
     "training/test_classification.py": "cli/classify training/classify_config "
     "workflows/classifying",
     "training/test_config.py": "training/limits training/plan training/values",
     "training/test_damage.py": "training/checkpoints training/continuing",
     "training/test_natural_shapes.py": "training/samples",
-    "training/test_trainer.py": "training/logs training/recovery training/segmentation "
+    "training/test_trainer.py": "training/logs training/meter training/recovery training/segmentation "
     "training/session training/validation workflows/training",
     "weights/readers/test_hostile.py": "weights/readers/arrays weights/readers/pickles",
     "weights/readers/test_readers.py": "weights/readers/pytorch weights/readers/safetensors "

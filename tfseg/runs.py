@@ -27,6 +27,8 @@ CONFIG = "config.flags"
 MODEL_CARD = "model.json"
 # What was chosen for a run that began with a source, and why.
 PROPOSAL = "proposal.json"
+# By which name a tracker knows the run.
+TRACKER = "tracker.json"
 BEST_WEIGHTS = "best.weights.h5"
 LOG = "log.csv"
 BOARD = "tensorboard"

@@ -30,7 +30,7 @@ def test_time_left_counts_validations(monkeypatch, caplog):
         clock[0] += 1
         shown.step(step, 0.5)
         if step in (4, 8, 10):
-            with shown.validation() as progress:
+            with shown.validating() as progress:
                 clock[0] += 40
                 progress(6, 9)
                 clock[0] += 1
@@ -44,11 +44,12 @@ def test_time_left_counts_validations(monkeypatch, caplog):
 
 def test_a_terminal_shows_a_validation_in_its_bar(capsys):
     shown = Console(total=10, progress_bar=True, validate_every=0)
+    shown.start(None)
     shown.step(1, 0.5)
-    with shown.validation() as progress:
+    with shown.validating() as progress:
         progress(3, 8)
     shown.step(2, 0.5)
-    shown.close()
+    shown.end(None)
     assert "validating: image 3 of 8" in capsys.readouterr().err
 
 

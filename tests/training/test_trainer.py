@@ -19,7 +19,7 @@ from tfseg.training import train, trainer
 from tfseg.training.checkpoints import find_checkpoint
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.segmentation import Segmentation, load_teacher
-from tfseg.training.validation import Validator
+from tfseg.training.validation import Validations, Validator
 
 
 def test_a_run_leaves_what_the_other_tools_need(make_config, run_of):
@@ -65,14 +65,14 @@ def test_a_run_ends_when_its_patience_does(make_config, monkeypatch, run_of):
     """At the same step after an interruption, and not again when it is called again."""
     scores = {1: 0.3, 2: 0.2, 3: 0.5, 4: 0.5, 5: 0.4}
     monkeypatch.setattr(Validator, "panels", lambda self: [])
-    original = trainer.Trainer._validate
+    original = Validations.__call__
 
-    def validate(self, step):
+    def validate(self, step, told):
         found = {"val_mean_iou": scores[step], "val_pixel_accuracy": 0.5}
         self.validator.scores = lambda progress: found
-        return original(self, step)
+        return original(self, step, told)
 
-    monkeypatch.setattr(trainer.Trainer, "_validate", validate)
+    monkeypatch.setattr(Validations, "__call__", validate)
     settings = {"steps": 9, "validate_every": "1", "checkpoint_every": "0"}
     config = make_config(patience=2, **settings)
     result = train(make_config(**{**settings, "steps": 4}))

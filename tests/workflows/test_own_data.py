@@ -59,7 +59,7 @@ def test_what_is_said_and_kept(photos, tmp_path, monkeypatch, capfd):
     """With training and evaluation left out."""
     trained = []
 
-    def train(config, progress_bar, allowance):
+    def train(config, progress_bar, allowance, callbacks):
         trained.append((config, allowance))
         return TrainResult(9, None)
 

@@ -5,6 +5,7 @@ from tfseg.lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "callbacks": ["Callback", "Run", "TrainResult"],
         "classification": ["Classification"],
         "classify_config": ["ClassifyConfig"],
         "config": ["TrainConfig"],
@@ -12,7 +13,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "optimizers": ["OPTIMIZERS", "SGD", "AdamW"],
         "schedules": ["SCHEDULES", "Schedule"],
         "strategy": ["create_strategy"],
-        "trainer": ["TrainResult", "train"],
+        "trackers": ["TRACKERS"],
+        "trainer": ["train"],
         "weight_average": ["WeightAverage"],
     },
 )

@@ -13,6 +13,7 @@ from tfseg.training import limits, values
 from tfseg.training.losses import LOSSES, check_loss, parse_loss
 from tfseg.training.optimizers import OPTIMIZERS
 from tfseg.training.schedules import SCHEDULES
+from tfseg.training.trackers import TRACKERS
 
 # {name of an option in version 0.1, which keeps working as an argument and as a flag: name now}.
 EARLIER_NAMES = {"padding_constant": "size_divisor"}
@@ -187,6 +188,9 @@ class TrainConfig:
     )
     keep_checkpoints: int = option(2, "How many of the last checkpoints are kept.")
     log_every: int = option(20, "Updates between lines of the log.")
+    tracker: str = option(
+        "", f"What also keeps the run's settings and numbers. {TRACKERS.help()}.", table=TRACKERS
+    )
     cache: bool = option(False, "Keep the decoded training images in memory.")
     init_weights: str = option(
         "",
@@ -266,6 +270,8 @@ class TrainConfig:
         self._check_loss()
         self._check_optimizer()
         self._check_transforms()
+        if self.tracker:
+            TRACKERS.find(self.tracker)
         if self.patience and (not self.val_split or self.validate_every == "0"):
             raise TfsegError("`patience` needs validations: `val_split` and `validate_every`")
         for name in ("scale_choices", "scale_filter", "pad_place", "fill"):

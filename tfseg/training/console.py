@@ -1,17 +1,20 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines otherwise."""
 
 import contextlib
+import math
 import time
 
 from absl import logging
 from tqdm import tqdm
 
+from tfseg.training.callbacks import Callback
+
 # Seconds between two lines about one validation, where there is no bar.
 _EVERY = 30
 
 
-class Console:
-    """Reports progress.
+class Console(Callback):
+    """Reports progress: beside what callbacks are told each update, and how far a validation is.
 
     Args:
         total: updates in the whole run; None while nothing is known of it.
@@ -19,20 +22,35 @@ class Console:
         progress_bar: a bar on stderr instead of a line for every row of the log.
         quiet: no output at all, for workers other than the chief.
         validate_every: updates between two validations, 0 for one at the end; None for none.
+        log_every: updates between two lines; rows of validations in between have lines of theirs.
+        describe: a validation in words, from its scores and the best ones.
     """
 
-    def __init__(self, total, done=0, progress_bar=False, quiet=False, validate_every=None):
-        self.total, self.validate_every = total, validate_every
-        # How long the last validation took, and all of them since `start`.
+    def __init__(
+        self,
+        total,
+        done=0,
+        progress_bar=False,
+        quiet=False,
+        validate_every=None,
+        log_every=1,
+        describe=None,
+    ):
+        self.total, self.validate_every, self.log_every = total, validate_every, log_every
+        self.describe = describe
+        # How long the last validation took, and all of them since `begun`.
         self.validated, self.paused = None, 0.0
-        self.first, self.start = done, None
+        self.first, self.begun = done, None
         self.quiet = quiet
-        self.bar = None
-        if progress_bar and not quiet:
+        self.progress_bar, self.bar = progress_bar, None
+
+    def start(self, run):
+        """Shows the bar."""
+        if self.progress_bar and not self.quiet:
             # Its own estimate knows of no validations.
             self.bar = tqdm(
-                total=total,
-                initial=done,
+                total=self.total,
+                initial=self.first,
                 unit="step",
                 dynamic_ncols=True,
                 bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]",
@@ -40,16 +58,16 @@ class Console:
 
     def step(self, step, loss):
         """After each update."""
-        if self.start is None:
+        if self.begun is None:
             # The first update is traced and compiled, which says nothing of the others.
-            self.first, self.start, self.paused = step, time.monotonic(), 0.0
+            self.first, self.begun, self.paused = step, time.monotonic(), 0.0
         if self.bar is not None:
             self.bar.total = self.total
             self.bar.set_postfix_str(f"loss {loss:.4f}{self._left(step)}", refresh=False)
             self.bar.update(step - self.bar.n)
 
     @contextlib.contextmanager
-    def validation(self):
+    def validating(self):
         """While a validation goes on; gives a function (done, total) of numbers of images."""
         begun = said = time.monotonic()
 
@@ -65,15 +83,39 @@ class Console:
         self.validated = time.monotonic() - begun
         self.paused += self.validated
 
+    def announce(self, session):
+        """What is about to be trained, and from where on."""
+        config, plan, step = session.config, session.plan, session.values["step"]
+        weights = sum(math.prod(v.shape) for v in session.model.trainable_variables)
+        replicas = session.strategy.num_replicas_in_sync
+        val = f", {len(plan.val)} for validation" if plan.val else ""
+        devices = f", {replicas} replicas" if replicas > 1 else ""
+        minutes = f"for {config.minutes:g} min in steps"
+        length = minutes if self.total is None else f"{self.total} steps"
+        self.line(
+            f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
+            f"classes; {len(plan.train)} images{val}; {length} of "
+            f"{config.effective_batch}{devices}"
+        )
+        if (self.total is not None and step >= self.total) or session.out_of_patience:
+            self.line(f"{config.run_dir} is finished: it is at step {step}")
+        elif step:
+            self.line(f"continuing {config.run_dir} after step {step}")
+
     def row(self, row):
-        """For each row of the log."""
-        if self.bar is None:
+        """A line for a row of the log."""
+        due = row["step"] % self.log_every == 0 or row["step"] == self.total
+        if due and self.bar is None:
             waiting = f"{100 * row['data_wait']:.0f} % waiting for data"
             self.line(
                 f"step {row['step']}{self._of()}  epoch {row['epoch']:.2f}  "
                 f"loss {row['loss_average']:.4f}  {row['images_per_second']:.1f} images/s, "
                 f"{waiting}{self._left(row['step'])}"
             )
+
+    def validation(self, step, scores, best, pictures):
+        """A line for a validation."""
+        self.line(f"step {step}: {self.describe(scores, best)} at step {best['step']}")
 
     def line(self, text):
         """Anything else, above the bar."""
@@ -85,7 +127,7 @@ class Console:
         if self.bar is not None:
             self.bar.refresh()
 
-    def close(self):
+    def end(self, result):
         """Leaves the bar as it stands."""
         if self.bar is not None:
             self.bar.close()
@@ -95,9 +137,9 @@ class Console:
 
     def _left(self, step):
         """The time left, or nothing where nothing is known of it."""
-        if self.start is None or self.total is None or not self.first < step < self.total:
+        if self.begun is None or self.total is None or not self.first < step < self.total:
             return ""
-        training = time.monotonic() - self.start - self.paused
+        training = time.monotonic() - self.begun - self.paused
         seconds = training / (step - self.first) * (self.total - step)
         validations = self._validations(step)
         if validations and self.validated is None:

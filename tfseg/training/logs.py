@@ -1,8 +1,10 @@
 """The run's records: log.csv and TensorBoard, with the same numbers."""
 
+import contextlib
 import csv
 import io
 import os
+from collections.abc import Mapping
 
 import tensorflow as tf
 from absl import logging
@@ -11,90 +13,91 @@ from google.protobuf.message import DecodeError
 from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, replacing
+from tfseg.training.callbacks import Callback, Run, TrainResult
 
 # Columns that say how fast it went; all others are the same whenever a run is repeated.
 TIMING = ("images_per_second", "data_wait")
 
 
-class RunLog:
-    """log.csv and tensorboard/ of a run directory; created by the chief alone.
+class CsvLog(Callback):
+    """log.csv of a run directory, a line for each row; later rows than the run's go when it starts,
+    so that the log of a killed and resumed run reads like an undisturbed one's.
 
-    A row of log.csv holds "step", "epoch", "loss" (of that update), "loss_average" (over the last
-    20), the learning rate of each group, "gradient_norm", after a validation its scores, and last
-    the columns of `TIMING`. Cells without a value are empty.
-
-    Args:
-        run_dir: the run's folder.
-        groups: the `Group`s.
-        scores: the columns of a validation.
-        step: updates that the restored checkpoint has seen; later rows and points are removed, so
-            that the log of a killed and resumed run reads like an undisturbed one's.
-        logged: step of the last row before that.
-
-    Raises:
-        TfsegError: the files can't be read or written.
+    It holds "step", "epoch", "loss" (of that update), "loss_average" (over the last 20), the
+    learning rate of each group, "gradient_norm", after a validation its scores, and last the
+    columns of `TIMING`. Cells without a value are empty.
     """
 
-    def __init__(self, run_dir, groups, scores, step=0, logged=0):
-        self.path = os.path.join(run_dir, runs.LOG)
-        rows = [row for row in runs.read_log(self.path) if row["step"] <= step]
-        if logged and (not rows or rows[-1]["step"] < logged):
-            logging.warning("%s has lost its rows up to step %d", self.path, logged)
-        self.columns = [
-            *("step", "epoch", "loss", "loss_average"),
-            *(f"learning_rate/{group.name}" for group in groups),
-            *("gradient_norm", *scores),
-        ]
+    def start(self, run: Run) -> None:
+        """Writes the rows that are kept.
+
+        Raises:
+            TfsegError: the file can't be read or written.
+        """
+        self.path = os.path.join(run.config.run_dir, runs.LOG)
+        rows = [row for row in runs.read_log(self.path) if row["step"] <= run.reported]
+        if run.last_row and (not rows or rows[-1]["step"] < run.last_row):
+            logging.warning("%s has lost its rows up to step %d", self.path, run.last_row)
         # Settings of earlier steps may have had others.
-        earlier = (rows[0] if rows else {}).keys() - {*self.columns, *TIMING}
-        self.columns += [*sorted(earlier), *TIMING]
+        earlier = (rows[0] if rows else {}).keys() - {*run.columns, *TIMING}
+        self.columns = [*run.columns, *sorted(earlier), *TIMING]
         with atomic_write(self.path, "w") as file:
             writer = csv.DictWriter(file, self.columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows({key: _text(value) for key, value in row.items()} for row in rows)
-        folder = os.path.join(run_dir, runs.BOARD)
-        _cut_board(folder, step)
-        self.board = tf.summary.create_file_writer(folder)
 
-    def row(self, values):
-        """Appends one row and its scalars.
-
-        Args:
-            values: {column: number}; None and missing ones stay empty.
+    def row(self, row: Mapping[str, float | None]) -> None:
+        """Appends a line.
 
         Raises:
             TfsegError: the disk is full.
         """
         line = io.StringIO()
         writer = csv.DictWriter(line, self.columns, lineterminator="\n")
-        writer.writerow({key: _text(value) for key, value in values.items()})
+        writer.writerow({key: _text(value) for key, value in row.items()})
         try:
             # In one piece, and closed: what a checkpoint follows is on disk before it.
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(line.getvalue())
         except OSError as error:
             raise TfsegError(f"can't write {self.path}: {error.strerror}") from error
-        with self.board.as_default(step=values["step"]):
-            for name, value in values.items():
+
+
+class Board(Callback):
+    """tensorboard/ of a run directory: the rows' numbers, settings, and validations' pictures."""
+
+    def start(self, run: Run) -> None:
+        """Removes the points of later steps, and puts new settings, indented as code."""
+        folder = os.path.join(run.config.run_dir, runs.BOARD)
+        _cut_board(folder, run.reported)
+        self.board = tf.summary.create_file_writer(folder)
+        if run.changed:
+            lines = run.config.to_flags().splitlines()
+            with self._at(run.step + 1):
+                tf.summary.text("flags", "\n".join("    " + line for line in lines))
+
+    def row(self, row: Mapping[str, float | None]) -> None:
+        """Puts the numbers."""
+        with self._at(row["step"]):
+            for name, value in row.items():
                 if value is not None and name != "step":
                     tf.summary.scalar(name, value)
 
-    def text(self, name, text, step):
-        """Puts a text, indented as code, on TensorBoard."""
-        with self.board.as_default(step=step):
-            tf.summary.text(name, "\n".join("    " + line for line in text.splitlines()))
+    def validation(self, step, scores, best, pictures) -> None:
+        """Puts the pictures."""
+        with self._at(step):
+            for index, picture in enumerate(pictures):
+                tf.summary.image(f"validation/{index}", picture[None])
 
-    def image(self, name, image, step):
-        """Puts a uint8 image [H, W, 3] on TensorBoard."""
+    @contextlib.contextmanager
+    def _at(self, step):
         with self.board.as_default(step=step):
-            tf.summary.image(name, image[None])
-
-    def flush(self):
-        """Brings all to the disk, so that a checkpoint has nothing before it that isn't there."""
+            yield
+        # A checkpoint has nothing before it that isn't on the disk.
         self.board.flush()
 
-    def close(self):
-        """Closes TensorBoard's file."""
+    def end(self, result: TrainResult | None) -> None:
+        """Closes the file."""
         self.board.close()
 
 

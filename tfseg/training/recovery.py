@@ -12,14 +12,19 @@ class StopSignals:
     The second one acts at once, as if nobody listened. Outside of the main thread, where Python
     allows no handlers, nothing is caught.
 
+    Args:
+        several_workers: whether other processes have to agree on when to stop.
+
     Attributes:
         received: the signal's number, or 0.
+        stop: whether the run is to stop: decided.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-    def __init__(self):
-        self.received = 0
+    def __init__(self, several_workers=False):
+        self.received, self.stop = 0, False
+        self._several_workers = several_workers
         self._previous = {}
 
     def __enter__(self):
@@ -29,6 +34,17 @@ class StopSignals:
 
     def __exit__(self, *_):
         self._restore()
+
+    def heed(self):
+        """Takes over a signal's wish; returns whether the run is to stop."""
+        # Several workers have to stop after the same update: they agree in its metrics.
+        self.stop |= bool(self.received) and not self._several_workers
+        return self.stop
+
+    @property
+    def number(self):
+        """The signal that stops the run, or 0; another worker may have got it."""
+        return (self.received or int(signal.SIGTERM)) if self.stop else 0
 
     def _receive(self, number, _frame):
         self.received = number

@@ -1,5 +1,7 @@
 """Validation during training: scores of all validation images, and pictures of a few."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +11,63 @@ from tfseg.evaluation import Evaluator, scores
 from tfseg.inference import Inference
 
 PANELS = 3
+
+
+class Interrupted(Exception):
+    """A signal came during a validation."""
+
+
+class Validations:
+    """The validations of a run, and its best weights.
+
+    Args:
+        session: `Session`.
+        console: `Console`.
+        signals: `StopSignals`.
+    """
+
+    def __init__(self, session, console, signals):
+        self.session, self.console, self.signals = session, console, signals
+        self.validator = None
+        if session.plan.val:
+            self.validator = session.task.validator(
+                session.model, session.config, session.plan, session.strategy
+            )
+
+    def __call__(self, step, told):
+        """The scores of a validation; the weights are kept if they are the best so far.
+
+        Args:
+            step: updates done.
+            told: `Callbacks`.
+
+        Returns:
+            {name: number or None}; {} of a run without validation.
+
+        Raises:
+            Interrupted: a signal came, and nothing was changed.
+        """
+        session, values = self.session, self.session.values
+        with session.evaluated_weights():
+            if not self.validator:
+                session.save_best()
+                return {}
+            with self.console.validating() as show:
+                scores = self.validator.scores(functools.partial(self._progress, show))
+            best, name = values["best"], session.task.score
+            values["stale"] += 1
+            if best is None or (scores[name] or 0.0) > (best[name] or 0.0):
+                values["stale"] = 0
+                session.save_best()
+                values["best"] = best = {"step": step, **scores}
+            if session.chief:
+                told.validation(step, scores, best, tuple(self.validator.panels()))
+        return scores
+
+    def _progress(self, show, done, total):
+        show(done, total)
+        if self.signals.heed():
+            raise Interrupted
 
 
 class Validator:

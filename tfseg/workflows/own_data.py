@@ -4,7 +4,7 @@ import dataclasses
 import html
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from absl import logging
@@ -15,7 +15,7 @@ from tfseg.data.lists import is_list
 from tfseg.data.prepare.earlier import SOURCES, earlier_sources
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
-from tfseg.training import TrainConfig, TrainResult, trainer
+from tfseg.training import Callback, TrainConfig, TrainResult, trainer
 from tfseg.training.pace import Allowance
 from tfseg.visualize import file_uri
 from tfseg.workflows.evaluated import Evaluation
@@ -82,6 +82,7 @@ def train_source(
     progress: Callable[[int, int], None] | None = None,
     fetch: Callable[[str], Any] = zoo.fetch,
     tell: Callable[[Any], None] = _log,
+    callbacks: Iterable[Callback] = (),
     **given: Any,
 ) -> Trained:
     """Prepares a source, proposes settings, trains with them, and evaluates on the validation
@@ -96,6 +97,7 @@ def train_source(
         progress: called as progress(done, total) with numbers of images that are prepared.
         fetch: called with the release of the zoo that is proposed, to get its files.
         tell: called with what each stage found: `Prepared`, `Proposal`, `Evaluation`, or a text.
+        callbacks: as for `trainer.train`.
         **given: settings of `TrainConfig`, which win over what is proposed.
 
     Raises:
@@ -117,7 +119,7 @@ def train_source(
     proposal = proposal.without(given)
     config = TrainConfig(data_dir=data_dir, run_dir=run_dir, **{**proposal.values, **given})
     allowance = Allowance(started, lambda validation: 1.3 * validation + _CLOSING)
-    done = trainer.train(config, progress_bar, allowance=allowance)
+    done = trainer.train(config, progress_bar, allowance=allowance, callbacks=callbacks)
     facts = {**vars(done), "run_dir": run_dir, "data_dir": data_dir}
     if done.stopped_by:
         return Trained(**facts)

@@ -1,10 +1,18 @@
 """Training, from Python."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from tfseg.errors import TfsegError
-from tfseg.training import Classification, ClassifyConfig, TrainConfig, TrainResult, trainer
+from tfseg.training import (
+    Callback,
+    Classification,
+    ClassifyConfig,
+    TrainConfig,
+    TrainResult,
+    trainer,
+)
 from tfseg.training.pace import Allowance
 
 
@@ -12,6 +20,7 @@ def train(
     config: TrainConfig | None = None,
     progress_bar: bool = False,
     *,
+    callbacks: Iterable[Callback] = (),
     source: str | None = None,
     run_dir: str = "",
     data_dir: str | None = None,
@@ -30,6 +39,7 @@ def train(
     Args:
         config: `TrainConfig`; or `ClassifyConfig`, which trains an image classifier.
         progress_bar: show a bar on stderr instead of logging lines.
+        callbacks: objects of `tfseg.training.Callback`, which are told what the run comes to.
         source: instead of `config`: a folder of images and masks, or whatever else `tfseg.prepare`
             takes. Settings are proposed for it; see `tfseg.workflows.train_source`.
         run_dir, data_dir, **settings: with `source`: the run's folder, that of the data, and what
@@ -48,9 +58,9 @@ def train(
     if source is not None:
         from tfseg.workflows.own_data import train_source
 
-        told = {"started": started, "progress_bar": progress_bar, **settings}
-        return train_source(source, run_dir, data_dir, **told)
+        told = {"started": started, "progress_bar": progress_bar}
+        return train_source(source, run_dir, data_dir, callbacks=callbacks, **told, **settings)
     if run_dir or data_dir or settings:
         raise TfsegError("with a config, settings stand in it")
     task = Classification() if isinstance(config, ClassifyConfig) else None
-    return trainer.train(config, progress_bar, task, Allowance(started))
+    return trainer.train(config, progress_bar, task, Allowance(started), callbacks)
