@@ -101,8 +101,8 @@ HELD_BY = {
     "training/test_config.py": "training/limits training/plan training/values",
     "training/test_damage.py": "training/checkpoints training/continuing",
     "training/test_natural_shapes.py": "training/samples",
-    "training/test_trainer.py": "training/logs training/meter training/recovery training/segmentation "
-    "training/session training/validation workflows/training",
+    "training/test_trainer.py": "training/logs training/meter training/recovery "
+    "training/segmentation training/session training/validation workflows/training",
     "weights/readers/test_hostile.py": "weights/readers/arrays weights/readers/pickles",
     "weights/readers/test_readers.py": "weights/readers/pytorch weights/readers/safetensors "
     "weights/readers/wrappers weights/readers/zips",
