@@ -124,6 +124,11 @@ class TrainConfig:
     clip_norm: float = option(0.0, "Largest global norm of the gradient; 0 for no limit.")
     precision: str = option("float32", "Arithmetic of the network.", PRECISIONS)
     xla: bool = option(False, "Compile the step with XLA (one replica only).")
+    remat: bool = option(
+        False,
+        "Keep of the network's blocks only what goes into them, and compute the rest again in the "
+        "backward pass: the same gradients in less memory and more time.",
+    )
     ema_decay: float = option(
         0.0, "Decay of the weights' moving average, which is then validated; 0 for none."
     )
@@ -267,6 +272,8 @@ class TrainConfig:
             raise TfsegError(
                 "give the length of the run: one of `steps`, `epochs` and `minutes`, above 0"
             )
+        if self.remat and self.xla:
+            raise TfsegError("`remat` and `xla` exclude each other: XLA computes nothing twice")
         self._check_loss()
         self._check_optimizer()
         self._check_transforms()

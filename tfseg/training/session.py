@@ -19,6 +19,7 @@ from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import create_optimizer
 from tfseg.training.plan import build_model, with_preprocessing
+from tfseg.training.remat import Recomputed
 from tfseg.training.segmentation import Segmentation
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import is_chief
@@ -37,6 +38,7 @@ class Session:
 
     Attributes:
         model: the `Segmenter`.
+        recomputed: the model with `remat`, or None.
         loss: the task's.
         groups: the rows of the table of parameter groups.
         average: `WeightAverage` or None.
@@ -63,6 +65,7 @@ class Session:
         with strategy.scope():
             self.model = build_model(config, plan)
             every = {v.path: v.value for v in self.model.variables}
+            self.recomputed = Recomputed(self.model) if config.remat else None
             self.groups = _groups(config)
             self.optimizer = self._create_optimizer()
             self.average = WeightAverage(every, config.ema_decay) if config.ema_decay else None
@@ -183,6 +186,7 @@ class Session:
             weight_average=self.average,
             loss_scale=self.loss_scale,
             xla=config.xla,
+            forward=self.recomputed,
         )
 
     def evaluated_weights(self):

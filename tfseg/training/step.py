@@ -1,5 +1,7 @@
 """One update of the weights, from micro-batches on all replicas."""
 
+import functools
+
 import tensorflow as tf
 
 from tfseg.training.losses import size_of
@@ -29,6 +31,7 @@ class TrainStep:
         weight_average: a `WeightAverage` or None.
         loss_scale: a `LossScale` or None.
         xla: compile with XLA; one replica only.
+        forward: function from images to the model's outputs in training; None for the model's own.
     """
 
     def __init__(
@@ -45,8 +48,9 @@ class TrainStep:
         weight_average=None,
         loss_scale=None,
         xla=False,
+        forward=None,
     ):
-        self.model = model
+        self.forward = forward or functools.partial(model, training=True)
         self.loss = loss
         self.optimizer = optimizer
         self.strategy = strategy
@@ -119,7 +123,7 @@ class TrainStep:
             if teacher := self.loss.teacher:
                 taught[TEACHER] = teacher(images, training=False)["logits"]
             with tf.GradientTape() as tape:
-                outputs = {**self.model(images, training=True), **taught}
+                outputs = {**self.forward(images), **taught}
                 loss = self.loss(outputs, labels, normaliser)
                 scaled = loss if scale is None else loss * scale
             gradients = tape.gradient(
