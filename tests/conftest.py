@@ -1,5 +1,6 @@
 """Fixtures for the whole suite."""
 
+import gc
 import os
 import pathlib
 import zlib
@@ -32,6 +33,9 @@ settings.register_profile(
     "slow", **{**_QUICK, "max_examples": 1000, "derandomize": False, "print_blob": True}
 )
 settings.load_profile("quick")
+
+# What the imports made stays: a collection need not walk all of Keras and TensorFlow again.
+gc.freeze()
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

@@ -17,6 +17,8 @@ from tfseg.training import SegmentationLoss
 
 NAME, OPTIONS = "resnet18_dilated8+c1_bilinear_deepsup", {"blocks": [1] * 4, "dropout": 0.0}
 WEIGHTS = [1.0, 2.0, 0.5]
+# Compiling for speed takes longer than the little that is computed.
+QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 SCRIPT = """
 import sys
@@ -93,7 +95,7 @@ def test_fit_on_jax(tmp_path):
     np.savez(tmp_path / "data.npz", x=images, y=labels)
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, tmp_path / "data.npz", NAME, json.dumps(OPTIONS)],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
+        env=os.environ | QUICK | {"KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
         timeout=600,

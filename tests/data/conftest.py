@@ -1,5 +1,7 @@
 """A small data folder on disk, and a preprocessing that changes nothing."""
 
+import functools
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,13 +17,19 @@ def identity():
 
 
 @pytest.fixture
-def make_folder(tmp_path):
+def make_folder(write_folder, tmp_path):
+    """`write_folder` with the test's own folder."""
+    return functools.partial(write_folder, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def write_folder():
     """A function that writes pairs whose image shows its own label: value 20 * label + 10.
 
     Returns the folder; `sizes` are (height, width), one per pair.
     """
 
-    def make(sizes, num_classes=4, split="train", seed=0):
+    def make(folder, sizes, num_classes=4, split="train", seed=0):
         rng = np.random.default_rng(seed)
         images, labels = [], []
         for number, (height, width) in enumerate(sizes):
@@ -31,13 +39,13 @@ def make_folder(tmp_path):
             image = np.stack([20 * label + 10] * 3, -1)
             images.append(f"{split}/{number}.png")
             labels.append(f"{split}/{number}_label.png")
-            (tmp_path / split).mkdir(exist_ok=True)
-            Image.fromarray(image).save(tmp_path / images[-1])
-            Image.fromarray(label).save(tmp_path / labels[-1])
-        (tmp_path / f"{split}_images.txt").write_text("\n".join(images) + "\n")
-        (tmp_path / f"{split}_labels.txt").write_text("\n".join(labels) + "\n")
+            (folder / split).mkdir(exist_ok=True)
+            Image.fromarray(image).save(folder / images[-1])
+            Image.fromarray(label).save(folder / labels[-1])
+        (folder / f"{split}_images.txt").write_text("\n".join(images) + "\n")
+        (folder / f"{split}_labels.txt").write_text("\n".join(labels) + "\n")
         names = [f"kind {index}" for index in range(num_classes)]
-        DataInfo((0.1, 0.2, 0.3), (0.2, 0.2, 0.2), names).save(tmp_path)
-        return tmp_path
+        DataInfo((0.1, 0.2, 0.3), (0.2, 0.2, 0.2), names).save(folder)
+        return folder
 
     return make

@@ -48,8 +48,9 @@ def assert_equal(one, other):
 def test_samples_are_those_of_the_files(both, identity):
     files, shards = both
     assert shards.names == files.names and len(set(shards.images)) == 3
-    assert_equal(train(files, identity, 8), train(shards, identity, 8))
-    assert_equal(train(files, identity, 4, cache=True), train(shards, identity, 4, cache=True))
+    expected = train(files, identity, 8)
+    assert_equal(expected, train(shards, identity, 8))
+    assert_equal(expected[:4], train(shards, identity, 4, cache=True))
     natural = NaturalShapes((16, 20), 40)
     assert_equal(train(files, identity, 8, natural), train(shards, identity, 8, natural))
     files, shards = (eval_dataset(one, num_classes=4).as_numpy_iterator() for one in both)

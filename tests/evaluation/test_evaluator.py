@@ -16,7 +16,7 @@ from tfseg.inference import Protocol
 from tfseg.models import Preprocessing, create_model
 
 CLASSES = 4
-SHALLOW = {"blocks": [1] * 8}
+SHALLOW = {"blocks": [1, 1, 1, 1, 0, 0, 0, 0]}
 PREPROCESSING = Preprocessing()
 # Sizes that no stride divides, a single pixel, and lines of pixels: seven, an odd number.
 SIZES = ((1, 1), (3, 50), (33, 47), (40, 9), (1, 30), (17, 1), (24, 24))
@@ -135,7 +135,7 @@ from tfseg.models import Preprocessing, create_model
 data_dir, weights, output = sys.argv[1:]
 values = np.load(weights)
 with strategy.scope():
-    model = create_model("drn_d_22", 4, blocks=[1] * 8)
+    model = create_model("drn_d_22", 4, blocks=[1, 1, 1, 1, 0, 0, 0, 0])
     for variable, key in zip(model.variables, values.files):
         variable.assign(values[key])
 image_list = read_split(data_dir, "val")

@@ -13,7 +13,9 @@ from tfseg.serving import export_onnx
     ("name", "options", "image_size"),
     [
         ("drn_d_22", {"blocks": [1] * 8}, None),
-        ("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75)}, None),
+        pytest.param(
+            *("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75)}, None), marks=pytest.mark.slow
+        ),
         (
             "resnet18_caffe+deeplab_v2",
             {"multi_scale": (1, 0.75), "padding": "same", "sampling": "legacy"},

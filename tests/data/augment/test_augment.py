@@ -131,17 +131,15 @@ def test_a_transform_does_not_depend_on_the_others(images):
 @pytest.mark.parametrize("transforms", [pytest.param("", marks=pytest.mark.slow), ALL])
 def test_workers_and_batches_make_the_same_samples(images, transforms):
     whole = samples(images, 8, transforms=transforms)
-    in_fours = samples(images, 2, transforms=transforms, batch_size=4)
+    in_fours = samples(images, 1, transforms=transforms, batch_size=4, first_sample=4)
     workers = [
         samples(images, 4, transforms=transforms, block=(worker, 2, 4)) for worker in range(2)
     ]
     dealt = [*workers[0][:2], *workers[1][:2], *workers[0][2:], *workers[1][2:]]
-    later = samples(images, 3, transforms=transforms, first_sample=5)
     for place in (0, 1):
         expected = np.concatenate([sample[place] for sample in whole])
-        np.testing.assert_array_equal(np.concatenate([s[place] for s in in_fours]), expected)
+        np.testing.assert_array_equal(in_fours[0][place], expected[4:])
         np.testing.assert_array_equal(np.concatenate([s[place] for s in dealt]), expected)
-        np.testing.assert_array_equal(np.concatenate([s[place] for s in later]), expected[5:])
 
 
 @pytest.mark.parametrize("augmentation", [None, NaturalShapes((24, 40), 60, 16)])

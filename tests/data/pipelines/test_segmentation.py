@@ -26,6 +26,17 @@ def image_list(make_folder):
     return read_split(make_folder(SIZES), "train")
 
 
+@pytest.fixture(scope="module")
+def whole(write_folder, tmp_path_factory):
+    """The first 15 samples of what `image_list` lists, one by one."""
+    folder = write_folder(tmp_path_factory.mktemp("whole"), SIZES)
+    return batches(read_split(folder, "train"), 15)
+
+
+def first(count, parts):
+    return [part[:count] for part in parts]
+
+
 def batches(image_list, count, augmentation=AUGMENTATION, threads=None, **options):
     """`count` batches of the training set, as two arrays [count * batch, ...]."""
     options = {"num_classes": 4, "batch_size": 1, "seed": 3, **options}
@@ -67,38 +78,39 @@ def test_orders_differ_by_epoch_and_seed_and_look_random():
     assert 0.02 < near.mean() < 0.05
 
 
-def test_threads_do_not_matter(image_list):
-    assert_same(batches(image_list, 12, threads=1), batches(image_list, 12, threads=5))
+@pytest.mark.parametrize("threads", [1, 5])
+def test_threads_do_not_matter(image_list, whole, threads):
+    assert_same(first(12, whole), batches(image_list, 12, threads=threads))
 
 
-def test_batching_does_not_matter(image_list):
-    assert_same(batches(image_list, 12), batches(image_list, 4, batch_size=3))
+def test_batching_does_not_matter(image_list, whole):
+    assert_same(first(12, whole), batches(image_list, 4, batch_size=3))
 
 
-def test_seed_matters(image_list):
-    assert not np.array_equal(batches(image_list, 3)[0], batches(image_list, 3, seed=4)[0])
+def test_seed_matters(image_list, whole):
+    assert not np.array_equal(first(3, whole)[0], batches(image_list, 3, seed=4)[0])
 
 
-def test_epochs_augment_differently(image_list):
-    images, _ = batches(image_list, 15)
+def test_epochs_augment_differently(whole):
+    images, _ = whole
     assert len(np.unique(images.reshape(15, -1), axis=0)) == 15
 
 
-@pytest.mark.parametrize("first", [1, 5, 8])
-def test_resuming_continues(image_list, first):
-    whole = batches(image_list, 14)
-    rest = batches(image_list, 14 - first, first_sample=first)
-    assert_same([part[first:] for part in whole], rest)
+@pytest.mark.parametrize("start", [1, 5, 8])
+def test_resuming_continues(image_list, whole, start):
+    rest = batches(image_list, 15 - start, first_sample=start)
+    assert_same([part[start:] for part in whole], rest)
 
 
-@pytest.mark.parametrize(("workers", "batch"), [(2, 1), (2, 3), (3, 2)])
-def test_workers_share_every_block(image_list, workers, batch):
+@pytest.mark.parametrize(
+    ("workers", "batch"), [pytest.param(2, 1, marks=pytest.mark.slow), (2, 3), (3, 2)]
+)
+def test_workers_share_every_block(image_list, whole, workers, batch):
     parts = [
         batches(image_list, 12 // workers // batch, batch_size=batch, block=(worker, workers, 6))
         for worker in range(workers)
     ]
-    whole = batches(image_list, 12)
-    for merged, expected in zip(zip(*parts, strict=True), whole, strict=True):
+    for merged, expected in zip(zip(*parts, strict=True), first(12, whole), strict=True):
         # [worker, block, within the share] back to the order of the samples.
         shares = np.stack([part.reshape(2, 6 // workers, *part.shape[1:]) for part in merged], 1)
         np.testing.assert_array_equal(shares.reshape(expected.shape), expected)
@@ -110,8 +122,8 @@ def test_blocks_must_come_out_even(image_list, block):
         batches(image_list, 1, batch_size=3, block=block)
 
 
-def test_cache_changes_nothing(image_list):
-    assert_same(batches(image_list, 12), batches(image_list, 12, cache=True))
+def test_cache_changes_nothing(image_list, whole):
+    assert_same(first(12, whole), batches(image_list, 12, cache=True))
 
 
 def test_no_tuner_keeps_finished_pipelines_alive(image_list, identity):
@@ -165,10 +177,10 @@ def test_sample_files_are_those_shown(tmp_path, identity):
     assert shown == sample_files(image_list, Augmentation(4), 5, 4, 10)
 
 
-def test_label_map(make_folder):
+def test_label_map(make_folder, whole):
     image_list = read_split(make_folder(SIZES), "train")
     options = {"num_classes": 2, "label_map": {0: 1, 1: 0, 2: 255, 3: 1}}
-    _, plain = batches(image_list, 5)
+    _, plain = first(5, whole)
     _, mapped = batches(image_list, 5, **options)
     table = np.zeros(256, int)
     table[[0, 1, 2, 3, 255]] = [1, 0, 255, 1, 255]
