@@ -42,7 +42,7 @@ data
 layers
 runs
 legends machine
-visualize
+bands visualize
 checks digests files outputs parallel parts tables
 errors lazy startup types version
 """

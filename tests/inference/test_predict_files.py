@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.bands import RGB
 from tfseg.data.labels import class_values
 from tfseg.errors import TfsegError
 from tfseg.inference.predict_files import find_images, predict_files
@@ -21,6 +22,7 @@ class Stripes:
     """Stands for a predictor: the class is the red value, up to 2."""
 
     palette = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
+    bands = RGB
     spec = types.SimpleNamespace(classes=["ground", "stripe", "other"])
 
     def predict(self, image):

@@ -71,11 +71,13 @@ def model_spec(flags: Flags, info: Any) -> Any:
     """The `ModelSpec` that the flags and a `DataInfo`, or None, state."""
     from tfseg.models import ModelSpec, Preprocessing
 
+    if info:
+        info.bands.require_rgb("a benchmark")
     return ModelSpec(
         flags.model,
         flags.num_classes or len((info and info.classes) or range(19)),
         shared.parse_options(flags.model_option),
-        Preprocessing(mean=info.mean, std=info.std) if info else Preprocessing(),
+        Preprocessing.of(info) if info else Preprocessing(),
     )
 
 

@@ -36,7 +36,7 @@ from tfseg.parts import Unfinished
 
 PATHS = "[SOURCE]"
 GROUPS = {
-    "Data": "data_dir format dry_run size in_place shards part json",
+    "Data": "data_dir format dry_run size channels in_place shards part json",
     "Splits": "val_share group_by unlabelled",
     "Labels": "images labels classes label_map color_map overlap",
     "Of tfds": "tfds_name tfds_splits tfds_features",
@@ -57,6 +57,13 @@ def define(flags: Flags) -> None:
     flags.multi("source", [], "The same as SOURCE; voc12aug may have two.")
     flags.boolean("dry_run", False, "Look at everything, tell, and write nothing.")
     flags.string("size", None, "Resize to WIDTHxHEIGHT, such as 240x176; default: as they are.")
+    flags.integer(
+        "channels",
+        None,
+        "Of the images: 4 keeps alpha, 1 keeps grey as it is; default: red, green and blue of "
+        "8-bit photographs, otherwise all that there are.",
+        1,
+    )
     flags.boolean("in_place", False, "Don't copy: list the source's files as they lie.")
     flags.integer("shards", 0, "Also pack each split into so many TFRecord files.", 0)
     flags.number(
@@ -100,7 +107,8 @@ def main(flags: Flags, paths: list[str]) -> None:
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
     sharable = bool(sources) and flags.format not in ("tfds", "sample")
     part = shared.read_part(flags, sharable and not (flags.dry_run or flags.in_place))
-    same = "in_place shards val_share group_by unlabelled overlap images labels color_map classes"
+    same = "channels in_place shards val_share group_by unlabelled overlap images labels"
+    same += " color_map classes"
     with shared.progress_bar("image") as progress:
         found = workflows.prepare(
             flags.format,

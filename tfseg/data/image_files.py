@@ -11,7 +11,8 @@ import os
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfseg.data import exif, png
+from tfseg.bands import RGB
+from tfseg.data import exif, pixel_files, png
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
 from tfseg.lazy import LazyModule
@@ -45,7 +46,8 @@ def reading(path, kind="image"):
 def rgb_array(image):
     """A PIL image, as stored, as uint8 RGB [H, W, 3].
 
-    Grey is repeated, a palette looked up, transparency dropped; of 16 bits the upper 8 are taken.
+    Grey is repeated, a palette looked up, transparency dropped. Of 16 bits the upper 8 are taken:
+    a caller that may meet them asks `Bands.fault` first.
     """
     if image.mode.startswith("I"):
         # PIL would clip 16 bits to 255 instead of scaling them.
@@ -73,52 +75,122 @@ def opened(source):
     return tf.io.gfile.GFile(path, "rb")
 
 
-def read_image(source, title=None, max_side=None):
+def read_image(source, title=None, max_side=None, bands=RGB):
     """An image as people see it: what `tfseg.data.decoding.decode_image` sees in the graph.
 
     It is turned upright as its EXIF orientation says.
 
     Args:
-        source: a path, a file's bytes, a PIL image, or a uint8 RGB array [H, W, 3] (returned as it
-            is). Any kind of file that Pillow reads.
+        source: a path, a file's bytes, a PIL image, or an array [H, W, channels] of the values that
+            `bands` says, for 8-bit ones uint8 (returned as it is). Any kind of file that Pillow
+            reads; a NumPy file; and, with tifffile, TIFF files of any number of bands.
         title: what messages call it; default the path.
         max_side: the largest height and width of a file, whose header is asked before the image
             is decoded; None for Pillow's own limit.
+        bands: `Bands` of what is wanted.
 
     Returns:
-        uint8 RGB [H, W, 3]; grey is repeated, transparency dropped, 16 bits become 8.
+        [H, W, channels] of `bands.dtype`. Where RGB is wanted, grey is repeated; transparency is
+        dropped where it isn't one of the channels.
 
     Raises:
-        TfsegError: the file is missing, damaged, no image or too large, or the array isn't uint8
-            [H, W, 3].
+        TfsegError: the file is missing, damaged, no image or too large, or image or array are of
+            another kind.
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-            raise TfsegError(
-                "an image array must be uint8 [height, width, 3] in RGB order, "
-                f"not {source.dtype} {list(source.shape)}"
-            )
-        return source
-    if isinstance(source, Image.Image):
-        return rgb_array(ImageOps.exif_transpose(source))
+        return _of_array(source, bands)
     if title is None:
-        title = "in memory" if isinstance(source, bytes) else os.fspath(source)
+        in_memory = isinstance(source, bytes | Image.Image)
+        title = "in memory" if in_memory else os.fspath(source)
+    if isinstance(source, Image.Image):
+        return _of_pillow(ImageOps.exif_transpose(source), title, bands)
     with reading(title), opened(source) as file:
         orientation = exif.read_orientation(file)
         file.seek(0)
+        pixels = pixel_files.look(file, title)
+        if max_side and max(pixels.size) > max_side:
+            width, height = pixels.size
+            raise TfsegError(f"{title} is {width}x{height}, above {max_side} pixels a side")
+        _require(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
+        if not pixels.plain:
+            image = pixel_files.read_pixels(file, title)
+            return exif.turned(_as_wanted(image, title, bands), orientation)
         with Image.open(file) as image:
-            if max_side and max(image.size) > max_side:
-                width, height = image.size
-                raise TfsegError(f"{title} is {width}x{height}, above {max_side} pixels a side")
             if image.format not in GRAPH_FORMATS:
                 image = ImageOps.exif_transpose(image)
-            return exif.turned(rgb_array(image), orientation)
+            return exif.turned(_of_pillow(image, title, bands), orientation)
 
 
-def require_graph_format(image, title):
-    """Raises a `TfsegError` unless a PIL image's file is one that the pipelines decode."""
-    if image.format not in GRAPH_FORMATS:
-        raise TfsegError(f"{title} is a {image.format} file; PNG or JPEG is needed")
+def _require(fault, title):
+    if fault:
+        raise TfsegError(f"image {title} {fault}")
+
+
+def _of_array(array, bands):
+    """An image that is an array already."""
+    if bands.in_levels:
+        right = array.dtype == np.uint8
+        needed = "uint8"
+    else:
+        right = array.dtype.kind in "uif"
+        needed = "numbers"
+    if not right or array.ndim != 3 or array.shape[2] != bands.channels or not array.size:
+        order = " in RGB order" if bands == RGB else ""
+        span = "" if bands.in_levels else f" in {bands.value_range[0]:g}..{bands.value_range[1]:g}"
+        raise TfsegError(
+            f"an image array must be {needed} [height, width, {bands.channels}]{order}{span}, "
+            f"not {array.dtype} {list(array.shape)}"
+        )
+    return array if bands.in_levels else _finite(array.astype(np.float32), "in memory")
+
+
+def _of_pillow(image, title, bands):
+    """A PIL image of 8 bits, or one number a pixel, [H, W, channels] of `bands.dtype`."""
+    pixels = pixel_files.pixels_of(image)
+    _require(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
+    if pixels.bits > 8:
+        return _as_wanted(np.asarray(image)[..., None], title, bands)
+    if bands.channels == 3:
+        return rgb_array(image).astype(bands.dtype, copy=False)
+    return _as_wanted(pixel_files.pillow_pixels(image), title, bands)
+
+
+def _as_wanted(image, title, bands):
+    """Pixels as stored, [H, W, n], as `bands` has them; their kind must be right."""
+    if image.shape[2] != bands.channels:
+        image = image[..., :-1] if image.shape[2] in (2, bands.channels + 1) else image
+        if image.shape[2] == 1 and bands.channels == 3:
+            image = np.repeat(image, 3, axis=-1)
+    if image.shape[2] != bands.channels:
+        raise TfsegError(f"image {title} {bands.fault(image.shape[2], 8)}")
+    return _finite(np.ascontiguousarray(image, bands.dtype), title)
+
+
+def _finite(image, title):
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise TfsegError(f"image {title} has values that are no finite numbers (NaN)")
+    return image
+
+
+def graph_pixels(file, title):
+    """(`Pixels`, kind) of a file that the pipelines decode; the kind is Pillow's format and mode.
+
+    Args:
+        file, title: as for `pixel_files.look`; the file is left at its start.
+
+    Raises:
+        TfsegError: it is a file of another kind.
+    """
+    start = file.read(len(pixel_files.NPY_SIGNATURE))
+    file.seek(0)
+    if pixel_files.is_npy(start):
+        return pixel_files.look(file, title), "NPY"
+    with Image.open(file) as image:
+        kind = f"{image.format} {image.mode}"
+        if image.format not in GRAPH_FORMATS:
+            raise TfsegError(f"{title} is a {image.format} file; PNG, JPEG or NPY is needed")
+    file.seek(0)
+    return pixel_files.look(file, title), kind
 
 
 def image_size(source, title=None):
@@ -129,15 +201,14 @@ def image_size(source, title=None):
         title: what messages call it; default the path.
 
     Raises:
-        TfsegError: there is no such file, or it is not a PNG or JPEG file.
+        TfsegError: there is no such file, or it is not a PNG, JPEG or NumPy file.
     """
     title = title or source
     with reading(title), opened(source) as file:
         orientation = exif.read_orientation(file)
         file.seek(0)
-        with Image.open(file) as image:
-            require_graph_format(image, f"image {title}")
-            return exif.turned_size(image.size, orientation)
+        pixels, _ = graph_pixels(file, f"image {title}")
+        return exif.turned_size(pixels.size, orientation)
 
 
 def read_label_header(file, title, hint=lambda colour_type: ""):

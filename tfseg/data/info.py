@@ -1,9 +1,11 @@
 """info.json: what a data folder says about its images and classes."""
 
 import dataclasses
+import functools
 import os
 import reprlib
 
+from tfseg.bands import Bands
 from tfseg.checks import are_numbers, is_whole
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
@@ -20,7 +22,7 @@ class DataInfo:
     """The facts of a data folder.
 
     Attributes:
-        mean: the training images' mean colour, RGB, as fractions of one.
+        mean: the training images' mean of each channel, as fractions of `value_range`.
         std: their standard deviation, likewise.
         classes: class names in index order, or None.
         palette: one [r, g, b] (0..255) per class, or None.
@@ -30,6 +32,7 @@ class DataInfo:
             `ignore_label`, which then means itself.
         class_weights: {rule: one weight per class}, as `data.prepare.class_weights` makes
             them from the training labels, or None.
+        channels, value_range, rgb_bands: what the images' numbers mean: see `tfseg.bands.Bands`.
 
     Raises:
         TfsegError: on values outside these ranges.
@@ -42,13 +45,21 @@ class DataInfo:
     ignore_label: int = 255
     label_map: dict | None = None
     class_weights: dict | None = None
+    channels: int = 3
+    value_range: tuple = (0, 255)
+    rgb_bands: tuple | None = None
 
     def __post_init__(self):
+        bands = self.bands
+        object.__setattr__(self, "value_range", bands.value_range)
+        object.__setattr__(self, "rgb_bands", bands.rgb_bands)
         for name in ("mean", "std"):
             value = getattr(self, name)
-            if not are_numbers(value, 0, 1) or len(value) != 3:
+            if not are_numbers(value, 0, 1) or len(value) != bands.channels:
+                count = "three" if bands.channels == 3 else bands.channels
+                kind = " (RGB)" if bands.channels == 3 else ", one for each channel"
                 raise TfsegError(
-                    f"{name} must be three fractions of one (RGB), not {_shown(value)}"
+                    f"{name} must be {count} fractions of one{kind}, not {_shown(value)}"
                 )
             object.__setattr__(self, name, tuple(float(x) for x in value))
         if min(self.std) <= 0:
@@ -66,6 +77,11 @@ class DataInfo:
             raise TfsegError(
                 f"class_weights must be lists of numbers by rule, not {_shown(weights)}"
             )
+
+    @functools.cached_property
+    def bands(self):
+        """`Bands` of the images."""
+        return Bands(self.channels, self.value_range, self.rgb_bands)
 
     def _check_classes(self):
         classes, palette = self.classes, self.palette
@@ -124,8 +140,27 @@ class DataInfo:
     def save(self, data_dir):
         """Writes `data_dir`/info.json, atomically, without the entries that say nothing."""
         values = dataclasses.asdict(self)
+        for name in ("channels", "value_range", "rgb_bands"):
+            del values[name]
+        values = {**values, **self.bands.to_dict()}
         values = {name: value for name, value in values.items() if value is not None}
         write_json(os.path.join(data_dir, FILE_NAME), values)
+
+
+def read_bands(data_dir):
+    """`Bands` of a data folder's images; those of 8-bit RGB where info.json doesn't say, or is not
+    there.
+
+    Raises:
+        TfsegError: info.json is damaged, or they are impossible.
+    """
+    path = os.path.join(data_dir, FILE_NAME)
+    values = read_json(path) if os.path.isfile(path) else {}
+    names = [field.name for field in dataclasses.fields(Bands)]
+    try:
+        return Bands(**{name: values[name] for name in names if name in values})
+    except TfsegError as error:
+        raise TfsegError(f"{path}: {error}") from error
 
 
 def require_distinct(names):

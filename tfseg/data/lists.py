@@ -8,8 +8,10 @@ import pathlib
 import re
 
 from tfseg import outputs
+from tfseg.bands import RGB, Bands
 from tfseg.data import entries
 from tfseg.data.entries import Names, read_lines
+from tfseg.data.info import read_bands
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, require_file
 from tfseg.lazy import LazyModule
@@ -36,6 +38,7 @@ class ImageList:
         sizes: (height, width) of each image, or None where the list doesn't state them.
         offsets: None for files. For TFRecord shards, `images` and `labels` are the shards, and
             these the bytes where each pair's record starts.
+        bands: `Bands` of the images, as info.json beside the lists says.
     """
 
     root: str
@@ -44,6 +47,7 @@ class ImageList:
     names: list
     sizes: list | None = None
     offsets: list | None = None
+    bands: Bands = RGB
 
     def __len__(self):
         return len(self.images)
@@ -72,6 +76,19 @@ class ImageList:
         return [
             f"{path} ({kind} of {name})" for path, name in zip(self.images, self.names, strict=True)
         ]
+
+    def require_bands(self, bands):
+        """Refuses images that are not those that a model takes.
+
+        Raises:
+            TfsegError: other channels, or values that mean something else.
+        """
+        found = self.bands
+        if (found.channels, found.value_range) != (bands.channels, bands.value_range):
+            raise TfsegError(
+                f"the images of {self.root} have {found.describe()}, but the model takes "
+                f"{bands.describe()}"
+            )
 
     def first(self, count):
         """The list of the first `count` files."""
@@ -142,6 +159,7 @@ def read_split(data_dir, split, labels=True, prefix=""):
         labels=[names.path(row[1]) for row in rows] if labels else None,
         names=[relative_name(root, *pair) for pair in zip(listed, images, strict=True)],
         sizes=[row[2] for row in rows] if len(rows[0]) > 2 else None,
+        bands=read_bands(root),
     )
 
 
@@ -271,7 +289,8 @@ def _read_shards(root, split, labels):
                 f"{path}, line {number}: expected shard, offset, height, width, name: {line[:80]}"
             ) from error
     shards, offsets, sizes, titles = map(list, zip(*rows, strict=True))
-    return ImageList(root, shards, shards if labels else None, titles, sizes, offsets)
+    labelled = shards if labels else None
+    return ImageList(root, shards, labelled, titles, sizes, offsets, read_bands(root))
 
 
 def relative_name(root, name, path):

@@ -55,8 +55,9 @@ class DRN(Encoder):
         multi_grid: None; DRNs have rates of their own.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
         smoothing: dict of `Smoothing`'s arguments.
+        channels: of the images.
 
-    Input [N, H, W, 3], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
+    Input [N, H, W, C], output {"stage1": ..., "stage4" (A) or "stage8" (C, D): [N, ceil(H / 8),
     ceil(W / 8), C]}.
 
     Raises:
@@ -71,6 +72,7 @@ class DRN(Encoder):
         multi_grid: Sequence[int] | None = None,
         conv: dict[str, Any] | None = None,
         smoothing: dict[str, Any] | None = None,
+        channels: int = 3,
     ):
         row = ENCODERS.find(variant)
         if row.style not in _ENDS:
@@ -103,4 +105,12 @@ class DRN(Encoder):
             "conv": dict(conv or {}),
             "smoothing": smoothing,
         }
-        super().__init__(stem, stages, pyramid, conv=conv, smoothing=smoothing, config=config)
+        super().__init__(
+            stem,
+            stages,
+            pyramid,
+            conv=conv,
+            smoothing=smoothing,
+            config=config,
+            channels=channels,
+        )

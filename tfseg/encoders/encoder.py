@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from tfseg.checks import are_whole
+from tfseg.bands import MOST_CHANNELS
+from tfseg.checks import are_whole, require_number
 from tfseg.encoders.blocks import BLOCKS
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, MaxPool2D, Smoothing
@@ -59,7 +60,7 @@ class Stage:
 class Encoder(keras.Model):
     """A functional model from images to a dict of feature maps.
 
-    Input [N, H, W, 3], normalised, any H and W. Output {"stage1": [N, h, w, c], ...} in order;
+    Input [N, H, W, C], normalised, any H and W. Output {"stage1": [N, h, w, c], ...} in order;
     the last one is the encoder's output.
 
     Args:
@@ -70,6 +71,7 @@ class Encoder(keras.Model):
         stride_on, conv: passed to the blocks.
         smoothing: dict of `Smoothing`'s arguments, for the dilated convolutions of all stages.
         config: what `get_config` returns, the subclass's own arguments.
+        channels: of the images.
 
     Attributes:
         strides: {stage: input pixels per feature}.
@@ -91,9 +93,11 @@ class Encoder(keras.Model):
         conv: dict[str, Any] | None = None,
         smoothing: dict[str, Any] | None = None,
         config: dict[str, Any] | None = None,
+        channels: int = 3,
     ):
         conv = dict(conv or {})
-        images = keras.Input((None, None, 3), name="images")
+        require_number("channels", channels, 1, MOST_CHANNELS, whole=True)
+        images = keras.Input((None, None, channels), name="images")
         features, strides = {}, {}
         with keras.name_scope("encoder"):
             smoothing = _shared_smoothing(smoothing, stages)
@@ -111,6 +115,8 @@ class Encoder(keras.Model):
         self.pyramid = (*(name if name in features else last for name in pyramid[:-1]), last)
         self.output_stride = stride
         self._config = dict(config or {})
+        if channels != 3:  # Files of RGB models stay as they were.
+            self._config["channels"] = channels
         self.variant = self._config.get("variant")
 
     def get_config(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _BATCH_NORM = {
     "freeze_batch_norm": "freeze",
 }
 _CONV = ("padding", "folded")
-_OWN = ("blocks", "output_stride", "multi_grid", "dilation_scheme")
+_OWN = ("blocks", "output_stride", "multi_grid", "dilation_scheme", "channels")
 _SMOOTHING = ("dilated_type", "trainable_average", "gaussian_sigma", "aggregation_weights")
 OPTIONS = (*_OWN, *_CONV, *_BATCH_NORM, *_SMOOTHING)
 # What a decoder's convolutions take as well; folding is for whole models.
@@ -39,6 +39,7 @@ def create_encoder(name: str, **options: Any) -> "keras.Model":
         **options: `blocks` (blocks per stage), `output_stride` (8, 16 or 32; DRNs have 8),
             `multi_grid` (ResNets: factors of the last stage's dilation rate, one per block),
             `dilation_scheme` (ResNets: "uniform", or "hdc", rates in turn),
+            `channels` of the images (3; networks of Keras Applications have no others),
             `padding` ("symmetric" or "same"), `batch_norm_epsilon` (1e-5), `batch_norm_momentum`
             (0.9), `sync_batch_norm` (True), `freeze_batch_norm` ("none", "statistics", "all"),
             `folded` (False; True is what `tfseg.models.fold` makes).
@@ -48,7 +49,7 @@ def create_encoder(name: str, **options: Any) -> "keras.Model":
             ("fixed", "layer", "network"), `aggregation_weights` ("raw", "softmax").
 
     Returns:
-        An `Encoder`, or a `FeatureEncoder` of what a row of yours makes. Input [N, H, W, 3]
+        An `Encoder`, or a `FeatureEncoder` of what a row of yours makes. Input [N, H, W, C]
         normalised floats, output {"stage1": [N, h, w, c], ...}; the last entry is the encoder's
         output.
 

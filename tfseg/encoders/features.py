@@ -16,7 +16,7 @@ class FeatureEncoder(keras.Model):
     Its weights keep their paths.
 
     Args:
-        model: a Keras model from images [N, H, W, 3] of any size to {name: [N, h, w, c]}. Its
+        model: a Keras model from images [N, H, W, C] of any size to {name: [N, h, w, c]}. Its
             features are taken from fine to coarse.
 
     Attributes:
@@ -29,7 +29,7 @@ class FeatureEncoder(keras.Model):
 
     def __init__(self, model: keras.Model, **kwargs: Any):
         strides = _strides(model)
-        images = keras.Input((None, None, 3), name="images")
+        images = keras.Input(model.input_shape[1:], name="images")
         features = model(images)
         names = sorted(strides, key=lambda name: strides[name])
         super().__init__(images, {name: features[name] for name in names}, name="encoder")
@@ -65,12 +65,12 @@ def _strides(model: keras.Model) -> dict[str, int]:
     shape = getattr(model, "input_shape", None)
     if not isinstance(model, keras.Model) or not isinstance(shape, tuple):
         raise TfsegError(f"`encoder` must be a built Keras model of one input, not {model}")
-    if len(shape) != 4 or shape[1:3] != (None, None) or shape[3] != 3:
+    if len(shape) != 4 or shape[1:3] != (None, None) or not shape[3]:
         raise TfsegError(
-            f"`encoder` must take images [N, H, W, 3] of any size, not {list(shape)}: give its "
-            "Input the shape (None, None, 3)"
+            "`encoder` must take images [N, H, W, C] of any size, not "
+            f"{list(shape)}: give its Input the shape (None, None, 3)"
         )
-    shapes, larger = (model.compute_output_shape((1, n, n, 3)) for n in (PROBE, 2 * PROBE))
+    shapes, larger = (model.compute_output_shape((1, n, n, shape[3])) for n in (PROBE, 2 * PROBE))
     if not isinstance(shapes, dict) or not shapes:
         raise TfsegError(
             "`encoder` must return a dict of feature maps: {'stage1': [N, h, w, c], …}"

@@ -29,8 +29,9 @@ class RegSeg(Encoder):
         output_stride: 16, the only one.
         conv: dict of further `ConvBN` arguments (padding, batch_norm).
         smoothing: dict of `Smoothing`'s arguments.
+        channels: of the images.
 
-    Input [N, H, W, 3], output {"stage1": [N, H / 4, W / 4, 48], "stage2": 128 channels at stride 8,
+    Input [N, H, W, C], output {"stage1": [N, H / 4, W / 4, 48], "stage2": 128 channels at stride 8,
     "stage3": 256 and "stage4": 320 at stride 16}, sizes rounded up.
 
     Raises:
@@ -44,6 +45,7 @@ class RegSeg(Encoder):
         output_stride: int | None = None,
         conv: dict[str, Any] | None = None,
         smoothing: dict[str, Any] | None = None,
+        channels: int = 3,
     ):
         row = ENCODERS.find(variant)
         if output_stride not in (None, row.output_stride):
@@ -71,4 +73,5 @@ class RegSeg(Encoder):
                 "conv": dict(conv or {}),
                 "smoothing": smoothing,
             },
+            channels=channels,
         )

@@ -68,8 +68,9 @@ class ResNet(Encoder):
         conv: dict of further `ConvBN` arguments (padding, batch_norm). With "same" padding the
             stem's pooling is TensorFlow's, too.
         smoothing: dict of `Smoothing`'s arguments.
+        channels: of the images.
 
-    Input [N, H, W, 3], output {"stage1": [N, H / 4, W / 4, c], ..., "stage4": [N, H / s, W / s, c]}
+    Input [N, H, W, C], output {"stage1": [N, H / 4, W / 4, c], ..., "stage4": [N, H / s, W / s, c]}
     with s the output stride and sizes rounded up.
 
     Raises:
@@ -85,6 +86,7 @@ class ResNet(Encoder):
         conv: dict[str, Any] | None = None,
         smoothing: dict[str, Any] | None = None,
         dilation_scheme: str = "uniform",
+        channels: int = 3,
     ):
         row = ENCODERS.find(variant)
         if row.style not in STYLES:
@@ -125,6 +127,7 @@ class ResNet(Encoder):
             conv=conv,
             smoothing=smoothing,
             config=config,
+            channels=channels,
         )
 
     @classmethod

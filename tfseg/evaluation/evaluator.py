@@ -41,6 +41,7 @@ class Evaluator:
         strategy=None,
     ):
         self.inference = Inference(model, protocol, preprocessing)
+        self._preprocessing = preprocessing
         self.ignore_label = ignore_label
         self.label_map = label_map
         self.batch_size = batch_size
@@ -61,6 +62,8 @@ class Evaluator:
         Raises:
             TfsegError: an image or label that can't be used; the message names the file.
         """
+        if self._preprocessing is not None:
+            image_list.require_bands(self._preprocessing.bands)
         if self._image_list is not image_list:
             self._image_list = image_list
             self._dataset = DistributedPipeline(
@@ -139,4 +142,5 @@ class Evaluator:
                 if index >= 0:
                     classes = truth.astype(np.uint8)
                     classes[truth == self.ignore_label] = 255
-                    on_prediction(Predicted(int(index), image, classes, labels, matrix))
+                    picture = self._image_list.bands.picture(image)
+                    on_prediction(Predicted(int(index), picture, classes, labels, matrix))

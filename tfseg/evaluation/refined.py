@@ -38,17 +38,19 @@ def evaluate_refined(
             are asked for from a protocol of several views or tiles.
     """
     image_list = truth.image_list
+    image_list.require_bands(predictor.bands)
     folder = logits_dir and OutputFolder(logits_dir, image_list.files)
 
     def seen(index):
-        """An image and its probabilities."""
+        """An image as a CRF sees it, which is as people do, and its probabilities."""
         image = truth.image(index)
+        picture = image_list.bands.picture(image)
         if folder is None:
-            return image, predictor.probabilities(image)
+            return picture, predictor.probabilities(image)
         logits = predictor.logits(image)
         geometry = (image.shape[:2], predictor.model.upsampling, predictor.model.output_stride)
         save_logits(folder.path(_logits(image_list, index)), logits, *geometry)
-        return image, upsampled_probabilities(logits, *geometry)
+        return picture, upsampled_probabilities(logits, *geometry)
 
     def predictions():
         if crf is None:
@@ -158,7 +160,7 @@ def _refined(crfs, truth, logits_dir, wanted, jobs):
         for index, path in wanted:
             order.append(index)
             source = os.path.join(logits_dir, _logits(truth.image_list, index))
-            yield crfs, truth.image(index), source, path
+            yield crfs, truth.picture(index), source, path
 
     for number, maps in enumerate(run_jobs(jobs, refine_file, calls())):
         yield order[number], maps

@@ -17,7 +17,7 @@ class Predicted:
 
     Attributes:
         index: its position in the list.
-        image: uint8 RGB [H, W, 3].
+        image: uint8 RGB [H, W, 3], as people are shown it.
         truth: uint8 [H, W], classes, and 255 for whatever isn't one.
         labels: uint8 [H, W], the prediction.
         matrix: int64 [C, C], how often each class (row) was predicted as each (column).
@@ -55,8 +55,12 @@ class Truth:
         return Truth(chosen, self.num_classes, self._label_map, self.ignore_label)
 
     def image(self, index):
-        """uint8 RGB [H, W, 3], as people see it; label maps lie on these pixels."""
-        return read_image(*entry(self.image_list, index, 0))
+        """[H, W, channels] of the list's bands, upright; label maps lie on these pixels."""
+        return read_image(*entry(self.image_list, index, 0), bands=self.image_list.bands)
+
+    def picture(self, index):
+        """The same as people are shown it, uint8 RGB [H, W, 3]."""
+        return self.image_list.bands.picture(self.image(index))
 
     def labels(self, index):
         """uint8 [H, W]: classes, and 255 for what doesn't count.
@@ -83,7 +87,7 @@ class Truth:
         """The `Predicted` of a prediction, uint8 [H, W]."""
         truth = self.labels(index)
         matrix = self._count(index, truth, labels)
-        return Predicted(index, self.image(index), truth, labels, matrix, probabilities)
+        return Predicted(index, self.picture(index), truth, labels, matrix, probabilities)
 
     def _count(self, index, truth, labels):
         if truth.shape != labels.shape:

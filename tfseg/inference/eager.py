@@ -55,7 +55,7 @@ class EagerInference:
         self._protocol.require_logits()
 
     def labels(self, images):
-        """The most probable class of every pixel: uint8 [N, H, W] of uint8 RGB [N, H, W, 3]."""
+        """The most probable class of every pixel: uint8 [N, H, W] of images [N, H, W, channels]."""
         # As `Inference` has it: of one view alone, the maximum is where the logits have it.
         activation = "maximum" if len(self._protocol.views) == 1 else self._protocol.average
         with _without_gradients():

@@ -49,6 +49,11 @@ class Inference:
         self.protocol = {**self._protocol.to_dict(), "precision": precision_of(model)}
         self._protocol.require_model(model)
         self._in_levels = self._protocol.in_levels
+        if self._in_levels and preprocessing is not None and not preprocessing.bands.in_levels:
+            raise TfsegError(
+                f"`image_resizing={self._protocol.image_resizing}` computes in 8 bits: it is for "
+                f"values in 0..255, not {preprocessing.bands.describe()}"
+            )
         if self._in_levels and preprocessing is None:
             raise TfsegError(
                 f"`image_resizing={self._protocol.image_resizing}` is for uint8 images: it needs "
@@ -68,7 +73,8 @@ class Inference:
         """The most probable class of every pixel.
 
         Args:
-            images: [N, H, W, 3]: uint8 RGB with `preprocessing`, else normalised float32.
+            images: [N, H, W, channels]: with `preprocessing` the values that images have (see
+                `tfseg.bands.Bands`), else normalised float32.
 
         Returns:
             uint8 [N, H, W].

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import itertools
 import os
 import typing
@@ -19,7 +20,7 @@ from tfseg.inference.outputs import DEFAULT_OUTPUTS
 from tfseg.inference.resume import Outputs
 from tfseg.outputs import OutputFolder, stems
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 
 
 def find_images(inputs, output_dir=None):
@@ -160,9 +161,8 @@ def predict_files(
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
 
         def read_ahead(count):
-            return [
-                (path, pool.submit(read_image, path)) for path in itertools.islice(queue, count)
-            ]
+            read = functools.partial(read_image, bands=predictor.bands)
+            return [(path, pool.submit(read, path)) for path in itertools.islice(queue, count)]
 
         reading = collections.deque(read_ahead(threads))
         writing = collections.deque()
@@ -194,6 +194,7 @@ def _stored(output_dir, name, outputs):
 
 def _write(predictor, image, labels, folder, name, outputs, ids):
     classes, palette = predictor.spec.classes, predictor.palette
+    image = predictor.bands.picture(image)
     for kind in outputs:
         if kind == "overlay":
             picture = visualize.overlay(image, labels, palette)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tfseg import models, runs, visualize, zoo
+from tfseg.bands import RGB
 from tfseg.checks import require_number
 from tfseg.data.image_files import read_image
 from tfseg.errors import TfsegError, unknown
@@ -85,6 +86,9 @@ class Predictor:
         protocol: a `tfseg.inference.Protocol`; default the images as they are.
         crf: a `tfseg.inference.crf.CRF` that refines the label maps, or None.
 
+    Attributes:
+        bands: `tfseg.bands.Bands` of the images that it takes.
+
     Raises:
         TfsegError: as `tfseg.inference.Inference` does; under jax and torch also a protocol with
             what only TensorFlow has: see `tfseg.inference.eager`.
@@ -95,6 +99,7 @@ class Predictor:
         self.model = model
         self.protocol = protocol or Protocol()
         self.crf = crf
+        self.bands = spec.preprocessing.bands if spec.preprocessing else RGB
         self.palette = spec.palette or visualize.default_palette(spec.num_classes)
         self._compiles = keras.backend.backend() == "tensorflow"
         if self._compiles:
@@ -126,15 +131,16 @@ class Predictor:
 
         Args:
             image: a path, a file's bytes or an open file, a PIL image, or a uint8 RGB array or
-                tensor [H, W, 3]; see `tfseg.data.image_files.read_image`.
+                tensor [H, W, 3], or [H, W, channels] of the values that the model takes; see
+                `tfseg.data.image_files.read_image`.
 
         Returns:
             uint8 [H, W], class indices.
         """
         if self.crf is None:
-            return self._run(self._labels, [_read(image)])[0]
-        image = _read(image)
-        return self.crf.labels(image, self.probabilities(image))
+            return self._run(self._labels, [self.read(image)])[0]
+        image = self.read(image)
+        return self.crf.labels(self.bands.picture(image), self.probabilities(image))
 
     def predict_batch(self, images, batch_size=8):
         """The label maps of several images: a list of uint8 [H, W] in their order.
@@ -150,7 +156,7 @@ class Predictor:
         if self.crf is not None:
             return [self.predict(image) for image in images]
         labels = []
-        for _, alike in itertools.groupby(map(_read, images), np.shape):
+        for _, alike in itertools.groupby(map(self.read, images), np.shape):
             while batch := list(itertools.islice(alike, batch_size)):
                 labels.extend(self._run(self._labels, batch))
         return labels
@@ -160,7 +166,7 @@ class Predictor:
 
         Those of the network, also where a CRF refines the label maps.
         """
-        return self._run(self._probabilities, [_read(image)])[0]
+        return self._run(self._probabilities, [self.read(image)])[0]
 
     def logits(self, image):
         """The network's logits at its own resolution: float32 [h, w, C] of an image.
@@ -169,15 +175,16 @@ class Predictor:
             TfsegError: the protocol has several views or tiles.
         """
         self.inference.require_logits()
-        return self._run(self._logits, [_read(image)])[0]
+        return self._run(self._logits, [self.read(image)])[0]
 
     def overlay(self, image, alpha=0.5):
         """The image with its predicted classes' colours over it: uint8 RGB [H, W, 3].
 
         `alpha` is the opacity of the colours, 0..1.
         """
-        image = _read(image)
-        return visualize.overlay(image, self.predict(image), self.palette, alpha)
+        image = self.read(image)
+        picture = self.bands.picture(image)
+        return visualize.overlay(picture, self.predict(image), self.palette, alpha)
 
     def save_pretrained(self, folder, metrics=None):
         """Writes config.json, model.safetensors and README.md, to be given away or put on a hub.
@@ -189,11 +196,19 @@ class Predictor:
         """
         save_pretrained(self, folder, metrics)
 
+    def read(self, image):
+        """An image as in `predict`, as an array [H, W, channels] of what the model takes.
+
+        Raises:
+            TfsegError: it can't be read, or holds other channels or numbers.
+        """
+        return _read(image, self.bands)
+
     def _compiled(self, function):
         if not self._compiles:
             return function
         # uint8 goes to the device, and uint8 comes back: a fourth of the traffic of float32.
-        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        images = tf.TensorSpec([None, None, None, self.bands.channels], self.bands.dtype)
         return tf.function(function, input_signature=[images], autograph=False)
 
     def _run(self, function, images):
@@ -208,7 +223,7 @@ class Predictor:
             raise TfsegError(f"not enough memory for an image of {width}x{height}") from error
 
 
-def _read(image):
+def _read(image, bands):
     """`read_image` of whatever holds an image; no message shows what it holds."""
     if isinstance(image, bytearray | memoryview):
         image = bytes(image)
@@ -226,4 +241,4 @@ def _read(image):
                 f"an image is a path, bytes, a file, a PIL image or an array, not a value of {kind}"
             )
         image = np.asarray(image)
-    return read_image(image)
+    return read_image(image, bands=bands)

@@ -16,7 +16,7 @@ from tfseg.types import Tensor
 class Classifier(keras.Model):
     """An encoder, global average pooling, and a linear layer.
 
-    ``model(images)`` takes normalised float images [N, H, W, 3] and returns {"logits": float32
+    ``model(images)`` takes normalised float images [N, H, W, C] and returns {"logits": float32
     [N, num_classes]}. Made by `tfseg.create_classifier`.
 
     Args:
@@ -25,7 +25,7 @@ class Classifier(keras.Model):
     """
 
     def __init__(self, encoder: Any, spec: ModelSpec):
-        images = keras.Input((None, None, 3), name="images")
+        images = keras.Input(encoder.input_shape[1:], name="images")
         features = encoder(images)[encoder.pyramid[-1]]
         # A 1x1 convolution rather than a dense layer, so that the same weights also give the
         # class activation map (see `activation_maps`).
@@ -42,7 +42,7 @@ class Classifier(keras.Model):
     def activation_maps(self, images: Tensor) -> Tensor:
         """Class scores at every position: the classifier without its pooling.
 
-        DRN paper, section 3. Input [N, H, W, 3] normalised, output float32
+        DRN paper, section 3. Input [N, H, W, C] normalised, output float32
         [N, ceil(H / stride), ceil(W / stride), num_classes].
         """
         features = self.encoder(images, training=False)[self.encoder.pyramid[-1]]

@@ -33,7 +33,7 @@ def create_model(
         name: a published name such as "drn_d_22", or "encoder+decoder".
         num_classes: how many classes, 1..256.
         encoder, decoder: in place of `name`; each a name or an object. An encoder is any Keras
-            model from images [N, H, W, 3] of any size to a dict of feature maps, with the weights
+            model from images [N, H, W, C] of any size to a dict of feature maps, with the weights
             that it has; a decoder any layer from that dict to {"logits": [N, h, w,
             num_classes]}, and "aux_logits" where `aux_loss_weight` is given.
         **options: see `create_encoder`; decoders add their own (`atrous_rates`, `dropout`).

@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
+from tfseg.bands import RGB, Bands
 from tfseg.errors import TfsegError
 from tfseg.types import Tensor
 
 CHANNEL_ORDERS = ("RGB", "BGR")
+# What of `Bands` isn't told by the number of means.
+_SPAN = ("value_range", "rgb_bands")
 
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """Maps an RGB image in 0..255 to the network's input: ``(x * scale - mean) / std``.
+    """Maps an image in 0..255 to the network's input: ``(x * scale - mean) / std``.
 
     Attributes:
-        mean: three numbers in units of ``x * scale``, in `channel_order`.
-        std: three positive numbers, likewise.
+        mean: a number for each channel, in units of ``x * scale`` and in `channel_order`.
+        std: a positive number for each, likewise.
         channel_order: "RGB", or "BGR" for networks whose weights come from Caffe or OpenCV.
         scale: factor from 0..255 to the units of `mean` and `std`; 1/255 for means given as
             fractions of one, 1.0 for means in 0..255.
+        value_range, rgb_bands: what the images' numbers mean: see `tfseg.bands.Bands`. Other ranges
+            are laid on 0..255 first.
 
     Raises:
         TfsegError: on values outside these ranges.
@@ -31,6 +36,8 @@ class Preprocessing:
     std: tuple = (0.229, 0.224, 0.225)
     channel_order: str = "RGB"
     scale: float = 1 / 255
+    value_range: tuple[float, ...] = RGB.value_range
+    rgb_bands: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -38,23 +45,52 @@ class Preprocessing:
                 value = tuple(float(x) for x in getattr(self, name))
             except (TypeError, ValueError):
                 value = ()
-            if len(value) != 3 or not np.all(np.isfinite(value)):
+            if not value or not np.all(np.isfinite(value)):
                 raise TfsegError(f"{name} must be three numbers, not {getattr(self, name)}")
             object.__setattr__(self, name, value)
+        if len(self.mean) != len(self.std):
+            raise TfsegError(
+                f"mean has {len(self.mean)} numbers and std {len(self.std)}: one for each channel"
+            )
         if min(self.std) <= 0:
             raise TfsegError(f"std must be positive, not {list(self.std)}")
         if self.channel_order not in CHANNEL_ORDERS:
             raise TfsegError(f"channel_order must be RGB or BGR, not '{self.channel_order}'")
+        if self.channel_order != "RGB" and len(self.mean) != 3:
+            raise TfsegError(f"channel_order BGR is for three channels, not {len(self.mean)}")
+        bands = self.bands
+        object.__setattr__(self, "value_range", bands.value_range)
+        object.__setattr__(self, "rgb_bands", bands.rgb_bands)
         if not self.scale > 0:
             raise TfsegError(f"scale must be positive, not {self.scale}")
 
+    @classmethod
+    def of(cls, info: Any) -> "Preprocessing":
+        """The normalisation that a `DataInfo` states, by the training images' mean and std."""
+        return cls(info.mean, info.std, value_range=info.value_range, rgb_bands=info.rgb_bands)
+
+    def on(self, bands: Bands) -> "Preprocessing | None":
+        """The same for images of these bands; None where they have other channels."""
+        if bands.channels != self.bands.channels:
+            return None
+        return dataclasses.replace(self, value_range=bands.value_range, rgb_bands=bands.rgb_bands)
+
+    @property
+    def bands(self) -> Bands:
+        """`Bands` of the images."""
+        return Bands(len(self.mean), self.value_range, self.rgb_bands)
+
     def normalize(self, images: Tensor) -> Any:
-        """RGB images [..., 3] in 0..255 (any array or tensor type that has arithmetic) to float32.
+        """Images [..., channels] (any array or tensor type that has arithmetic) to float32.
 
         uint8 tensors have to be cast to float32 by the caller; NumPy arrays need not.
         """
         if isinstance(images, np.ndarray):
             images = images.astype(np.float32)
+        return self.normalize_levels(self.bands.to_levels(images))
+
+    def normalize_levels(self, images: Tensor) -> Any:
+        """The same of float images whose values `Bands.to_levels` has laid on 0..255."""
         if self.channel_order == "BGR":
             images = images[..., ::-1]
         gain = np.float32(self.scale) / np.asarray(self.std, np.float32)
@@ -63,8 +99,11 @@ class Preprocessing:
 
     @property
     def fill(self) -> tuple[float, ...]:
-        """The RGB colour (0..255, floats) that normalises to zero: what padding is made of."""
+        """The colour (floats in `value_range`) that normalises to zero: what padding is made of."""
         colour = np.asarray(self.mean) / self.scale
+        if not self.bands.in_levels:
+            low, high = self.value_range
+            colour = low + colour * (high - low) / 255
         return tuple(float(x) for x in (colour[::-1] if self.channel_order == "BGR" else colour))
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +113,7 @@ class Preprocessing:
             "std": list(self.std),
             "channel_order": self.channel_order,
             "scale": self.scale,
+            **{name: self.bands.to_dict()[name] for name in _SPAN if self.bands.to_dict()},
         }
 
     @classmethod

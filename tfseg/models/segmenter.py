@@ -23,7 +23,7 @@ UPSAMPLINGS = ("bilinear", "zero_border", "legacy")
 class Segmenter(keras.Model):
     """Per-pixel class scores from images of any size.
 
-    ``model(images)`` takes normalised float images [N, H, W, 3] and returns a dict of float32 maps:
+    ``model(images)`` takes normalised float images [N, H, W, C] and returns a dict of float32 maps:
     "logits" [N, h, w, num_classes] at the decoder's own resolution, and whatever else the loss
     looks at (the keys of `loss_weights`), such as "aux_logits". A multi-scale model's "logits" are
     the maximum over the scales, and "logits_1", "logits_0.75", ... those of each scale.
@@ -60,7 +60,7 @@ class Segmenter(keras.Model):
             "loss_weights": dict(loss_weights),
             "scales": scales and list(scales),
         }
-        images = keras.Input((None, None, 3), name="images")
+        images = keras.Input(encoder.input_shape[1:], name="images")
         if scales is None:
             outputs = decoder(encoder(images))
         else:
@@ -108,7 +108,7 @@ class Segmenter(keras.Model):
         """Softmax over the classes at `size` (default: the images' own).
 
         Args:
-            images: normalised floats [N, H, W, 3].
+            images: normalised floats [N, H, W, C].
             size: (height, width) of the result.
 
         Returns:

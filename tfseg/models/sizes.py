@@ -16,7 +16,8 @@ class OutputSizes:
     the one at the remainder of a period, and a fixed step for each whole period.
 
     Args:
-        model: a `Segmenter`, or what else has `compute_output_shape` and `size_period`.
+        model: a `Segmenter`, or what else has `compute_output_shape`, `input_shape` and
+            `size_period`.
     """
 
     def __init__(self, model: Any):
@@ -25,7 +26,7 @@ class OutputSizes:
     def __call__(self, size: Size) -> dict[str, Size]:
         """{output: (h, w)} for images of (H, W): ints for ints, otherwise scalar tensors."""
         if all(isinstance(x, int) for x in size):
-            shapes = self.model.compute_output_shape((1, *size, 3))
+            shapes = self.model.compute_output_shape((1, *size, self.model.input_shape[-1]))
             return {name: tuple(shape[1:3]) for name, shape in shapes.items()}
         period = self.model.size_period
         return {
@@ -36,9 +37,11 @@ class OutputSizes:
     @functools.cached_property
     def _rows(self) -> dict[str, tuple[np.ndarray, int]]:
         """{output: (its sizes for images of period, period + 1, …; what a period adds)}."""
-        period = self.model.size_period
-        shapes = [self.model.compute_output_shape((1, x, x, 3)) for x in range(period, 2 * period)]
-        further = self.model.compute_output_shape((1, 2 * period, 2 * period, 3))
+        period, channels = self.model.size_period, self.model.input_shape[-1]
+        shapes = [
+            self.model.compute_output_shape((1, x, x, channels)) for x in range(period, 2 * period)
+        ]
+        further = self.model.compute_output_shape((1, 2 * period, 2 * period, channels))
         return {
             name: (
                 np.array([shape[name][1] for shape in shapes], np.int32),

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from tfseg.bands import Bands
 from tfseg.digests import sealed, unsealed
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
@@ -15,6 +16,18 @@ FORMAT = 1
 def plain_options(options: dict[str, Any]) -> dict[str, Any]:
     """A model's options as JSON has them: lists in place of tuples."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+
+
+def with_channels(options: dict[str, Any], bands: Bands) -> dict[str, Any]:
+    """A model's options with the number of channels of its images, which for RGB goes unsaid.
+
+    Raises:
+        TfsegError: they state another number.
+    """
+    stated = options.get("channels", bands.channels)
+    if stated != bands.channels:
+        raise TfsegError(f"channels={stated} is not what the images have: {bands.describe()}")
+    return options if bands.channels == 3 else {**options, "channels": bands.channels}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,10 +61,10 @@ def _figure(image_list, index, table, classes, palette, report):
         if any(title in text for title in titles)
     ]
     try:
-        pair = [
-            read(*entry(image_list, index, k)) for k, read in enumerate((read_image, read_label))
-        ]
-        pictures, shares = _pictures(*pair, table, palette)
+        bands = image_list.bands
+        image = bands.picture(read_image(*entry(image_list, index, 0), bands=bands))
+        values = read_label(*entry(image_list, index, 1))
+        pictures, shares = _pictures(image, values, table, palette)
     except TfsegError as error:
         return f"<figure><p class=error>{html.escape(f'{name}: {error}')}</p></figure>"
     shown = [

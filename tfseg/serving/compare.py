@@ -21,7 +21,7 @@ def compare(predictor, labels_of, image_list, info, image_size=None, max_side=No
 
     Args:
         predictor: the `Predictor` that was exported.
-        labels_of: the export, from uint8 [H, W, 3] to integers [H, W].
+        labels_of: the export, from images [H, W, channels] to integers [H, W].
         image_list: `ImageList` with labels.
         info: its `DataInfo`.
         image_size: the (height, width) that images and labels are resized to; None for their own.
@@ -35,6 +35,7 @@ def compare(predictor, labels_of, image_list, info, image_size=None, max_side=No
         TfsegError: images can't be read, are too large or have no labelled pixel, or the export
             loses more than `LARGEST_LOSS`.
     """
+    image_list.require_bands(predictor.bands)
     exact = in_float32(predictor)
     num_classes = predictor.spec.num_classes
     table = label_table(num_classes, info.label_map, info.ignore_label)
@@ -81,8 +82,10 @@ def in_float32(predictor):
 
 
 def resized(image, size):
-    """uint8 [H, W, 3] at `size`, smoothed for reduction."""
+    """An image [H, W, channels] at `size`, smoothed for reduction; uint8 stays so."""
     if tuple(image.shape[:2]) == tuple(size):
         return image
     values = tf.image.resize(image, size, antialias=True)
+    if image.dtype != np.uint8:
+        return values.numpy()
     return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8).numpy()

@@ -56,6 +56,7 @@ def serve(predictors, *, host="127.0.0.1", port=7860, max_side=4096, max_megabyt
     except ImportError as error:
         raise TfsegError(f"the page needs {error.name}: pip install 'tfseg-keras[app]'") from error
     for predictor in predictors.values():
+        predictor.bands.require_rgb("the page")
         # The first call prepares the network: no visitor should wait for that.
         predictor.predict(np.zeros((64, 64, 3), np.uint8))
     page = _build(gradio, predictors, max_side, _copied(examples))

@@ -8,7 +8,15 @@ from tfseg.inference.predictor import Predictor, load
 from tfseg.models import fold
 from tfseg.serving.decoding import check_size, decode
 
-CHANNELS = 3
+
+def input_of(bands):
+    """What the signatures take: (channels, dtype) of images of these `Bands`.
+
+    16-bit values are uint16, as files have them; of other ranges, numbers are float32.
+    """
+    if bands.value_range == (0, 65535):
+        return bands.channels, tf.uint16
+    return bands.channels, tf.as_dtype(bands.dtype)
 
 
 def exportable(source):
@@ -25,10 +33,11 @@ def exportable(source):
 
 
 class Answers:
-    """A predictor's answers as graph functions of uint8 images, batch norm folded.
+    """A predictor's answers as graph functions of images, batch norm folded.
 
-    `labels` gives uint8 [N, H, W] of uint8 RGB images [N, H, W, 3], `probabilities` float32
-    [N, H, W, C]; `variables` are those that they read.
+    `labels` gives uint8 [N, H, W] of images [N, H, W, channels], as `input_of` says: of a model for
+    photographs uint8 RGB; `probabilities` gives float32 [N, H, W, C]; `variables` are those that
+    they read.
 
     Args:
         predictor: a `Predictor`.
@@ -59,20 +68,23 @@ class Signatures(tf.Module):
         super().__init__()
         self._answers = Answers(predictor)
         self._image_size = image_size
+        self._bands = predictor.bands
         self._max_side = max_side
         self.variables_of_model = self._answers.variables
 
     def functions(self):
         """{signature: `tf.function`}."""
+        channels, dtype = input_of(self._bands)
         images = tf.TensorSpec(
-            [None, *(self._image_size or (None, None)), CHANNELS], tf.uint8, "images"
+            [None, *(self._image_size or (None, None)), channels], dtype, "images"
         )
         files = tf.TensorSpec([None], tf.string, "image_bytes")
         functions = {
             "serving_default": (self._labels_of_images, images),
             "probabilities": (self._probabilities_of_images, images),
-            "encoded": (self._labels_of_files, files),
         }
+        if self._bands.channels == 3 and self._bands.in_levels:
+            functions["encoded"] = (self._labels_of_files, files)
         return {
             name: tf.function(function, input_signature=[spec], autograph=False)
             for name, (function, spec) in functions.items()
@@ -96,7 +108,7 @@ class Signatures(tf.Module):
 
     def _checked(self, images):
         # What the server hands over need not have the shape that the signature states.
-        images = tf.ensure_shape(images, [None, None, None, CHANNELS])
+        images = tf.ensure_shape(images, [None, None, None, self._bands.channels])
         shape = tf.shape(images, tf.int64)
         largest = self._max_side**2
         few = tf.debugging.Assert(

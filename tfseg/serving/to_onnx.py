@@ -10,7 +10,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import replacing
 from tfseg.serving.card import model_card
 from tfseg.serving.compare import compare
-from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.signatures import Answers, exportable, input_of
 from tfseg.serving.to_saved_model import check_image_size
 from tfseg.serving.verify import check
 
@@ -48,7 +48,8 @@ def export_onnx(source, path, *, image_size=None, data=None):
         image_size = check_image_size(image_size)
     predictor = exportable(source)
     answers = Answers(predictor, strips=False)
-    images = tf.TensorSpec([None, *(image_size or (None, None)), 3], tf.uint8, "images")
+    channels, dtype = input_of(predictor.bands)
+    images = tf.TensorSpec([None, *(image_size or (None, None)), channels], dtype, "images")
 
     @tf.function(input_signature=[images], autograph=False)
     def answer(images):
@@ -69,11 +70,11 @@ def export_onnx(source, path, *, image_size=None, data=None):
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
 
         def labels(images):
-            return session.run(["labels"], {"images": images})[0]
+            return session.run(["labels"], {"images": images.astype(dtype.name)})[0]
 
         worst = check(
             predictor,
-            lambda images: session.run(["probabilities"], {"images": images})[0],
+            lambda images: session.run(["probabilities"], {"images": images.astype(dtype.name)})[0],
             labels,
             image_size,
         )

@@ -9,7 +9,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import replacing_folder, write_json
 from tfseg.serving.card import CARD, model_card
 from tfseg.serving.compare import compare
-from tfseg.serving.signatures import Signatures, exportable
+from tfseg.serving.signatures import Signatures, exportable, input_of
 from tfseg.serving.verify import check
 
 
@@ -23,6 +23,9 @@ def export(source, path, *, image_size=None, max_side=4096, data=None):
         encoded           image_bytes: string [N], JPEG or PNG files of any sizes, to labels_bytes:
                           string [N], PNG files of class indices (8-bit grey), each as large as its
                           image as stored: orientation in EXIF is not looked at
+
+    A model of other images than 8-bit RGB takes uint8, uint16 or float32 [N, H, W, channels] (see
+    `tfseg.serving.signatures.input_of`), and has no signature of encoded files.
 
     The asset `tfseg.json` says what the model is; see `model_card`.
 
@@ -59,13 +62,18 @@ def export(source, path, *, image_size=None, max_side=4096, data=None):
         signatures.card = tf.saved_model.Asset(card)
         tf.saved_model.save(signatures, folder, signatures=signatures.functions())
         exported = tf.saved_model.load(folder).signatures
+        _, dtype = input_of(predictor.bands)
+
+        def answer(signature, output, images):
+            images = tf.constant(images.astype(dtype.name))
+            return exported[signature](images)[output].numpy()
 
         def labels(images):
-            return exported["serving_default"](tf.constant(images))["labels"].numpy()
+            return answer("serving_default", "labels", images)
 
         worst = check(
             predictor,
-            lambda images: exported["probabilities"](tf.constant(images))["probabilities"].numpy(),
+            lambda images: answer("probabilities", "probabilities", images),
             labels,
             image_size,
             max_side,

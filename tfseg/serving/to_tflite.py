@@ -11,7 +11,7 @@ from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
 from tfseg.serving.card import model_card
 from tfseg.serving.compare import compare, resized
-from tfseg.serving.signatures import Answers, exportable
+from tfseg.serving.signatures import Answers, exportable, input_of
 from tfseg.serving.to_saved_model import check_image_size
 from tfseg.serving.verify import drawn_image
 
@@ -76,7 +76,8 @@ def _interpreter_class():
 
 def _convert(predictor, image_size, quantization, calibration):
     answers = Answers(predictor, strips=False)
-    images = tf.TensorSpec([1, *image_size, 3], tf.uint8, "images")
+    channels, dtype = input_of(predictor.bands)
+    images = tf.TensorSpec([1, *image_size, channels], dtype, "images")
     owner = tf.Module()  # of the variables, which the converter makes constants
     owner.variables_of_model = answers.variables
     function = tf.function(
@@ -92,14 +93,15 @@ def _convert(predictor, image_size, quantization, calibration):
 
         def examples():
             for index in chosen.astype(int):
-                yield [resized(read_image(*entry(calibration, index, 0)), image_size)[None]]
+                image = read_image(*entry(calibration, index, 0), bands=predictor.bands)
+                yield [resized(image, image_size)[None].astype(dtype.name)]
 
         converter.representative_dataset = examples
     return converter.convert()
 
 
 def _runner(interpreter_class, path):
-    """Function from uint8 [H, W, 3] to uint8 [H, W]."""
+    """Function from images [H, W, channels] to uint8 [H, W]."""
     interpreter = interpreter_class(model_path=path, num_threads=os.cpu_count())
     try:
         interpreter.allocate_tensors()
@@ -109,7 +111,7 @@ def _runner(interpreter_class, path):
     (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(image):
-        interpreter.set_tensor(inputs["index"], image[None])
+        interpreter.set_tensor(inputs["index"], image[None].astype(inputs["dtype"], copy=False))
         interpreter.invoke()
         return interpreter.get_tensor(outputs["index"])[0]
 
@@ -117,7 +119,7 @@ def _runner(interpreter_class, path):
 
 
 def _check_drawn(predictor, labels_of, image_size, quantization):
-    image = drawn_image(image_size, 0)
+    image = drawn_image(image_size, 0, predictor.bands)
     labels = labels_of(image)
     if labels.shape != tuple(image_size) or labels.max() >= predictor.spec.num_classes:
         raise TfsegError(f"the export's labels are wrong: {labels.shape}, up to {labels.max()}")

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from tfseg.bands import RGB
 from tfseg.errors import TfsegError
 from tfseg.models.precisions import precision_of
 
@@ -20,7 +21,7 @@ def check(predictor, probabilities, labels, image_size=None, max_side=4096):
 
     Args:
         predictor: the `Predictor` that was exported.
-        probabilities: the export, from uint8 [1, H, W, 3] to float32 [1, H, W, C].
+        probabilities: the export, from images [1, H, W, channels] to float32 [1, H, W, C].
         labels: likewise, to integers [1, H, W].
         image_size: the (height, width) that the export takes; None for any.
         max_side: the largest of them.
@@ -36,7 +37,7 @@ def check(predictor, probabilities, labels, image_size=None, max_side=4096):
     worst = 0.0
     sizes = [image_size] if image_size else {tuple(np.minimum(s, max_side)) for s in SIZES}
     for seed, size in enumerate(sizes):
-        image = drawn_image(size, seed)
+        image = drawn_image(size, seed, predictor.bands)
         tolerance = _tolerance(predictor, image)
         expected = predictor.probabilities(image)
         actual = probabilities(image[None])[0]
@@ -70,11 +71,19 @@ def _tolerance(predictor, image):
     return max(tolerance, _SHARE * largest / 2) if np.isfinite(largest) else tolerance
 
 
-def drawn_image(size, seed):
-    """An image with edges, areas and noise: uint8 [H, W, 3]."""
+def drawn_image(size, seed, bands=RGB):
+    """An image with edges, areas and noise: [H, W, channels] of whole numbers that `bands` has."""
     height, width = (int(x) for x in size)
     generator = np.random.default_rng(seed)
-    coarse = generator.integers(0, 256, (5, 7, 3), np.uint8)
-    smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-    noise = generator.normal(0, 8, (height, width, 3))
-    return np.clip(np.asarray(smooth) + noise, 0, 255).astype(np.uint8)
+    coarse = generator.integers(0, 256, (5, 7, bands.channels), np.uint8)
+    smooth = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC))
+        for plane in np.moveaxis(coarse, -1, 0)
+    ]
+    noise = generator.normal(0, 8, (height, width, bands.channels))
+    levels = np.clip(np.stack(smooth, -1) + noise, 0, 255)
+    if bands.in_levels:
+        return levels.astype(np.uint8)
+    low, high = bands.value_range
+    values = low + levels * ((high - low) / 255)
+    return (np.rint(values) if high - low > 255 else values).astype(np.float32)

@@ -54,6 +54,7 @@ def predict_video(predictor, source, path, progress=None):
     Raises:
         TfsegError: OpenCV is missing, the source can't be read, or the video can't be written.
     """
+    predictor.bands.require_rgb("a video")
     cv2 = _opencv()
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in EXTENSIONS:
@@ -105,6 +106,7 @@ def predict_camera(predictor, camera, show=None):
         TfsegError: OpenCV or its windows are missing, or the camera can't be opened.
     """
     cv2 = _opencv()
+    predictor.bands.require_rgb("a camera")
     done, start = 0, time.perf_counter()
     with _capture(cv2, camera) as capture:
         # Old pictures would make the window lag behind.

@@ -5,6 +5,7 @@ import types
 
 import tensorflow as tf
 
+from tfseg.bands import RGB
 from tfseg.data import DataInfo, DistributedPipeline, pipeline_errors
 from tfseg.data.info import FILE_NAME
 from tfseg.data.pipelines.classification import (
@@ -15,6 +16,7 @@ from tfseg.data.pipelines.classification import (
     list_classes,
     read_class_folders,
 )
+from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec, Preprocessing
 from tfseg.training.losses.segmentation import SegmentationLoss
 from tfseg.training.plan import Plan
@@ -34,6 +36,11 @@ class Classification:
         preprocessing = Preprocessing()
         if os.path.exists(os.path.join(config.data_dir, FILE_NAME)):
             info = DataInfo.load(config.data_dir)
+            if info.bands != RGB:
+                raise TfsegError(
+                    f"{config.data_dir} has images of {info.bands.describe()}; classification "
+                    f"takes {RGB.describe()}"
+                )
             preprocessing = Preprocessing(info.mean, info.std)
         train = read_class_folders(config.data_dir, config.train_split, classes)
         val = None

@@ -8,6 +8,7 @@ from absl import logging
 from tfseg.data import DataInfo, ImageList, check_dataset, read_split
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec, Preprocessing, precision
+from tfseg.models.spec import with_channels
 from tfseg.visualize import class_names
 
 
@@ -75,8 +76,8 @@ def _spec(config, num_classes, info):
     return ModelSpec(
         config.model,
         num_classes,
-        config.model_options,
-        Preprocessing(info.mean, info.std),
+        with_channels(config.model_options, info.bands),
+        Preprocessing.of(info),
         classes=info.classes,
         palette=info.palette,
         ignore_label=info.ignore_label,
@@ -101,10 +102,17 @@ def _weights_by(rule, config, info):
 
 
 def with_preprocessing(plan, values):
-    """The plan with a preprocessing in plain values; None leaves the data's own."""
+    """The plan with a preprocessing in plain values; None leaves the data's own.
+
+    What the images' numbers mean is the data's in any case, and so is all where they have other
+    channels than the preprocessing.
+    """
     if not values:
         return plan
-    spec = dataclasses.replace(plan.spec, preprocessing=Preprocessing.from_dict(values))
+    preprocessing = Preprocessing.from_dict(values).on(plan.spec.preprocessing.bands)
+    if preprocessing is None:
+        return plan
+    spec = dataclasses.replace(plan.spec, preprocessing=preprocessing)
     return dataclasses.replace(plan, spec=spec)
 
 

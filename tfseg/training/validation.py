@@ -85,7 +85,8 @@ class Validator:
         self._labels = {"ignore_label": spec.ignore_label, "label_map": spec.label_map}
         self._evaluator = Evaluator(model, spec.preprocessing, strategy=strategy, **self._labels)
         inference = Inference(model, preprocessing=spec.preprocessing)
-        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        self._bands = bands = spec.preprocessing.bands
+        images = tf.TensorSpec([None, None, None, bands.channels], bands.dtype)
         self._predict = tf.function(inference.labels, input_signature=[images], autograph=False)
         # Made once: what each pipeline traces stays in memory until Python collects its cycles.
         # Neighbours in a list are often frames of one video.
@@ -115,6 +116,7 @@ class Validator:
         palette = spec.palette or visualize.default_palette(spec.num_classes)
         for images, labels, _ in self._shown:
             maps = [np.minimum(labels[0], 255), self._predict(images)[0]]
-            pictures = [images[0].numpy(), *(visualize.colorize(one, palette) for one in maps)]
+            shown = self._bands.picture(images[0].numpy())
+            pictures = [shown, *(visualize.colorize(one, palette) for one in maps)]
             panel = visualize.panel(pictures, ["image", "label", "prediction"])
             yield legends.below(panel, maps, self.plan.classes, palette)

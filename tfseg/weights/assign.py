@@ -6,11 +6,12 @@ import re
 import keras
 import numpy as np
 
+from tfseg.bands import counted
 from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.weights.causes import explain
 from tfseg.weights.layouts.families import layouts
-from tfseg.weights.layouts.layout import is_filter, is_head
+from tfseg.weights.layouts.layout import is_filter, is_first, is_head
 from tfseg.weights.sources import shape_of, variants
 
 
@@ -26,6 +27,7 @@ class Report:
         preprocessing: `Preprocessing` that the weights were trained with, or None where they take
             what their data set's info.json says.
         part: what of a file of several things was taken, such as an average, in words; or None.
+        spread: over how many channels the first kernel's three were spread, or None.
     """
 
     layout: str
@@ -34,6 +36,7 @@ class Report:
     fresh: tuple = ()
     preprocessing: Preprocessing | None = None
     part: str | None = None
+    spread: int | None = None
 
     def __repr__(self):
         return f"<Report: {self}>"
@@ -41,6 +44,8 @@ class Report:
     def __str__(self):
         of = f" of {self.part}" if self.part else ""
         parts = [f"loaded {len(self.loaded)} variables{of} ({self.layout} layout)"]
+        if self.spread:
+            parts.append(f"spread the first kernel's 3 channels over {counted(self.spread)}")
         if self.skipped:
             reasons = "; ".join(sorted(set(self.skipped.values())))
             parts.append(f"left out {len(self.skipped)} entries ({reasons})")
@@ -64,6 +69,7 @@ class Match:
         skipped: {original name: reason}.
         wrong: {our path: (shape in the source, shape wanted)}, both in our axes.
         fresh: our paths that keep their values, which the source need not have.
+        spread: the path of a first kernel of three channels, where the model has others, or None.
     """
 
     source: object
@@ -75,6 +81,7 @@ class Match:
     skipped: dict
     wrong: dict
     fresh: tuple = ()
+    spread: str | None = None
 
     @property
     def faults(self):
@@ -115,7 +122,7 @@ def assign(model, source, new_head=False, origin="the source"):
     match = _best_match(layouts(model), variables, source, new_head)
     if match.faults:
         raise TfsegError(explain(model, match, origin, new_head))
-    _set(variables, match, origin)
+    _set(variables, match, origin, _colours(model))
     return Report(
         match.layout.name,
         {path: match.names[path] for path in match.fitting},
@@ -123,7 +130,14 @@ def assign(model, source, new_head=False, origin="the source"):
         match.fresh,
         match.layout.preprocessing,
         getattr(source, "part", None),
+        int(variables[match.spread].shape[2]) if match.spread else None,
     )
+
+
+def _colours(model):
+    """The channels that are red, green and blue, where the model says it."""
+    preprocessing = getattr(getattr(model, "spec", None), "preprocessing", None)
+    return preprocessing.bands.rgb_bands if preprocessing else (0, 1, 2)
 
 
 def _best_match(candidates, variables, source, new_head):
@@ -144,7 +158,7 @@ def _match(layout, variables, source):
     names = {path: layout.original(path) for path in variables}
     taken = {name: path for path, name in names.items() if name in source}
     skipped = {name: layout.skip_reason(name) for name in source if name not in taken}
-    fitting, wrong = [], {}
+    fitting, wrong, spread = [], {}, None
     for name, path in taken.items():
         wanted = tuple(variables[path].shape)
         # An array of this shape that takes no memory goes through the same conversion.
@@ -152,6 +166,9 @@ def _match(layout, variables, source):
         found = _convert(found, path, wanted, layout).shape
         if found == wanted:
             fitting.append(path)
+        elif is_first(path) and len(found) == 4 and found == (*wanted[:2], 3, wanted[3]):
+            fitting.append(path)
+            spread = path
         else:
             wrong[path] = (found, wanted)
     return Match(
@@ -163,6 +180,7 @@ def _match(layout, variables, source):
         unused=[name for name, reason in skipped.items() if reason is None],
         skipped={name: reason for name, reason in skipped.items() if reason is not None},
         wrong=wrong,
+        spread=spread,
     )
 
 
@@ -193,7 +211,35 @@ def _forgive_new(match):
     )
 
 
-def _set(variables, match, origin):
+def spread_kernel(kernel, channels, colours=(0, 1, 2)):
+    """A first kernel for images of other channels, which answers the same where all are equal.
+
+    The channels that are shown as red, green and blue get the kernel of their colour, the others
+    these in turn; where several have one, each gets its share of it. Of one or two channels, each
+    gets the sum of those in its place.
+
+    Args:
+        kernel: [h, w, 3, filters].
+        channels: how many the images have.
+        colours: the channels that are red, green and blue; where they aren't three different ones,
+            the first three are.
+
+    Returns:
+        [h, w, channels, filters].
+    """
+    if channels < 3:
+        places = [[k for k in range(3) if k % channels == c] for c in range(channels)]
+        return np.stack([kernel[:, :, place].sum(2) for place in places], 2)
+    colours = colours if len(set(colours)) == 3 else (0, 1, 2)
+    owners = np.arange(channels) % 3
+    rest = [channel for channel in range(channels) if channel not in colours]
+    owners[list(colours)] = range(3)
+    owners[rest] = np.arange(len(rest)) % 3
+    counts = np.bincount(owners, minlength=3)
+    return kernel[:, :, owners] / counts[owners].astype(kernel.dtype)[:, None]
+
+
+def _set(variables, match, origin, colours):
     """Sets the variables once everything is read: a file that fails halfway changes nothing."""
     values = {}
     for path in match.fitting:
@@ -206,5 +252,10 @@ def _set(variables, match, origin):
         # numpy copies turned kernels number by number, which takes longer than reading them. What
         # isn't turned stays as it is: TensorFlow holds on to arrays that it makes tensors of.
         values[path] = _convert(value, path, shape, match.layout, keras.ops.transpose)
+        if path == match.spread:
+            kernel, stated = np.asarray(values[path]), match.layout.preprocessing
+            # Of channels in another number, the order is that of the images.
+            kernel = kernel[:, :, ::-1] if stated and stated.channel_order == "BGR" else kernel
+            values[path] = spread_kernel(kernel, shape[2], colours)
     for path, value in values.items():
         variables[path].assign(value)

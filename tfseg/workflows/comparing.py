@@ -179,7 +179,7 @@ class _Pictures:
         image_list, info = self._lists[key]
         index = image_list.names.index(name)
         truth = Truth(image_list, len(info.classes), info.label_map, info.ignore_label)
-        image, labels = truth.image(index), truth.labels(index)
+        image, labels = truth.picture(index), truth.labels(index)
         step = max(1, -(-image.shape[1] // self.width))
         shown = {}
         if not further:

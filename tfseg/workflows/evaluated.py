@@ -138,7 +138,7 @@ def write_errors(output_dir, worst, truth, classes, palette):
     place = {name: index for index, name in enumerate(truth.image_list.names)}
 
     def load(name):
-        return truth.image(place[name]), truth.labels(place[name])
+        return truth.picture(place[name]), truth.labels(place[name])
 
     titles = {}
     for name, missed, mistaken in zip(classes, worst.missed, worst.mistaken, strict=True):

@@ -48,6 +48,8 @@ def data_facts(data_dir: str) -> DataFacts:
         shares=shares,
         smallest_object=smallest,
         weights=tuple(info.class_weights or ()),
+        channels=info.channels,
+        value_bytes=1 if info.bands.in_levels else 4,
     )
 
 

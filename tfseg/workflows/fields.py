@@ -9,6 +9,7 @@ from PIL import Image
 
 from tfseg.data.image_files import read_image
 from tfseg.encoders import ENCODERS, create_encoder
+from tfseg.errors import TfsegError
 from tfseg.evaluation.receptive_field import dilation_periods, picture, receptive_field
 from tfseg.files import atomic_write
 from tfseg.inference.predict_files import find_images
@@ -59,7 +60,8 @@ def measure_fields(
         run_dirs, model, model_options or {}, dilated_types, seed
     ):
         end = output or getattr(network, "encoder", network).pyramid[-1]
-        batches = _batches(preprocessing, list(images), num_images, size, seed)
+        channels = network.input_shape[-1]
+        batches = _batches(preprocessing, list(images), num_images, (*size, channels), seed)
         field = receptive_field(network, batches, end, source)
         index = {rate: field.gridding(rate) for rate in dilation_periods(network, source)}
         fields.append(field)
@@ -91,13 +93,16 @@ def _models(run_dirs, name, options, dilated_types, seed):
             yield dilated_type, create_model(name, 2, **settings), Preprocessing()
 
 
-def _batches(preprocessing, images, count, size, seed):
-    """Yields normalised float32 [1, H, W, 3]."""
+def _batches(preprocessing, images, count, shape, seed):
+    """Yields normalised float32 [1, H, W, C]."""
     if not images:
         generator = np.random.default_rng(seed)
         for _ in range(count):
-            yield generator.standard_normal((1, *size, 3), np.float32)
+            yield generator.standard_normal((1, *shape), np.float32)
         return
+    preprocessing.bands.require_rgb("a receptive field on images")
+    if shape[2] != 3:
+        raise TfsegError(f"images show a receptive field of three channels, not of {shape[2]}")
     for name in list(find_images(images))[:count]:
-        image = Image.fromarray(read_image(name)).resize(size, Image.Resampling.BILINEAR)
+        image = Image.fromarray(read_image(name)).resize(shape[:2], Image.Resampling.BILINEAR)
         yield preprocessing.normalize(np.asarray(image))[None]

@@ -63,6 +63,7 @@ def prepare(
     group_by: str | None = None,
     unlabelled: str | None = None,
     overlap: str | None = None,
+    channels: int | None = None,
     images: str | None = None,
     labels: str | None = None,
     color_map: str | None = None,
@@ -92,6 +93,8 @@ def prepare(
         val_share, group_by, unlabelled: see `tfseg.data.prepare.source.plan`.
         overlap: which object lies on top where several meet: "later", "earlier" or "smaller"; None
             for the format's own rule.
+        channels: of the images, where they have an alpha channel or grey that is to be kept; None:
+            see `tfseg.data.prepare.bands.survey_bands`.
         images, labels: of "folder": the names of the subfolders.
         color_map: a CSV file of name,red,green,blue of coloured masks.
         label_map: {value of the masks: class; 255 is ignored}.
@@ -116,7 +119,7 @@ def prepare(
         **{"images": images, "labels": labels, "color_map": color_map, "label_map": label_map},
         **{"classes": tuple(classes), "tfds_name": tfds_name, "tfds_splits": tfds_splits},
         "tfds_features": tuple(tfds_features) != ("image", "segmentation_mask"),
-        **{"dry_run": dry_run, "part": part},
+        **{"dry_run": dry_run, "part": part, "channels": channels},
     }
     kind = "folder without a source" if format == "folder" and not source else format
     if kind in _KINDS:
@@ -152,6 +155,7 @@ def prepare(
             unlabelled=unlabelled,
             val_share=val_share,
             group_by=group_by,
+            channels=channels,
         )
     if isinstance(found, Unfinished):
         return found

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tfseg.bands import counted
 from tfseg.tables import Row, Table
 
 
@@ -22,6 +23,8 @@ class DataFacts:
         smallest_object: side of a square as large as a typical connected region of that class
             whose regions are smallest, in pixels.
         weights: names of the class weights that info.json has.
+        channels: of the images.
+        value_bytes: of each of their numbers.
     """
 
     images: int
@@ -31,11 +34,14 @@ class DataFacts:
     shares: tuple[float, ...]
     smallest_object: float
     weights: tuple[str, ...] = ()
+    channels: int = 3
+    value_bytes: int = 1
 
     def __str__(self) -> str:
+        bands = "" if self.channels == 3 else f", {counted(self.channels)}"
         return (
             f"{self.images} training and {self.val_images} validation images of "
-            f"{self.width}x{self.height}, {len(self.shares)} classes"
+            f"{self.width}x{self.height}{bands}, {len(self.shares)} classes"
         )
 
 
@@ -284,7 +290,8 @@ RULES = Table(
         Rule(
             name="transforms",
             code=f"{_RULES}:transforms",
-            help="`color_jitter:0.3`; `color_jitter:0.4,blur:0.3` for fewer than 100 images",
+            help="`color_jitter:0.3`; `color_jitter:0.4,blur:0.3` for fewer than 100 images; "
+            "`gamma:0.2` for images of other than three channels",
         ),
         Rule(
             name="val_split",

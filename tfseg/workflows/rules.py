@@ -167,6 +167,8 @@ def random_rotate(now):
 
 
 def transforms(now):
+    if now.data.channels != 3:
+        return "gamma:0.2", "the transforms of colours are for three channels"
     if now.data.images < 100:
         return "color_jitter:0.4,blur:0.3", "few images"
     return "color_jitter:0.3", "light differs from photograph to photograph"
@@ -192,7 +194,9 @@ def checkpoint_every(now):
 
 
 def cache(now):
-    bytes_ = 4 * now.data.images * now.data.height * now.data.width
+    # An image's pixels and its labels.
+    pixel = now.data.channels * now.data.value_bytes + 1
+    bytes_ = pixel * now.data.images * now.data.height * now.data.width
     if bytes_ > now.machine.host_memory / 4:
         return None
     return True, f"decoded images take {max(bytes_ / 2**30, 0.1):.1f} GiB"

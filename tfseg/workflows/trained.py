@@ -10,6 +10,7 @@ from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
 from tfseg.inference.predictor import Predictor, load
 from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
+from tfseg.models.spec import with_channels
 from tfseg.weights import find_spec, load_weights
 
 
@@ -117,17 +118,19 @@ class TrainedModel:
             raise TfsegError("`num_classes` is missing, and no info.json names the classes")
         facts = {}
         if info:
-            facts["preprocessing"] = Preprocessing(mean=info.mean, std=info.std)
+            facts["preprocessing"] = Preprocessing.of(info)
             # Names of another set of classes would be wrong rather than merely absent.
             if info.classes and len(info.classes) == num_classes:
                 facts.update(classes=info.classes, palette=info.palette)
                 facts.update(label_map=info.label_map, ignore_label=info.ignore_label)
-        spec = ModelSpec(self.model, num_classes, self.model_options, **facts)
+        options = with_channels(self.model_options, info.bands) if info else self.model_options
+        spec = ModelSpec(self.model, num_classes, options, **facts)
         with precision(self.precision):
             model = spec.build()
         chosen = load_weights(model, self.source).preprocessing
         if self.preprocessing != "auto":
             chosen = PREPROCESSINGS.get(self.preprocessing)
+        chosen = chosen and (chosen.on(info.bands) if info else chosen)
         if chosen:
             spec = dataclasses.replace(spec, preprocessing=chosen)
         return Predictor(spec, model)

@@ -108,11 +108,11 @@ def test_statistics_are_over_all_pixels(tmp_path):
 
 
 def test_statistics_are_of_the_pixels_that_training_sees(tmp_path):
-    """16-bit grey, whose upper 8 bits the pipeline takes, among others."""
+    """Colours out of a palette, and grey without its transparency."""
     grey = np.random.default_rng(0).integers(0, 65536, (5, 7), np.uint16)
     palette = Image.fromarray((grey >> 12).astype(np.uint8))
     palette.putpalette(bytes(range(48)))
-    pictures = {"deep": Image.fromarray(grey), "palette": palette}
+    pictures = {"palette": palette}
     pictures["alpha"] = Image.fromarray(grey.view(np.uint8)[:, :8].reshape(5, 4, 2), "LA")
     for name, picture in pictures.items():
         path = tmp_path / f"{name}.png"

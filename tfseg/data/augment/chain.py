@@ -5,8 +5,10 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from tfseg.bands import counted
 from tfseg.data.augment.table import load_transforms
 from tfseg.data.order import fold
+from tfseg.errors import TfsegError
 
 
 class Chain:
@@ -19,12 +21,21 @@ class Chain:
         transforms: what `parse_transforms` takes.
         preprocessing: `tfseg.models.Preprocessing`.
         show: function (file index, key, normalize) -> (image, label): a sample cut from its image,
-            where `normalize` takes float32 RGB [..., 3], and padding is zero in what it returns.
+            where `normalize` takes float32 [..., channels], and padding is zero in what it returns.
         size: how many files there are.
+
+    Raises:
+        TfsegError: a transform is for images of other channels.
     """
 
     def __init__(self, transforms, preprocessing, show, size):
         self.steps = load_transforms(transforms)
+        channels = preprocessing.bands.channels
+        for row, _ in self.steps:
+            if row.channels not in (None, channels):
+                raise TfsegError(
+                    f"transforms: {row.name} is for {counted(row.channels)}, not for {channels}"
+                )
         self.preprocessing = preprocessing
         self.show, self.size = show, size
 
@@ -32,17 +43,18 @@ class Chain:
         """A sample: a file's, under the key of (seed, epoch, file).
 
         Returns:
-            Normalised float32 [h, w, 3], and the labels.
+            Normalised float32 [h, w, channels], and the labels.
         """
         if not self.steps:
             return self.show(index, key, self.preprocessing.normalize)
         image, label = self._apply(index, key, self.steps)
-        return self.preprocessing.normalize(image[..., :3]) * image[..., 3:], label
+        return self.preprocessing.normalize_levels(image[..., :-1]) * image[..., -1:], label
 
     def _apply(self, index, key, steps):
-        """Float32 [h, w, 4] and labels after these of the transforms."""
-        image, label = self.show(index, key, _with_cover)
-        pixels, cover = image[..., :3], image[..., 3:]
+        """Float32 [h, w, channels + 1] in 0..255, the cover last, and labels, after these of the
+        transforms."""
+        image, label = self.show(index, key, self._with_cover)
+        pixels, cover = image[..., :-1], image[..., -1:]
         # At an edge, pixels are blended with the padding, which is zero, by their cover.
         pixels = tf.where(cover > 0, pixels / cover, mean_colour(self.preprocessing))
         image = tf.concat([pixels, cover], -1)
@@ -52,9 +64,15 @@ class Chain:
                 partner = self._partner(own, steps[:place])
                 image, label = function(image, label, own, partner=partner)
             else:
-                pixels, label = function(image[..., :3], label, own)
-                image = tf.concat([pixels, image[..., 3:]], -1)
+                pixels, label = function(image[..., :-1], label, own)
+                image = tf.concat([pixels, image[..., -1:]], -1)
         return image, label
+
+    def _with_cover(self, image):
+        """Levels, and one more channel of ones, which are zero in padding, and in between at its
+        edge."""
+        image = self.preprocessing.bands.to_levels(image)
+        return tf.concat([image, tf.ones_like(image[..., :1])], -1)
 
     def _partner(self, key, steps):
         """A function that makes any sample of the epoch, as likely as any other."""
@@ -63,12 +81,7 @@ class Chain:
         return lambda: self._apply(index, fold(key, index), steps)
 
 
-def _with_cover(image):
-    """A fourth channel of ones, which are zero in padding, and in between at its edge."""
-    return tf.concat([image, tf.ones_like(image[..., :1])], -1)
-
-
 def mean_colour(preprocessing):
-    """float32 [3]: the RGB colour in 0..255 that normalises to zero."""
+    """float32 [channels]: the colour in 0..255 that normalises to zero."""
     mean = np.asarray(preprocessing.mean, np.float32) / np.float32(preprocessing.scale)
     return mean[::-1] if preprocessing.channel_order == "BGR" else mean

@@ -49,12 +49,13 @@ def blur(image, label, key, strength):
     sigma = 0.1 + (_LARGEST_SIGMA - 0.1) * where
     reach = math.ceil(3 * _LARGEST_SIGMA)
     taps = tf.exp(-0.5 * (tf.range(-reach, reach + 1, dtype=tf.float32) / sigma) ** 2)
-    kernel = tf.tile(taps[:, None, None, None], [1, 1, 4, 1])
     weighted = tf.concat([image, tf.ones_like(image[..., :1])], -1)[None]
-    for shape in ([-1, 1, 4, 1], [1, -1, 4, 1]):
+    channels = weighted.shape[-1]
+    kernel = tf.tile(taps[:, None, None, None], [1, 1, channels, 1])
+    for shape in ([-1, 1, channels, 1], [1, -1, channels, 1]):
         kernel = tf.reshape(kernel, shape)
         weighted = tf.nn.depthwise_conv2d(weighted, kernel, [1] * 4, "SAME")
-    smooth = weighted[0, ..., :3] / weighted[0, ..., 3:]
+    smooth = weighted[0, ..., :-1] / weighted[0, ..., -1:]
     return tf.where(chance < strength, smooth, image), label
 
 

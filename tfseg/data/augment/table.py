@@ -13,9 +13,10 @@ from tfseg.tables import Row, Table
 class TransformRow(Row):
     """A transform: `code` is a graph function (image, label, key, strength) -> (image, label).
 
-    Images are float32 RGB [h, w, 3] in 0..255. Labels are int32 [h, w], in classification a class.
-    All randomness is a function of the key, int64 [2], which belongs to seed, epoch, file and
-    transform; so it doesn't matter which others there are, nor on what device a sample is made.
+    Images are float32 [h, w, channels] in 0..255, on which the data's `value_range` is laid. Labels
+    are int32 [h, w], in classification a class. All randomness is a function of the key, int64 [2],
+    which belongs to seed, epoch, file and transform; so it doesn't matter which others there are,
+    nor on what device a sample is made.
 
     Attributes:
         strength: the number that users give after the name, unless they leave it out; None for a
@@ -24,8 +25,9 @@ class TransformRow(Row):
         keeps_geometry: whether every pixel stays where it is and shows what its label says. Others
             are for crops alone: they need samples of one shape.
         needs_partner: whether `code` also takes `partner`, a function () -> (image, label) that
-            makes another sample of the epoch. Images then have a fourth channel: what share of a
+            makes another sample of the epoch. Images then have one more channel: what share of a
             pixel lies within the photograph.
+        channels: how many it is for, or None for any.
         classifies: whether it is for classification too.
     """
 
@@ -33,6 +35,7 @@ class TransformRow(Row):
     limit: float = 1.0
     keeps_geometry: bool = True
     needs_partner: bool = False
+    channels: int | None = None
     classifies: bool = True
 
 
@@ -53,6 +56,7 @@ TRANSFORMS = Table(
             code=f"{_PHOTOMETRIC}:color_jitter",
             help="brightness, contrast and saturation times factors in 1 -/+ this",
             strength=0.4,
+            channels=3,
             classifies=False,  # Classifiers have a setting of this name.
         ),
         TransformRow(
@@ -60,6 +64,7 @@ TRANSFORMS = Table(
             code=f"{_PHOTOMETRIC}:grey",
             help="this share of the images without colour",
             strength=0.1,
+            channels=3,
         ),
         TransformRow(
             name="blur",

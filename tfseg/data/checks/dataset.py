@@ -131,8 +131,9 @@ def _judge(image_list, found, table, info, report, painted):
     """The `SplitCheck` of a split; adds to the report's errors and warnings, and to `painted`."""
     sizes, counts = collections.Counter(), np.zeros(256, np.int64)
     split = SplitCheck(len(image_list), sizes, np.zeros(len(report.classes), np.int64))
-    turned = []
+    turned, bands = [], info.bands
     for index, facts in enumerate(found):
+        _judge_pixels(image_list.image_titles[index], facts, bands, report)
         report.errors += facts["errors"]
         report.warnings += facts["warnings"]
         title = image_list.label_titles[index]
@@ -170,6 +171,21 @@ def _judge(image_list, found, table, info, report, painted):
     for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
         split.pixels[table[value]] += counts[value]
     return split
+
+
+def _judge_pixels(title, facts, bands, report):
+    """Whether an image holds what info.json says of all."""
+    if not facts["pixels"]:
+        return
+    channels, bits, alpha = facts["pixels"]
+    fault = bands.fault(channels, bits, alpha)
+    if facts["kind"] == "NPY" and bands.channels == 3 and bands.in_levels:
+        fault = "is a NPY file; 8-bit RGB is read from PNG and JPEG files alone"
+    if fault:
+        report.errors.append(f"image {title} {fault}")
+    elif bands.channels == 3 and channels - alpha == 1 and facts["counts"]:
+        kind = facts["kind"].partition(" ")[2] or facts["kind"]
+        report.warnings.append(f"image {title} is grey ({kind}): it becomes RGB")
 
 
 def _palette_warnings(title, palette, table, info):

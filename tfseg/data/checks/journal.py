@@ -11,8 +11,15 @@ from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file, parse_json
 
 # Facts of another version are not comparable.
-_VERSION = 2
-_FORM = {"errors": list, "warnings": list, "counts": dict, "palette": dict, "turned": int}
+_VERSION = 3
+_FORM = {
+    "errors": list,
+    "warnings": list,
+    "counts": dict,
+    "palette": dict,
+    "turned": int,
+    "pixels": list,
+}
 
 
 class Journal:

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from tfseg.data import exif, png
-from tfseg.data.image_files import opened, read_label_header, reading, require_graph_format
+from tfseg.data import exif, pixel_files, png
+from tfseg.data.image_files import graph_pixels, opened, read_label_header, reading
 from tfseg.data.shards import read_pair
 from tfseg.errors import TfsegError
 
@@ -22,13 +22,14 @@ def inspect_pair(image_list, index, whole=True, whole_label=True):
         whole, whole_label: decode the image, the label map; otherwise look at the header only.
 
     Returns:
-        {"errors", "warnings": lists of lines, "kind": the image's format and Pillow mode, "size":
-        its [width, height] as it is seen, "turned": its EXIF orientation, "counts": {value of the
-        label map: pixels}, "palette": {value that occurs: [r, g, b]} of a palette PNG, "blended":
-        share of the label map's edges that look interpolated, where it is large, otherwise 0}
+        {"errors", "warnings": lists of lines, "kind": the image's format and Pillow mode, "pixels":
+        its channels, bits and whether it has transparency, "size": its [width, height] as it is
+        seen, "turned": its EXIF orientation, "counts": {value of the label map: pixels}, "palette":
+        {value that occurs: [r, g, b]} of a palette PNG, "blended": share of the label map's edges
+        that look interpolated, where it is large, otherwise 0}
     """
     facts = {"errors": [], "warnings": [], "kind": None, "size": None, "turned": 1}
-    facts |= {"counts": {}, "palette": {}, "blended": 0}
+    facts |= {"counts": {}, "palette": {}, "blended": 0, "pixels": []}
     titles = image_list.image_titles[index], image_list.label_titles[index]
     packed = None
     if image_list.offsets is not None:
@@ -68,14 +69,16 @@ def _image(file, title, whole, facts):
     _require_content(file, title)
     facts["turned"] = exif.read_orientation(file)
     file.seek(0)
-    with Image.open(file) as image:
-        require_graph_format(image, title)
-        facts["kind"] = f"{image.format} {image.mode}"
-        if whole:
-            image.load()
-            if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
-                facts["warnings"].append(f"{title} is grey ({image.mode}): it becomes RGB")
-        return exif.turned_size(image.size, facts["turned"])
+    pixels, facts["kind"] = graph_pixels(file, title)
+    facts["pixels"] = [pixels.channels, pixels.bits, pixels.alpha]
+    if whole:
+        # What they mean is judged by info.json; here they only have to be there.
+        if pixels.plain:
+            with Image.open(file) as image:
+                image.load()
+        elif not np.isfinite(pixel_files.read_pixels(file, title)).all():
+            raise TfsegError(f"{title} has values that are no finite numbers (NaN)")
+    return exif.turned_size(pixels.size, facts["turned"])
 
 
 def _label(file, title, whole, facts):

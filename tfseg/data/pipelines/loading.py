@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import re
 from concurrent import futures
 
@@ -34,12 +35,13 @@ def image_loader(image_list):
         image_list: `ImageList`, with or without labels.
 
     Returns:
-        Function of a file index, int64, to the image uint8 [H, W, 3]. It fails, naming the file, on
-        what is no image.
+        Function of a file index, int64, to the image [H, W, channels] of the list's bands. It
+        fails, naming the file, on what is no such image.
     """
     titles = tf.constant(image_list.image_titles, tf.string)
     read = pair_reader(dataclasses.replace(image_list, labels=None))
-    return lambda index: decode_image(read(index)[0], tf.gather(titles, index))
+    bands = image_list.bands
+    return lambda index: decode_image(read(index)[0], tf.gather(titles, index), bands)
 
 
 def labelled_loader(image_list, table, ignore_label):
@@ -51,9 +53,9 @@ def labelled_loader(image_list, table, ignore_label):
         ignore_label: the label of pixels that do not count.
 
     Returns:
-        Function of a file index, int64, to image uint8 [H, W, 3] and classes uint8 [H, W]. It
-        fails, naming the file, on label maps that are no index PNG, hold wrong values or are of
-        another size than their image.
+        Function of a file index, int64, to the image [H, W, channels] of the list's bands and
+        classes uint8 [H, W]. It fails, naming the file, on images of other bands, and on label maps
+        that are no index PNG, hold wrong values or are of another size than their image.
     """
     images = tf.constant(image_list.image_titles, tf.string)
     labels = tf.constant(image_list.label_titles, tf.string)
@@ -62,7 +64,7 @@ def labelled_loader(image_list, table, ignore_label):
     def load(index):
         image_path, label_path = tf.gather(images, index), tf.gather(labels, index)
         image_bytes, label_bytes = read(index)
-        image = decode_image(image_bytes, image_path)
+        image = decode_image(image_bytes, image_path, image_list.bands)
         label = decode_label(label_bytes, label_path)
         a, b = tf.shape(image), tf.shape(label)
         check = require(
@@ -90,6 +92,7 @@ def keep_in_memory(load, count):
     dataset = finish(dataset)
     # The files may differ in size, so their pixels are laid out one after the other.
     images, labels, sizes = [], [], []
+    channels = dataset.element_spec[0].shape[2]
     for image, label in dataset.as_numpy_iterator():
         images.append(image.ravel())
         labels.append(label.ravel())
@@ -108,8 +111,10 @@ def keep_in_memory(load, count):
         size = tf.gather(sizes, index)
         end = tf.gather(ends, index)
         start = end - size[0] * size[1]
-        image = tf.reshape(flat_images[start * 3 : end * 3], tf.concat([size, [3]], 0))
-        return image, tf.reshape(flat_labels[start:end], size)
+        pixels = flat_images[start * channels : end * channels]
+        return tf.reshape(pixels, tf.concat([size, [channels]], 0)), tf.reshape(
+            flat_labels[start:end], size
+        )
 
     return recall
 
@@ -150,7 +155,8 @@ def _find_damaged(image_list):
     """What is wrong with the first file that can't be read or decoded, or None."""
 
     def attempt(index):
-        kinds = [("image", image_list.image_titles, decode_image)]
+        decode = functools.partial(decode_image, bands=image_list.bands)
+        kinds = [("image", image_list.image_titles, decode)]
         if image_list.labels:
             kinds.append(("label map", image_list.label_titles, decode_label))
         try:

@@ -86,10 +86,10 @@ class NaturalSampler:
 
         Args:
             number: int64, the sample's number.
-            image, label: uint8 [H, W, 3] and [H, W] of its file.
+            image, label: [H, W, channels] and uint8 [H, W] of its file.
             key: of (seed, epoch, file).
-            normalize: function of float32 RGB images in 0..255, to images of any number of channels
-                in which padding is zero.
+            normalize: function of float32 images, to images of any number of channels in which
+                padding is zero.
             ignore_label: what pads the label map.
 
         Returns:

@@ -47,19 +47,21 @@ def train_dataset(
             `first_sample`, this worker gets the worker-th of `workers` equal runs. Default: all.
         label_map: {value in the label files: class or `ignore_label`}; None: values are classes.
         ignore_label: the label of pixels that do not count, also outside of the image.
-        cache: keep all decoded files in memory: 4 bytes per pixel, one decoding of everything
-            before the first sample.
+        cache: keep all decoded files in memory: 4 bytes per pixel of 8-bit RGB and its label, one
+            decoding of everything before the first sample.
         transforms: what is done to the samples then, in order: see `tfseg.data.augment`.
 
     Returns:
-        Dataset of (images float32 [batch_size, h, w, 3], normalised, labels int32
+        Dataset of (images float32 [batch_size, h, w, channels], normalised, labels int32
         [batch_size, h, w]).
 
     Raises:
-        TfsegError: the list has no labels, or the blocks don't come out even. Errors in the files
+        TfsegError: the list has no labels, or its images are not those that `preprocessing` or the
+            augmentation takes, or the blocks don't come out even. Errors in the files
             come while iterating; see `pipeline_errors`.
     """
     _require_labels(image_list)
+    image_list.require_bands(preprocessing.bands)
     load = labelled_loader(
         image_list, label_table(num_classes, label_map, ignore_label), ignore_label
     )
@@ -130,8 +132,8 @@ def eval_dataset(
             don't come out even, the first image comes again with all its labels ignored.
 
     Returns:
-        Dataset of (images uint8 RGB [N, H, W, 3], labels int32 [N, H, W], index int64 [N], the
-        position in the list, or -1 for an image that comes again).
+        Dataset of (images [N, H, W, channels] of the list's bands, labels int32 [N, H, W], index
+        int64 [N], the position in the list, or -1 for an image that comes again).
 
     Raises:
         TfsegError: the list has no labels. Errors in the files come while iterating.
@@ -153,7 +155,7 @@ def eval_dataset(
     def batch(indices):
         indices = indices[indices > -2]
         signature = (
-            tf.TensorSpec([None, None, 3], tf.uint8),
+            tf.TensorSpec([None, None, image_list.bands.channels], image_list.bands.dtype),
             tf.TensorSpec([None, None], tf.int32),
         )
         images, labels = tf.map_fn(sample, indices, fn_output_signature=signature)

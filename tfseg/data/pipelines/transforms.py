@@ -93,7 +93,16 @@ class Augmentation:
         require_number("class_crops", self.class_crops, 0, 1)
 
     def sampler(self, image_list, batch_size, seed):
-        """How samples are made from an `ImageList`: see `CropSampler`."""
+        """How samples are made from an `ImageList`: see `CropSampler`.
+
+        Raises:
+            TfsegError: `scale_filter` resizes in levels, which its images haven't got.
+        """
+        if self.scale_filter == "lanczos_cubic" and not image_list.bands.in_levels:
+            raise TfsegError(
+                "`scale_filter=lanczos_cubic` computes in 8 bits: it is for values in 0..255, not "
+                f"{image_list.bands.describe()}"
+            )
         return CropSampler(self, len(image_list), seed)
 
 

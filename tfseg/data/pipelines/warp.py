@@ -36,12 +36,12 @@ def warp(
     """Shows an image and its label map through an affine map.
 
     Args:
-        image: numbers [H, W, 3] in 0..255.
+        image: numbers [H, W, channels].
         label: uint8 [H, W].
         matrix: float64 [2, 3], as `random_matrix` gives it.
         crop_size: (height, width) of the result.
-        normalize: function of float32 RGB 0..255 images to float32 normalised images, of any number
-            of channels, in which padding is zero.
+        normalize: function of float32 images to float32 normalised images, of any number of
+            channels, in which padding is zero.
         ignore_label: what pads the label map.
         fill: see `Augmentation`.
         size, first: of a window of an image: int32 [height, width] of the whole, and the [row,

@@ -6,99 +6,101 @@ from concurrent import futures
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfseg.data import image_files
+from tfseg.bands import RGB
+from tfseg.data import image_files, pixel_files
+from tfseg.data.exif import read_orientation, turned_size
 from tfseg.data.image_files import image_size, read_image, reading
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file
+from tfseg.outputs import ending
 from tfseg.parallel import in_order
 
 
-def convert_image(source, target, size):
-    """Copies an image byte for byte, or stores it upright as PNG.
+def convert_image(source, target, size, bands=RGB):
+    """Copies an image byte for byte, or stores it upright: 8-bit RGB as PNG, all else as NPY.
 
-    PNG it becomes where it is resized, and where the pipelines don't decode its kind of file.
+    Stored it is where it is resized, and where the pipelines don't decode its kind of file.
 
     Args:
         source: path or the file's bytes.
         target: path to write, or None to read only.
         size: (width, height) or None.
+        bands: `Bands` of what it has to be.
 
     Returns:
-        int64 [3, 256]: pixels of each value in red, green and blue, of what was stored.
+        What was stored, uint8 RGB or [H, W, channels] of `bands.dtype`.
 
     Raises:
         TfsegError: the image can't be read, or not without loss, or `target` not written.
     """
     name = "of the data set" if isinstance(source, bytes) else source
-    if isinstance(source, str | os.PathLike) and not is_graph_format(source):
-        return _store_as_png(source, target, size)
-    image = Image.fromarray(read_image(source, name))
+    image = read_image(source, name, bands=bands)
+    as_it_is = is_graph_format(source, bands) and size is None
     if size is not None:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-        save_png(image, target)
-    elif target is not None:
+        image = _resized(image, size)
+    if target is None:
+        return image
+    if as_it_is:
         if not isinstance(source, bytes):
             with reading(source), open_file(source) as file:
                 source = file.read()
         with atomic_write(target) as file:
             file.write(source)
-    return np.reshape(image.histogram(), [3, 256])
+    elif bands.channels == 3 and bands.in_levels:
+        save_png(Image.fromarray(image), target)
+    else:
+        kind = "uint16" if bands.value_range == (0, 65535) else bands.dtype
+        with atomic_write(target) as file:
+            file.write(pixel_files.npy_bytes(image.astype(kind)))
+    return image
 
 
-def is_graph_format(source):
+def _resized(image, size):
+    """An image [H, W, channels] at (width, height), bilinear, smoothed for reduction."""
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    planes = [
+        Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)
+        for plane in np.moveaxis(image, -1, 0)
+    ]
+    resized = np.stack(planes, -1)
+    # What was whole numbers stays so.
+    return np.rint(resized) if (image == np.rint(image)).all() else resized
+
+
+def extension(source, bands, size):
+    """That of the file as which `convert_image` stores an image."""
+    if size is None and is_graph_format(source, bands):
+        return ending(source)
+    return ".png" if bands.channels == 3 and bands.in_levels else ".npy"
+
+
+def is_graph_format(source, bands=RGB):
     """Whether the pipelines decode an image's kind of file, as its first bytes say it."""
     if isinstance(source, bytes):
         return True
     with reading(source), open_file(source) as file:
         start = file.read(8)
+        if pixel_files.is_npy(start):
+            file.seek(0)
+            return bands != RGB and pixel_files.is_canonical_npy(file)
     return start.startswith((b"\xff\xd8", b"\x89PNG\r\n\x1a\n"))
 
 
 def upright_size(source):
     """The (width, height) of an image as it is seen, whatever its kind of file."""
-    if is_graph_format(source):
+    if isinstance(source, bytes):
         return image_size(source)
-    return _opened(source).size
-
-
-def _opened(source):
-    """A PIL image of a file that the pipelines don't decode, upright, without loss.
-
-    Raises:
-        TfsegError: its pixels have more than 8 bits and can't be kept, or it can't be read.
-    """
-    if os.fspath(source).lower().endswith(".npy"):
-        try:
-            with open_file(source) as file:
-                array = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise TfsegError(f"image {source} can't be read: {str(error)[:200]}") from error
-        if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
-            raise TfsegError(
-                f"image {source} holds {array.dtype} {list(array.shape)}; uint8 [height, width] or "
-                "[height, width, 3] is needed"
-            )
-        return Image.fromarray(array)
-    with reading(source), open_file(source) as file, Image.open(file) as image:
-        image.load()
-        image = ImageOps.exif_transpose(image)
-        if image.mode in ("F", "I"):
-            raise TfsegError(
-                f"image {source} has pixels of 32 bits ({image.mode}), which PNG can't keep"
-            )
-        return image
-
-
-def _store_as_png(source, target, size):
-    image = _opened(source)
-    pixels = Image.fromarray(read_image(image, source))
-    if size is not None:
-        pixels = image = pixels.resize(size, Image.Resampling.BILINEAR)
-    if target is not None:
-        # PNG keeps 16 bits; the rest is 8-bit RGB for all readers.
-        save_png(image if image.mode.startswith("I;16") else pixels, target)
-    return np.reshape(pixels.histogram(), [3, 256])
+    with reading(source), open_file(source) as file:
+        orientation = read_orientation(file)
+        file.seek(0)
+        pixels = pixel_files.look(file, source)
+        if pixels.plain:
+            with Image.open(file) as image:
+                if image.format not in image_files.GRAPH_FORMATS:
+                    return ImageOps.exif_transpose(image).size
+        return turned_size(pixels.size, orientation)
 
 
 def convert_label(source, target, dataset, size):

@@ -111,7 +111,8 @@ def with_training_statistics(info, data_dir, splits):
     if "train" in splits or not known:
         return info
     earlier = DataInfo.load(data_dir)
-    kept = {name: getattr(earlier, name) for name in ("mean", "std", "class_weights")}
+    names = ("mean", "std", "class_weights", "channels", "value_range", "rgb_bands")
+    kept = {name: getattr(earlier, name) for name in names}
     return dataclasses.replace(info, **kept)
 
 

@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 import numpy as np
 from absl import logging
+from PIL import Image
 
+from tfseg.bands import RGB
 from tfseg.data.catalog import DATASETS, Dataset
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import read_split, remove, shard_index, write_split
+from tfseg.data.prepare.bands import Moments, is_photograph, survey_bands
 from tfseg.data.prepare.class_weights import class_weights
 from tfseg.data.prepare.convert import (
     convert_image,
     convert_label,
+    extension,
     in_parallel,
     is_graph_format,
     read_label,
@@ -100,12 +104,15 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
     return store(splits, row.facts, data_dir, size, in_place, progress, part=part)
 
 
-def store(splits, dataset, data_dir, size=None, in_place=False, progress=None, *, part=None):
-    """Writes lists, files and info.json of `ImageList`s; see `prepare_dataset`."""
+def store(
+    splits, dataset, data_dir, size=None, in_place=False, progress=None, bands=RGB, *, part=None
+):
+    """Writes lists, files and info.json of `ImageList`s, of images of these `Bands`; see
+    `prepare_dataset`."""
     if in_place:
         if part:
             raise TfsegError("files that stay in place are read in one go: leave out `part`")
-        return _store_in_place(splits, dataset, data_dir, size, progress)
+        return _store_in_place(splits, dataset, data_dir, size, progress, bands)
     rows = [
         (split, files)
         for split, chosen in splits.items()
@@ -122,11 +129,23 @@ def store(splits, dataset, data_dir, size=None, in_place=False, progress=None, *
         images[pair.split].append(f"images/{pair.stem}.png")
     sources = {split: os.path.realpath(chosen.root) for split, chosen in splits.items()}
     folder = OutputFolder(data_dir, [path for chosen in splits.values() for path in chosen.files])
-    return store_pairs(pairs, images, sources, dataset, folder, size, progress, part=part)
+    return store_pairs(
+        *(pairs, images, sources, dataset, folder, size, progress), bands=bands, part=part
+    )
 
 
 def store_pairs(
-    pairs, listed, sources, dataset, folder, size=None, progress=None, skipped=None, *, part=None
+    pairs,
+    listed,
+    sources,
+    dataset,
+    folder,
+    size=None,
+    progress=None,
+    skipped=None,
+    *,
+    bands=RGB,
+    part=None,
 ):
     """Writes lists, files and info.json of `Pair`s, drawn one by one.
 
@@ -138,6 +157,7 @@ def store_pairs(
         folder: an `OutputFolder`.
         skipped: a list that gets (image, reason) of pairs that can't be read; None: they are an
             error.
+        bands: `Bands` that the images have to have, as `survey_bands` gives it.
 
     Raises:
         TfsegError: as `prepare_dataset`, and where something of another call would be lost.
@@ -148,7 +168,7 @@ def store_pairs(
 
     def convert(pair):
         try:
-            return pair, convert_pair(pair, folder, dataset, size)
+            return pair, convert_pair(pair, folder, dataset, size, bands)
         except TfsegError as error:
             if skipped is None:
                 raise
@@ -156,7 +176,7 @@ def store_pairs(
 
     if part:
         pairs = list(pairs)
-        files = PartFiles(data_dir, part, functools.partial(_part_key, pairs, dataset, size))
+        files = PartFiles(data_dir, part, functools.partial(_part_key, pairs, dataset, size, bands))
         pairs = [pairs[place] for place in part.of(len(pairs))]
         total = len(pairs)
     stored = map(_stored, in_parallel(convert, pairs, progress, total))
@@ -174,7 +194,7 @@ def store_pairs(
             failed = failed or one.error
             continue
         lists.setdefault(one.split, []).append((one.image, one.label))
-        statistics.setdefault(one.split, Statistics()).add(one.values, one.counts)
+        statistics.setdefault(one.split, Statistics(bands)).add(one.values, one.counts)
     if failed and not lists:
         raise TfsegError(failed)
     for split, rows in lists.items():
@@ -195,42 +215,41 @@ def _stored(done):
     return Stored(pair.split, *found)
 
 
-def _part_key(pairs, dataset, size, part):
+def _part_key(pairs, dataset, size, bands, part):
     """What the files of a part depend on, as text."""
     own = [pairs[place] for place in part.of(len(pairs))]
     named = [(pair.split, pair.stem, pair.extension) for pair in own]
     sources = [source for pair in own for source in (pair.image, pair.label)]
     sources = [source if isinstance(source, str) else None for source in sources]
-    return f"{named} {dataset} {size}\n{file_marks(sources)}"
+    return f"{named} {dataset} {size} {bands}\n{file_marks(sources)}"
 
 
-def convert_pair(pair, folder, dataset, size):
+def convert_pair(pair, folder, dataset, size, bands=RGB):
     """Writes the files of a `Pair`.
 
     Returns:
-        The names of image and label map, or None, and the counts of `convert_image` and
-        `convert_label`.
+        The names of image and label map, or None, and what `summed` and `convert_label` count.
 
     Raises:
         TfsegError: one can't be read, and neither is written; or it can't be written.
     """
     label, counts, labels = None, np.zeros(256, np.int64), None
-    extension = pair.extension
-    if extension is None:
-        extension = ending(pair.image) if is_graph_format(pair.image) else ".png"
+    suffix = pair.extension if size is None else None
+    if suffix is None:
+        suffix = extension(pair.image, bands, size)
     if callable(pair.label):
         labels = pair.label(upright_size(pair.image))
     elif pair.label is not None:
         labels = read_label(pair.label, dataset)
-    image = f"images/{pair.stem}{extension if size is None else '.png'}"
-    values = convert_image(pair.image, folder.path(image), size)
+    image = f"images/{pair.stem}{suffix}"
+    values = summed(convert_image(pair.image, folder.path(image), size, bands), bands)
     if labels is not None:
         label = f"labels/{pair.stem}.png"
         counts = write_label(labels, folder.path(label), size)
     return image, label, values, counts
 
 
-def _store_in_place(splits, dataset, data_dir, size, progress):
+def _store_in_place(splits, dataset, data_dir, size, progress, bands):
     if size is not None:
         raise TfsegError("files that stay in place can't be resized: leave out `size`")
     if dataset.color_map is not None:
@@ -241,7 +260,11 @@ def _store_in_place(splits, dataset, data_dir, size, progress):
         if label and not label.endswith(".png"):
             raise TfsegError(f"{label} is no PNG, so it can't stay in place")
         counts = convert_label(label, None, dataset, None) if label else np.zeros(256, np.int64)
-        return split, convert_image(image, None, None), counts
+        if not is_graph_format(image, bands):
+            raise TfsegError(
+                f"{image} is of a kind that can't stay in place: it has to be converted"
+            )
+        return split, summed(convert_image(image, None, None, bands), bands), counts
 
     jobs = [
         (split, image, label)
@@ -250,7 +273,7 @@ def _store_in_place(splits, dataset, data_dir, size, progress):
     ]
     statistics = {}
     for split, values, counts in in_parallel(measure, jobs, progress, len(jobs)):
-        statistics.setdefault(split, Statistics()).add(values, counts)
+        statistics.setdefault(split, Statistics(bands)).add(values, counts)
     stale = stale_splits(data_dir, {split: chosen.images for split, chosen in splits.items()})
     for split, chosen in splits.items():
         write_split(data_dir, split, chosen.images, chosen.labels)
@@ -277,8 +300,9 @@ def measure_folder(data_dir, progress=None):
     remove(shard_index(data_dir, "train"))
     images = read_split(data_dir, "train", labels=False)
     if not os.path.exists(os.path.join(data_dir, FILE_NAME)):
-        mean, std = image_statistics(images.images, progress)
-        info = DataInfo(mean, std)
+        bands = survey_bands(images.images)
+        statistics = _statistics(images.images, bands, progress)
+        info = DataInfo(*statistics.mean_and_std(), **statistics.bands.to_dict())
         info.save(data_dir)
         return {"train": len(images)}, info
     info = DataInfo.load(data_dir)
@@ -289,9 +313,9 @@ def measure_folder(data_dir, progress=None):
     def measure(job):
         image, label = job
         counts = convert_label(label, None, dataset, None) if label else np.zeros(256, np.int64)
-        return convert_image(image, None, None), counts
+        return summed(convert_image(image, None, None, info.bands), info.bands), counts
 
-    statistics = Statistics()
+    statistics = Statistics(info.bands, measured=True)
     jobs = zip(images.images, labels, strict=True)
     for values, counts in in_parallel(measure, jobs, progress, len(images)):
         statistics.add(values, counts)
@@ -304,7 +328,8 @@ def measure_folder(data_dir, progress=None):
 
 
 def image_statistics(paths, progress=None):
-    """Mean and standard deviation over all pixels of some images; see `Statistics.mean_and_std`.
+    """Mean and standard deviation over all pixels of 8-bit RGB images; see
+    `Statistics.mean_and_std`.
 
     Args:
         paths: image files.
@@ -314,34 +339,62 @@ def image_statistics(paths, progress=None):
         TfsegError: an image can't be decoded.
     """
 
-    def count(path):
-        return convert_image(path, None, None)
+    return _statistics(paths, RGB, progress).mean_and_std()
 
-    statistics = Statistics()
+
+def _statistics(paths, bands, progress):
+    def count(path):
+        return summed(convert_image(path, None, None, bands), bands)
+
+    statistics = Statistics(bands)
     for values in in_parallel(count, paths, progress, len(paths)):
         statistics.add(values)
-    return statistics.mean_and_std()
+    return statistics
+
+
+def summed(image, bands):
+    """What `Statistics` adds up of an image: int64 [3, 256], the pixels of each value in red, green
+    and blue, of a photograph; else the array of its `Moments`."""
+    if is_photograph(bands):
+        return np.reshape(Image.fromarray(image).histogram(), [3, 256])
+    return Moments.of(image).array
 
 
 class Statistics:
-    """Sums over the images of a split."""
+    """Sums over the images of a split.
 
-    def __init__(self):
-        self.values = np.zeros([3, 256], np.int64)
+    Args:
+        bands: `Bands` of the images.
+        measured: whether its `value_range` holds for floats too.
+    """
+
+    def __init__(self, bands=RGB, measured=False):
+        self._bands, self._measured = bands, measured
+        self.values = None
         self.labels = []
 
+    @property
+    def bands(self):
+        """`Bands` of the images that were added; of floats with the measured `value_range`."""
+        if is_photograph(self._bands) or self._measured:
+            return self._bands
+        return self.values.bands(self._bands)
+
     def add(self, values, labels=None):
-        """Adds an image: pixels by value [3, 256], and of its label map by class [256]."""
-        self.values += values
+        """Adds an image: what `summed` gives, and of its label map the pixels by class [256]."""
+        values = values if is_photograph(self._bands) else Moments(values)
+        self.values = values if self.values is None else self.values + values
         if labels is not None:
             self.labels.append(labels)
 
     def mean_and_std(self):
-        """Two RGB tuples, as fractions of one.
+        """Two tuples of a number for each channel, as fractions of one.
 
-        Pixels were counted by value, so the result is exact to the rounding of float64 and does
-        not depend on the order of the files.
+        Pixels of photographs were counted by value, so the result is exact to the rounding of
+        float64 and does not depend on the order of the files.
         """
+        if not is_photograph(self._bands):
+            return self.values.mean_and_std(self.bands)
         values = np.arange(256) / 255
         total = self.values.sum(axis=1)
         mean = self.values @ values / total
@@ -365,6 +418,7 @@ def _facts(dataset, statistics):
         palette=dataset.palette,
         ignore_label=dataset.ignore_label,
         class_weights=chosen.class_weights(len(dataset.classes or [])),
+        **chosen.bands.to_dict(),
     )
 
 

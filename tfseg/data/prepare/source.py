@@ -9,8 +9,10 @@ import os
 import numpy as np
 from absl import logging
 
+from tfseg.bands import RGB, Bands, counted
 from tfseg.data.catalog import Dataset, DatasetRow
 from tfseg.data.lists import ImageList
+from tfseg.data.prepare.bands import survey_bands
 from tfseg.data.prepare.folders import Pair, prepare_dataset, store, store_pairs
 from tfseg.data.prepare.formats import table as formats
 from tfseg.data.prepare.formats.found import Found, Options
@@ -42,6 +44,7 @@ class Plan:
         dataset: names and colours of the classes.
         notes: what a person should know, a sentence each.
         skipped: (file, reason) of what is left out.
+        bands: `Bands` of the images.
     """
 
     source: str
@@ -53,6 +56,7 @@ class Plan:
     dataset: Dataset | None = None
     notes: list = dataclasses.field(default_factory=list)
     skipped: list = dataclasses.field(default_factory=list)
+    bands: Bands = RGB
 
     @property
     def counts(self):
@@ -84,6 +88,7 @@ def plan(
     unlabelled=None,
     val_share=None,
     group_by=None,
+    channels=None,
     tell=None,
     progress=None,
 ):
@@ -98,6 +103,8 @@ def plan(
         val_share: the share of the images that validate where the source doesn't say; None: 0.2.
         group_by: a regular expression; images whose names it finds the same in (in its first
             group, if there is one) stay in one split.
+        channels: of the images; None for all that they have, of 8-bit photographs red, green and
+            blue. See `tfseg.data.prepare.bands.survey_bands`.
         tell: called as tell(row, why) once the source is recognised.
         progress: called as progress(done, total) with masks.
 
@@ -110,7 +117,8 @@ def plan(
     options, facts = options or Options(), facts or {}
     tree, row, why = recognise(source, format)
     given = {**dataclasses.asdict(options), **facts, "unlabelled": unlabelled}
-    _check_meaning(row, {**given, "val_share": val_share, "group_by": group_by})
+    more = {"val_share": val_share, "group_by": group_by, "channels": channels}
+    _check_meaning(row, {**given, **more})
     if tell:
         tell(row, why)
     if isinstance(row, DatasetRow):
@@ -130,11 +138,17 @@ def plan(
     if any(split_in(f"{folder}/") for folder in (options.images, options.labels) if folder):
         val_share = val_share or 0.0  # One split is named.
     whole.splits = part(items, val_share, group_by, whole.source, whole.notes)
+    whole.bands = survey_bands([item.image for item in items], channels)
+    if whole.bands != RGB:
+        # The range of floats is measured when they are read.
+        floats = whole.bands.value_range == (0, 1)
+        words = f"{counted(whole.bands.channels)} of floats" if floats else whole.bands.describe()
+        whole.notes.append(f"images of {words}")
     return whole
 
 
 # What means something with every import format.
-_COMMON = ("classes", "unlabelled", "val_share", "group_by")
+_COMMON = ("classes", "unlabelled", "val_share", "group_by", "channels")
 
 
 def _check_meaning(row, given):
@@ -253,6 +267,7 @@ def _copied(whole, data_dir, size, progress, part):
     before = len(whole.skipped)
     done = store_pairs(
         *(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped),
+        bands=whole.bands,
         part=part,
     )
     failed = len(whole.skipped) - before
@@ -289,7 +304,7 @@ def _in_place(whole, data_dir, size, progress):
         labels = None if bare else [item.label for item in items]
         names = [item.name for item in items]
         lists[split] = ImageList(whole.source, [item.image for item in items], labels, names)
-    return store(lists, dataset, data_dir, size, True, progress)
+    return store(lists, dataset, data_dir, size, True, progress, whole.bands)
 
 
 def _write_lists(whole, data_dir):

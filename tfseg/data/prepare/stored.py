@@ -17,7 +17,8 @@ class Stored:
     Attributes:
         split: its split.
         image, label: their names below the data folder, or None; with `error`, the source's.
-        values, counts: int64 [3, 256] and [256], as from `convert_image` and `convert_label`.
+        values: what `summed` counts of the image, an array.
+        counts: int64 [256], as from `convert_label`.
         error: why it can't be used, or None.
     """
 
@@ -45,7 +46,7 @@ def save_stored(path, stored):
         np.savez_compressed(
             file,
             rows=np.frombuffer(json.dumps(rows).encode(), np.uint8),
-            values=np.array(values, np.int64).reshape(-1, 3, 256),
+            values=np.array(values),
             counts=np.array(counts, np.int64).reshape(-1, 256),
         )
 

@@ -4,11 +4,12 @@ import os
 
 import numpy as np
 
+from tfseg.bands import RGB
 from tfseg.data.catalog import Dataset
 from tfseg.data.info import DataInfo
 from tfseg.data.prepare.convert import convert_image, in_parallel
 from tfseg.data.prepare.earlier import earlier_sources, keep_sources
-from tfseg.data.prepare.folders import Pair, Statistics, store_pairs
+from tfseg.data.prepare.folders import Pair, Statistics, store_pairs, summed
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, folder_names
 
@@ -149,7 +150,7 @@ def _store_classes(pairs, total, names, folder, progress):
     def convert(pair):
         split, number = pair.stem.split("/")
         name = f"{split}/{names[int(pair.label)]}/{number}{pair.extension}"
-        return pair.split, convert_image(pair.image, folder.path(name), None)
+        return pair.split, summed(convert_image(pair.image, folder.path(name), None), RGB)
 
     counts, statistics = {}, {}
     for split, values in in_parallel(convert, pairs, progress, total):

@@ -29,6 +29,11 @@ def is_head(path):
     return path.startswith(("decoder/", "classifier/"))
 
 
+def is_first(path):
+    """Whether the variable at `path` is the kernel that sees the image."""
+    return re.fullmatch(r"encoder/stem1?/conv/kernel", path) is not None
+
+
 def is_filter(path):
     """Whether the variable at `path` belongs to the filter of a smoothed convolution."""
     return path.rpartition("/")[2] in FILTER_WEIGHTS
