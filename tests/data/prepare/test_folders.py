@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg import cli
 from tfseg.data import (
     DataInfo,
     check_dataset,
@@ -232,7 +233,7 @@ def run_tool(*arguments):
     )
 
 
-def test_the_tools(camvid, tmp_path):
+def test_the_tools(camvid, tmp_path, capfd):
     out = tmp_path / "out"
     done = run_tool(
         *("tools/prepare_data.py", "--dataset=camvid", f"--source={camvid}"),
@@ -240,10 +241,12 @@ def test_the_tools(camvid, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "3 train, 2 val" in done.stdout and "Bicyclist" in done.stdout
-    done = run_tool("tools/check_data.py", f"--data_dir={out}")
-    assert done.returncode == 0 and "error" not in done.stderr
+    capfd.readouterr()
+    assert cli.main(["check", f"--data_dir={out}"]) == 0
+    said = capfd.readouterr().err
+    assert "error" not in said
     # Five files of four by three pixels don't show all classes.
-    assert "none of the 2 label maps has a pixel of the classes 2 (Pole), 3 (Road)" in done.stderr
+    assert "none of the 2 label maps has a pixel of the classes 2 (Pole), 3 (Road)" in said
     path = out / "labels/train/1.png"
     Image.new("L", (4, 3), 99).save(path)
     done = run_tool("tools/check_data.py", f"--data_dir={out}")
