@@ -85,8 +85,6 @@ def test_nothing_to_count_and_what_is_refused():
             tfseg.losses.SegmentationLoss(class_weights=[1.0, weight, 1.0])
     with pytest.raises(tfseg.TfsegError, match="label_smoothing must be in"):
         tfseg.losses.SegmentationLoss(label_smoothing=1)
-    with pytest.raises(tfseg.TfsegError, match="tflite_int8"):
-        tfseg.create_model(NAME, 3, **OPTIONS).quantize("int8")
 
 
 def test_fit_on_jax(tmp_path):

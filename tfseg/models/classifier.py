@@ -9,11 +9,12 @@ from tfseg.layers import Conv2D
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
+from tfseg.models.unquantized import Unquantized
 from tfseg.types import Tensor
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class Classifier(keras.Model):
+class Classifier(Unquantized, keras.Model):
     """An encoder, global average pooling, and a linear layer.
 
     ``model(images)`` takes normalised float images [N, H, W, C] and returns {"logits": float32

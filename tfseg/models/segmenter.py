@@ -6,12 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseg.errors import TfsegError, unknown
+from tfseg.errors import unknown
 from tfseg.layers import resize, resize_labels, resize_legacy, upsample_zero_border
 from tfseg.models.multi_scale import apply_at_scales, scaled_name, size_period
 from tfseg.models.nested import restore
 from tfseg.models.precisions import precision, precision_of
 from tfseg.models.spec import ModelSpec
+from tfseg.models.unquantized import Unquantized
 from tfseg.types import Size, Tensor
 
 # The layer of the outputs.
@@ -20,7 +21,7 @@ UPSAMPLINGS = ("bilinear", "zero_border", "legacy")
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class Segmenter(keras.Model):
+class Segmenter(Unquantized, keras.Model):
     """Per-pixel class scores from images of any size.
 
     ``model(images)`` takes normalised float images [N, H, W, C] and returns a dict of float32 maps:
@@ -190,17 +191,6 @@ class Segmenter(keras.Model):
             return labels, self.upsample(maps, (size[0], size[1]))
         size = ops.shape(maps)[1:3]
         return resize_labels(labels, (size[0], size[1]), self.upsampling == "legacy"), maps
-
-    def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses: of these layers Keras quantizes none, and would say nothing.
-
-        Raises:
-            TfsegError: always; it says what quantizes.
-        """
-        raise TfsegError(
-            "Keras quantizes no convolution: export the model as tflite_int8, with "
-            'tfseg.export(predictor, path, format="tflite_int8")'
-        )
 
     def get_config(self) -> dict[str, Any]:
         return {
