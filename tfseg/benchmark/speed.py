@@ -13,6 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfseg.machine import MIB, has_gpu, memory_in_use, memory_peak, reset_memory_peak
+from tfseg.models.variables import variable_names
 from tfseg.training.groups import assign_groups, find_table
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.losses import SegmentationLoss
@@ -120,7 +121,8 @@ def create_train_step(model, element_spec, precision="float32"):
             [N, H, W], shapes static.
         precision: "float16" adds loss scaling.
     """
-    variables = {v.path: v.value for v in model.trainable_variables}
+    every = variable_names(model).items()
+    variables = {name: v.value for name, v in every if v.trainable}
     groups = assign_groups(list(variables), find_table("all"))
     step = TrainStep(
         model,

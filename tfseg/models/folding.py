@@ -11,6 +11,7 @@ import numpy as np
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, sublayers
 from tfseg.models.precisions import precision, precision_of
+from tfseg.models.variables import variable_names
 
 
 def fold(model: Any) -> Any:
@@ -33,15 +34,14 @@ def fold(model: Any) -> Any:
         return model
     with precision(precision_of(model)):
         folded = model.spec.build(folded=True)
-    values = {variable.path: variable for variable in model.variables}
+    values = variable_names(model)
     merged = {}
     for unit in sublayers(model):
         if isinstance(unit, ConvBN):
             kernel, bias = _merge(unit)
             merged[unit.conv.kernel.path] = kernel
             merged[unit.conv.kernel.path.removesuffix("kernel") + "bias"] = bias
-    for variable in folded.variables:
-        path = variable.path
+    for path, variable in variable_names(folded).items():
         if "seed_generator" in path:  # a dropout's random numbers, which inference has no use for
             continue
         variable.assign(merged[path] if path in merged else values[path].numpy())

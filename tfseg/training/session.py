@@ -8,6 +8,7 @@ from absl import logging
 from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.models import PREPROCESSINGS, ModelSpec
+from tfseg.models.variables import variable_names
 from tfseg.training.checkpoints import Checkpoints, find_checkpoint
 from tfseg.training.continuing import (
     check_resume,
@@ -64,7 +65,7 @@ class Session:
             check_resume(config.run_dir, saved, settings)
         with strategy.scope():
             self.model = build_model(config, plan)
-            every = {v.path: v.value for v in self.model.variables}
+            every = {name: v.value for name, v in variable_names(self.model).items()}
             self.recomputed = Recomputed(self.model) if config.remat else None
             self.groups = _groups(config)
             self.optimizer = self._create_optimizer()
@@ -154,7 +155,8 @@ class Session:
             self.values["best"] = None
 
     def _create_optimizer(self):
-        trained = {v.path: v.value for v in self.model.trainable_variables}
+        every = variable_names(self.model).items()
+        trained = {name: v.value for name, v in every if v.trainable}
         return create_optimizer(self.config, trained, assign_groups(list(trained), self.groups))
 
     def _initialise(self):

@@ -9,6 +9,7 @@ import numpy as np
 from tfseg.bands import counted
 from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
+from tfseg.models.variables import variable_names
 from tfseg.weights.causes import explain
 from tfseg.weights.layouts.families import layouts
 from tfseg.weights.layouts.layout import is_filter, is_first, is_head
@@ -93,7 +94,7 @@ def weights_of(model):
 
     Dropout layers hold the state of their random numbers as variables: those are left out.
     """
-    return {v.path: v for v in model.variables if "seed_generator" not in v.path}
+    return {n: v for n, v in variable_names(model).items() if "seed_generator" not in n}
 
 
 def assign(model, source, new_head=False, origin="the source"):

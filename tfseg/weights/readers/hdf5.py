@@ -12,6 +12,7 @@ import re
 import h5py
 import numpy as np
 
+from tfseg.models.variables import variable_names
 from tfseg.weights.readers.arrays import Entry, SourceFile, WeightFile
 from tfseg.weights.readers.zips import Archive
 
@@ -182,7 +183,9 @@ def _text(group, name):
 
 
 def model_names(model):
-    """{name as `read` gives it: path of the variable} of a model, by Keras' own way of saving it.
+    """{name as `read` gives it: our name of the variable} of a model.
+
+    Keras' own way of saving it decides.
 
     Raises:
         TfsegError: as `read`.
@@ -207,6 +210,7 @@ def model_names(model):
     names = Names()
     with contextlib.suppress(AttributeError):
         saving_lib._save_state(model, names, None, "", set())
+    own = {id(variable): name for name, variable in variable_names(model).items()}
     layers = {path: entry["name"] or path.rpartition("/")[2] for path, entry in names.file.items()}
     result = {}
     for path, entry in names.file.items():
@@ -214,5 +218,5 @@ def model_names(model):
         around = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
         chain = "/".join(layers[one] for one in around if one in layers and one)
         for number, variable in entry["vars"].items():
-            result[f"{chain}/{number}"] = variable.path
+            result[f"{chain}/{number}"] = own[id(variable)]
     return result

@@ -1,0 +1,27 @@
+"""A training step compiled with XLA is the same step, whatever decodes.
+
+Each is one step: a random network multiplies rounding from step to step.
+"""
+
+import pytest
+
+from tfseg.decoders import DECODERS
+from tfseg.training import train
+
+# What doesn't stand on any encoder of residual stages.
+ENCODER_OF = {"regseg": "regseg", "linear": "drn_d_22"}
+SHALLOW = {"blocks": [1, 1, 1, 1]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_xla_is_the_same_step(decoder, make_config, assert_same_run):
+    settings = {"steps": 1, "val_split": ""}
+    if decoder not in ENCODER_OF:
+        settings |= {"model": f"resnet18+{decoder}", "model_options": SHALLOW}
+    elif decoder == "regseg":
+        settings |= {"model": "regseg", "model_options": {}, "crop_size": 64}
+    plain, compiled = make_config("plain", **settings), make_config("xla", xla=True, **settings)
+    train(plain)
+    train(compiled)
+    assert_same_run(compiled, plain, tolerance=1e-4)
