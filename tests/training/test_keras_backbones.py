@@ -14,6 +14,7 @@ def the_others_as_before():
     """What `deterministic` sets is for the process, and TensorFlow's API has no way back."""
     yield
     framework.disable_op_determinism()
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": True})
 
 
 @pytest.mark.slow

@@ -189,6 +189,7 @@ class Session:
             loss_scale=self.loss_scale,
             xla=config.xla,
             forward=self.recomputed,
+            deterministic=config.deterministic,
         )
 
     def evaluated_weights(self):

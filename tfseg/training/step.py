@@ -4,6 +4,7 @@ import functools
 
 import tensorflow as tf
 
+from tfseg.training import determinism
 from tfseg.training.losses import size_of
 from tfseg.training.losses.segmentation import TEACHER
 
@@ -32,6 +33,7 @@ class TrainStep:
         loss_scale: a `LossScale` or None.
         xla: compile with XLA; one replica only.
         forward: function from images to the model's outputs in training; None for the model's own.
+        deterministic: add gradients in one order; see `determinism`.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class TrainStep:
         loss_scale=None,
         xla=False,
         forward=None,
+        deterministic=False,
     ):
         self.forward = forward or functools.partial(model, training=True)
         self.loss = loss
@@ -58,6 +61,7 @@ class TrainStep:
         self.clip_norm = clip_norm
         self.weight_average = weight_average
         self.loss_scale = loss_scale
+        self.deterministic = deterministic
         self._replica = self._on_replica
         if xla:
             self._replica = tf.function(self._on_replica, jit_compile=True, autograph=False)
@@ -126,14 +130,17 @@ class TrainStep:
                 outputs = {**self.forward(images), **taught}
                 loss = self.loss(outputs, labels, normaliser)
                 scaled = loss if scale is None else loss * scale
-            gradients = tape.gradient(
-                scaled,
-                self.optimizer.targets,
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
+            if self.deterministic:
+                gradients = determinism.gradients(scaled, self.optimizer.targets)
+            else:
+                gradients = tape.gradient(
+                    scaled,
+                    self.optimizer.targets,
+                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                )
             losses.append(loss)
             sums = [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
-        return tf.add_n(losses), sums
+        return functools.reduce(tf.add, losses), sums
 
     def _update(self, strategy, gradients, learning_rate, decay, finite):
         self.optimizer.apply(strategy, gradients, learning_rate, finite)

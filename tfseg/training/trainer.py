@@ -14,6 +14,7 @@ from tfseg.data import pipeline_errors
 from tfseg.errors import TfsegError
 from tfseg.training.callbacks import Callbacks, Run, TrainResult, checked
 from tfseg.training.console import Console
+from tfseg.training.determinism import settle_order
 from tfseg.training.logs import Board, CsvLog
 from tfseg.training.meter import Meter
 from tfseg.training.pace import Allowance, Pace
@@ -53,7 +54,7 @@ def train(config, progress_bar=False, task=None, allowance=None, callbacks=()):
     """
     allowance = allowance or Allowance(time.monotonic())
     if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        settle_order()
     strategy = create_strategy(config.strategy, config.replicas)
     several = count_workers(strategy) > 1
     trackers = [TRACKERS.find(config.tracker).load()()] if config.tracker else []
