@@ -84,10 +84,12 @@ def upsample_zero_border(maps: Tensor, factor: int) -> Tensor:
     Returns:
         [N, factor * h, factor * w, C] of the same dtype.
     """
+    batch, height, width, channels = ops.shape(maps)
     maps = ops.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shape = ops.shape(maps)
-    maps = resize(maps, (shape[1] * factor, shape[2] * factor))
-    return maps[:, factor:-factor, factor:-factor]
+    maps = resize(maps, ((height + 2) * factor, (width + 2) * factor))
+    # Not by indices: the gradient of those fills its zeros in one thread.
+    start, shape = (0, factor, factor, 0), (batch, height * factor, width * factor, channels)
+    return ops.slice(maps, start, shape)
 
 
 def resize_labels(labels: Tensor, size: Size, legacy: bool = False) -> Tensor:

@@ -45,15 +45,35 @@ class AdamW(Optimizer):
         updates.assign_add(tf.cast(finite, updates.dtype))
 
     def update(self, variable, slots, shared, gradient, rate, decay, finite):
-        moments, (updates,) = [], shared
-        for slot, beta, value in zip(slots, self.betas, (gradient, gradient**2), strict=True):
-            now = beta * slot + (1 - beta) * value
-            slot.assign(tf.where(finite, now, slot))
-            # In double precision, as 0.999 ** t is near 1 at first.
-            unbias = 1 - tf.constant(beta, tf.float64) ** tf.cast(updates, tf.float64)
-            moments.append(now / tf.cast(unbias, now.dtype))
-        step = rate * (decay * variable + moments[0] / (tf.sqrt(moments[1]) + self.epsilon))
-        variable.assign_sub(tf.where(finite, step, tf.zeros_like(step)))
+        moments, (updates,) = slots, shared
+        # In double precision, as 0.999 ** t is near 1 at first.
+        unbias = [
+            1 - tf.constant(b, tf.float64) ** tf.cast(updates, tf.float64) for b in self.betas
+        ]
+        root = tf.sqrt(unbias[1])
+
+        def constant(value):
+            return tf.cast(value, variable.dtype)
+
+        def apply():
+            if decay:
+                variable.assign_sub(rate * decay * variable)
+            # One pass over weight, moments and gradient. What it would divide by itself, in single
+            # precision, is in the rate and, as it adds epsilon to the biased root, in epsilon.
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=moments[0].handle,
+                v=moments[1].handle,
+                beta1_power=constant(0),
+                beta2_power=constant(0),
+                lr=rate * constant(root / unbias[0]),
+                beta1=constant(self.betas[0]),
+                beta2=constant(self.betas[1]),
+                epsilon=constant(self.epsilon * root),
+                grad=gradient,
+            )
+
+        tf.cond(finite, apply, lambda: None)
 
     def state(self):
         return {**super().state(), "updates": self.updates}
