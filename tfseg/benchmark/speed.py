@@ -232,7 +232,7 @@ def measure_waiting(step, dataset, steps, warmup=2):
         start = time.perf_counter()
         element = next(iterator)
         waits.append(time.perf_counter() - start)
-        _wait(step(*element))
+        wait_for(step(*element))
         wholes.append(time.perf_counter() - start)
     waits, wholes = waits[warmup:], wholes[warmup:]
     return {
@@ -243,15 +243,17 @@ def measure_waiting(step, dataset, steps, warmup=2):
 
 def _time(call, repeats):
     """Seconds of each of `repeats` calls, until the tensor that they return is there."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        _wait(call())
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    return [seconds_of(lambda: wait_for(call())) for _ in range(repeats)]
 
 
-def _wait(tensor):
+def seconds_of(call):
+    """How long a function without arguments takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def wait_for(tensor):
     """Waits until the device has computed `tensor`, by fetching one number of it."""
     return tf.reshape(tensor, [-1])[0].numpy()
 

@@ -4,11 +4,13 @@
     tfseg benchmark … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
     tfseg benchmark --evaluation --data_dir=data/camvid --split=val --protocol=drn --flip
     tfseg benchmark --dilated_layers --repeats=50
+    tfseg benchmark --against=torch --model=drn_d_22
 
 Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
 in the same run. --evaluation measures a whole one, from files to scores and pictures, and
 how much of it the network takes. --dilated_layers measures no model, but what each way to smooth a
-dilated convolution adds to it.
+dilated convolution adds to it. --against=torch measures the same network in PyTorch, where that is
+installed, in turn with ours.
 """
 
 from typing import Any
@@ -16,11 +18,12 @@ from typing import Any
 from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given, without
+from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS
 
 GROUPS = {
     "Model": "model num_classes model_option precision saved_model",
-    "What": "image_size batch_size data_dir split evaluation dilated_layers",
+    "What": "image_size batch_size data_dir split evaluation dilated_layers against",
     "Samples": "random_scale random_rotate mirror cache",
     "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
@@ -54,6 +57,7 @@ def define(flags: Flags) -> None:
     protocol.define(flags)
     flags.integer("images", 8, "With --evaluation: the first so many images.", 1)
     flags.boolean("dilated_layers", False, "Compare dilated 3x3 convolutions of 512 channels.")
+    flags.choice("against", None, ["torch"], "Compare forward pass and training step with it.")
     flags.integer(
         "repeats", 20, "Timed calls of each part; hundreds to tell whether memory grows.", 1
     )
@@ -168,12 +172,40 @@ def compare_dilated_layers(flags: Flags) -> dict[str, Any]:
     return {"dilated_layers": results}
 
 
+def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
+    from tfseg import machine
+    from tfseg.benchmark import against
+
+    for name in ("saved_model", "data_dir", "evaluation", "dilated_layers", "requests"):
+        if flags[name].value:
+            raise TfsegError(f"--against compares networks alone: leave out --{name}")
+    if flags.model_option:
+        raise TfsegError("--against compares networks as they are: leave out --model_option")
+    num_classes = flags.num_classes or 19
+    results, facts = against.against_torch(
+        *(flags.model, num_classes, size, flags.batch_size),
+        precision=flags.precision,
+        repeats=flags.repeats,
+    )
+    here = machine.describe()
+    print(f"{here['processor']}, {here['cores']} cores, {facts['device']}, ", end="")
+    print(f"TensorFlow {here['tensorflow']}, PyTorch {facts['pytorch']}")
+    print(
+        f"{flags.model}, {num_classes} classes, {facts['weights'] / 1e6:.1f} million weights, "
+        f"{flags.precision}, batch {flags.batch_size} of {size[0]}x{size[1]}\n"
+    )
+    print(against.paired_table(results))
+    return {"against": facts, "parts": results}
+
+
 def main(flags: Flags) -> None:
     from tfseg import machine
     from tfseg.training.values import height_width
 
     size = height_width("image_size", flags.image_size)
-    if flags.dilated_layers:
+    if flags.against:
+        values = compare_with_torch(flags, size)
+    elif flags.dilated_layers:
         values = compare_dilated_layers(flags)
     elif flags.evaluation:
         values = time_evaluation(flags)

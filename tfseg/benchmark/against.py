@@ -1,0 +1,123 @@
+"""Our networks and PyTorch's, in turn: what a ratio of two runs can't say on a machine that varies."""
+
+import dataclasses
+import statistics
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg import models
+from tfseg.benchmark.speed import create_train_step, seconds_of, wait_for
+from tfseg.errors import TfsegError
+from tfseg.machine import has_gpu
+from tfseg.models import ModelSpec
+from tfseg.tables import Row, Table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RivalRow(Row):
+    """A model of ours that is stated in PyTorch as well: `code` is its class there."""
+
+
+RIVALS = Table(
+    "model",
+    [
+        RivalRow(name=name, code=f"tfseg.benchmark.pytorch:{code}")
+        for name, code in {
+            "drn_d_22": "DRN22",
+            "resnet50_v1+deeplab_v3plus": "DeepLabV3Plus",
+            "resnet50+upernet": "UPerNet50",
+        }.items()
+    ],
+)
+PRECISIONS = ("float32", "bfloat16")
+
+
+def against_torch(name, num_classes, size, batch_size, *, precision="float32", repeats=20):
+    """Times a network's forward pass and training step beside the same in PyTorch.
+
+    Both run in this process on random images, one call of each in turn, and the ratio is that of
+    calls which follow each other: what slows the machine down slows both.
+
+    Args:
+        name: a name in `RIVALS`.
+        num_classes, size, batch_size: of the network and its images, (height, width).
+        precision: one of `PRECISIONS`; in PyTorch, "bfloat16" is autocasting.
+        repeats: pairs of calls.
+
+    Returns:
+        ({"forward", "training": what `paired` returns}, facts of PyTorch).
+
+    Raises:
+        TfsegError: there is no such model, PyTorch isn't installed, or the two networks don't have
+            as many weights.
+    """
+    row = RIVALS.find(name)
+    if precision not in PRECISIONS:
+        raise TfsegError(f"`against=torch` takes float32 and bfloat16, not {precision}")
+    try:
+        import torch
+    except ImportError as error:
+        raise TfsegError(
+            "`against=torch` needs PyTorch beside TensorFlow: pip install torch"
+        ) from error
+    from tfseg.benchmark.pytorch import Runner
+
+    with models.precision(precision):
+        model = ModelSpec(name, num_classes).build()
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(batch_size, *size, 3)).astype(np.float32)
+    labels = generator.integers(0, num_classes, (batch_size, *size), np.int32)
+    device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
+    theirs = Runner(row.load(), num_classes, images, labels, precision, device)
+    weights = sum(int(np.prod(one.shape)) for one in model.trainable_variables)
+    if weights != theirs.weights:
+        raise TfsegError(f"{name} has {weights} weights here and {theirs.weights} in PyTorch")
+    images, labels = tf.constant(images), tf.constant(labels)
+    specs = (tf.TensorSpec(images.shape, images.dtype), tf.TensorSpec(labels.shape, labels.dtype))
+    forward = tf.function(
+        lambda x: model(x, training=False)["logits"], input_signature=specs[:1], autograph=False
+    )
+    step = create_train_step(model, specs, precision)
+    results = {
+        "forward": paired(lambda: wait_for(forward(images)), theirs.forward, repeats),
+        "training": paired(lambda: wait_for(step(images, labels)), theirs.training, repeats),
+    }
+    facts = {"pytorch": torch.__version__, "device": device, "threads": torch.get_num_threads()}
+    return results, {**facts, "weights": weights}
+
+
+def paired(ours, theirs, repeats, warmup=2):
+    """Times two functions in turn.
+
+    Args:
+        ours, theirs: functions without arguments that return when their work is done.
+        repeats: how many pairs are timed; which of the two comes first alternates.
+        warmup: pairs before them that aren't.
+
+    Returns:
+        {"ours_ms", "theirs_ms": medians; "ratio": the median of ours to theirs over the pairs,
+        "lowest", "highest": of these ratios}.
+    """
+    seconds = []
+    for number in range(warmup + repeats):
+        calls = (ours, theirs) if number % 2 else (theirs, ours)
+        both = {call: seconds_of(call) for call in calls}
+        seconds.append((both[ours], both[theirs]))
+    seconds = seconds[warmup:]
+    ratios = [one / other for one, other in seconds]
+    medians = [1e3 * statistics.median(column) for column in zip(*seconds, strict=True)]
+    return {
+        **dict(zip(("ours_ms", "theirs_ms"), medians, strict=True)),
+        **{"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)},
+    }
+
+
+def paired_table(results):
+    """Results of `paired` by name as text, a line each."""
+    lines = [f"{'':<10}{'ours':>12}{'PyTorch':>12}{'ratio':>8}   lowest to highest of the pairs"]
+    for name, one in results.items():
+        times = "".join(f"{one[key]:>9.1f} ms" for key in ("ours_ms", "theirs_ms"))
+        spread = f"{one['lowest']:.2f} to {one['highest']:.2f}"
+        lines.append(f"{name:<10}{times}{one['ratio']:>8.2f}   {spread}")
+    return "\n".join(lines)
