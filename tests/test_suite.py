@@ -33,6 +33,7 @@ def test_reference_files_name_tests_and_scripts_that_there_are():
 # Modules without a test file of their own name, under the tests that hold them: parts of one thing
 # that users meet whole, or tables and base classes, which are tested by what is built on them.
 HELD_BY = {
+    "benchmark/test_against.py": "benchmark/pytorch",
     "benchmark/test_speed.py": "benchmark/dilated machine",
     "cli/test_bad_inputs.py": "cli/shared errors",
     "cli/test_command.py": "cli/app cli/benchmark cli/demo cli/export cli/help "

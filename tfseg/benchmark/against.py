@@ -1,13 +1,14 @@
-"""Our networks and PyTorch's, in turn: what a ratio of two runs can't say on a machine that varies."""
+"""Our networks and PyTorch's, timed in turn, since two runs on a busy machine have no ratio."""
 
 import dataclasses
 import statistics
+import time
 
 import numpy as np
 import tensorflow as tf
 
 from tfseg import models
-from tfseg.benchmark.speed import create_train_step, seconds_of, wait_for
+from tfseg.benchmark.speed import create_train_step, wait_for
 from tfseg.errors import TfsegError
 from tfseg.machine import has_gpu
 from tfseg.models import ModelSpec
@@ -97,27 +98,37 @@ def paired(ours, theirs, repeats, warmup=2):
 
     Returns:
         {"ours_ms", "theirs_ms": medians; "ratio": the median of ours to theirs over the pairs,
-        "lowest", "highest": of these ratios}.
+        "lowest", "highest": of these ratios; "processor": the median of processor time's ratios,
+        which other processes change less}.
     """
-    seconds = []
+    times = []
     for number in range(warmup + repeats):
         calls = (ours, theirs) if number % 2 else (theirs, ours)
-        both = {call: seconds_of(call) for call in calls}
-        seconds.append((both[ours], both[theirs]))
-    seconds = seconds[warmup:]
-    ratios = [one / other for one, other in seconds]
-    medians = [1e3 * statistics.median(column) for column in zip(*seconds, strict=True)]
+        both = {call: _times_of(call) for call in calls}
+        times.append((*both[ours], *both[theirs]))
+    times = times[warmup:]
+    ratios = [ours / theirs for ours, _, theirs, _ in times]
     return {
-        **dict(zip(("ours_ms", "theirs_ms"), medians, strict=True)),
+        "ours_ms": 1e3 * statistics.median(one[0] for one in times),
+        "theirs_ms": 1e3 * statistics.median(one[2] for one in times),
         **{"ratio": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)},
+        "processor": statistics.median(ours / theirs for _, ours, _, theirs in times),
     }
+
+
+def _times_of(call):
+    """(seconds, seconds of all processors) of a call."""
+    start, busy = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def paired_table(results):
     """Results of `paired` by name as text, a line each."""
-    lines = [f"{'':<10}{'ours':>12}{'PyTorch':>12}{'ratio':>8}   lowest to highest of the pairs"]
+    heads = "".join(f"{head:>12}" for head in ("ours", "PyTorch", "ratio", "processor"))
+    lines = [f"{'':<10}{heads}   ratios of the pairs"]
     for name, one in results.items():
         times = "".join(f"{one[key]:>9.1f} ms" for key in ("ours_ms", "theirs_ms"))
         spread = f"{one['lowest']:.2f} to {one['highest']:.2f}"
-        lines.append(f"{name:<10}{times}{one['ratio']:>8.2f}   {spread}")
+        lines.append(f"{name:<10}{times}{one['ratio']:>12.2f}{one['processor']:>12.2f}   {spread}")
     return "\n".join(lines)

@@ -243,14 +243,12 @@ def measure_waiting(step, dataset, steps, warmup=2):
 
 def _time(call, repeats):
     """Seconds of each of `repeats` calls, until the tensor that they return is there."""
-    return [seconds_of(lambda: wait_for(call())) for _ in range(repeats)]
-
-
-def seconds_of(call):
-    """How long a function without arguments takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        wait_for(call())
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def wait_for(tensor):
