@@ -87,6 +87,7 @@ def test_int8_is_measured(predictor, data_dir, tmp_path, monkeypatch):
     assert found["mean_iou_exported"] < 1.0
 
 
+@pytest.mark.slow
 def test_int8_that_loses_too_much_is_not_written(predictor, data_dir, tmp_path, monkeypatch):
     pytest.importorskip("ai_edge_litert")
     monkeypatch.setattr("tfseg.serving.compare.LARGEST_LOSS", 0.0)

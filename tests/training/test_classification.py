@@ -117,6 +117,7 @@ def test_weights_bring_their_preprocessing(folders, tmp_path, tool):
     assert abs(other - scores).max() > 0.01
 
 
+@pytest.mark.slow
 def test_resumes_exactly(make, assert_same_run):
     settings = {"steps": 6, "epochs": 0.0, "validate_every": "3", "label_smoothing": 0.1}
     settings["transforms"] = "grey:0.5,erase"

@@ -33,9 +33,9 @@ def test_run_takes_over_the_preprocessing_of_its_weights(make_config, caffe_styl
         train(config)
         card = os.path.join(config.run_dir, "model.json")
         assert ModelSpec.load(card).preprocessing == expected
-        # A run that continues doesn't read them again.
-        train(make_config(name, steps=2, preprocessing=chosen, **start))
-        assert ModelSpec.load(card).preprocessing == expected
+    # A run that continues doesn't read them again.
+    train(make_config(name, steps=2, preprocessing=chosen, **start))
+    assert ModelSpec.load(card).preprocessing == expected
 
 
 def test_image_classifier_starts_a_whole_fresh_decoder(make_config, tmp_path):

@@ -97,6 +97,7 @@ def test_a_prepared_set_is_found_by_name(builder):
     assert again.info.splits["train"].num_examples == 4
 
 
+@pytest.mark.slow
 def test_trains_and_evaluates(builder, tmp_path):
     facts = Dataset("shapes", ("a", "b"), label_map={1: 0, 2: 1, 3: 255})
     prepare_tfds(builder, tmp_path / "data", dataset=facts)
