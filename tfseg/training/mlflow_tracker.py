@@ -39,9 +39,7 @@ class MlflowTracker(Callback):
             raise TfsegError(
                 f"`tracker=mlflow` needs {error.name}: pip install 'tfseg-keras[mlflow]'"
             ) from error
-        self._entities = mlflow.entities
-        self._client = mlflow.MlflowClient()
-        self._missing = mlflow.MlflowException
+        self._mlflow = mlflow
 
     def start(self, run: Run) -> None:
         """Begins an MLflow run, or finds that of the run directory.
@@ -49,6 +47,8 @@ class MlflowTracker(Callback):
         Raises:
             TfsegError: MLflow doesn't know the run that tracker.json names.
         """
+        # A local store is made where there is none.
+        self._client = self._mlflow.MlflowClient()
         path = os.path.join(run.config.run_dir, runs.TRACKER)
         if os.path.exists(path):
             self._id = self._known(path)
@@ -66,7 +66,7 @@ class MlflowTracker(Callback):
             raise TfsegError(f"{path} names no run of MLflow") from error
         try:
             info = self._client.get_run(name).info
-        except self._missing:
+        except self._mlflow.MlflowException:
             info = None
         if info is None or info.lifecycle_stage != "active":
             raise TfsegError(
@@ -82,7 +82,7 @@ class MlflowTracker(Callback):
         folder = os.path.abspath(run.config.run_dir)
         made = self._client.create_run(key, run_name=os.path.basename(folder)).info.run_id
         for some in _batched(_settings(run.config), _MOST_PARAMETERS):
-            params = [self._entities.Param(name, value) for name, value in some]
+            params = [self._mlflow.entities.Param(name, value) for name, value in some]
             self._client.log_batch(made, params=params)
         return made
 
@@ -94,7 +94,7 @@ class MlflowTracker(Callback):
         now = int(1000 * time.time())
         numbers = [(_name(k), v) for k, v in row.items() if v is not None and k != "step"]
         for some in _batched(numbers, _MOST_METRICS):
-            metrics = [self._entities.Metric(name, float(v), now, step) for name, v in some]
+            metrics = [self._mlflow.entities.Metric(name, float(v), now, step) for name, v in some]
             self._client.log_batch(self._id, metrics=metrics)
         self._last = step
 
