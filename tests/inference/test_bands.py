@@ -11,6 +11,7 @@ from tfseg.inference.predictor import Predictor
 from tfseg.inference.protocol import Protocol
 from tfseg.models import ModelSpec, Preprocessing
 from tfseg.serving.page import serve
+from tfseg.serving.to_tflite import export_tflite
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +64,8 @@ def test_other_images_are_refused_in_one_line(predictor, tmp_path):
 def test_what_takes_photographs_alone_says_so(spec, predictor):
     with pytest.raises(TfsegError, match="the page takes 8-bit RGB images, not 2 channels"):
         serve({"m": predictor})
+    pytest.importorskip("ai_edge_litert")
+    with pytest.raises(TfsegError, match="float16 can't tell apart 2 channels of values in 0"):
+        export_tflite(predictor, "model.tflite", image_size=(64, 64))
     with pytest.raises(TfsegError, match="image_resizing=pillow_bicubic` computes in 8 bits"):
         Predictor(spec, predictor.model, Protocol(scales=(0.5,), image_resizing="pillow_bicubic"))

@@ -41,9 +41,9 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
         What `compare` measures; without `data` an empty dict.
 
     Raises:
-        TfsegError: the extra [tflite] is missing, the model can't be loaded or refines by a CRF,
-            images can't be read, the file can't be written, or it loses more than two points of
-            mean IoU.
+        TfsegError: the extra [tflite] is missing, the model can't be loaded, refines by a CRF or
+            takes other values than 8 bits hold, images can't be read, the file can't be written, or
+            it loses more than two points of mean IoU.
     """
     interpreter_class = _interpreter_class()
     if quantization not in QUANTIZATIONS:
@@ -52,6 +52,11 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
         raise TfsegError("int8 needs images to calibrate on, and labelled ones to be checked on")
     height, width = image_size = check_image_size(image_size)
     predictor = exportable(source)
+    if not predictor.bands.in_levels:
+        raise TfsegError(
+            f"TensorFlow Lite's {quantization} can't tell apart {predictor.bands.describe()}: "
+            "export the model as saved_model or onnx"
+        )
     content = _convert(predictor, image_size, quantization, calibration)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
