@@ -44,6 +44,10 @@ def test_onnxruntime_agrees(name, options, image_size, make_predictor, picture, 
                 probabilities[one], predictor.probabilities(image), atol=1e-4
             )
             assert np.mean(labels[one] == predictor.predict(image)) > 0.999
+    axes = ["batch", *(image_size or ("height", "width"))]
+    assert session.get_inputs()[0].shape == [*axes, 3]
+    by_name = {one.name: one.shape for one in session.get_outputs()}
+    assert by_name == {"labels": axes, "probabilities": [*axes, predictor.spec.num_classes]}
     card = json.loads(session.get_modelmeta().custom_metadata_map["tfseg"])
     assert card["model"] == name and card["classes"] == predictor.spec.classes
 

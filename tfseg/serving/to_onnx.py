@@ -21,7 +21,8 @@ OPSET = 17
 def export_onnx(source, path, *, image_size=None, data=None):
     """Writes an ONNX file and checks it with onnxruntime.
 
-    Its input "images", uint8 RGB [N, H, W, 3], becomes "labels", uint8 [N, H, W], and
+    Its input "images", uint8 RGB [N, H, W, 3], with axes of any size called "batch", "height" and
+    "width", becomes "labels", uint8 [N, H, W], and
     "probabilities", float32 [N, H, W, C]. The metadata entry "tfseg" is a JSON text that says
     what the model is; see `model_card`. Unlike a SavedModel it does not refuse large images.
 
@@ -62,6 +63,8 @@ def export_onnx(source, path, *, image_size=None, data=None):
     for node in model.graph.node:
         if node.op_type == "Conv":
             _state_padding(node)
+    for value in (*model.graph.input, *model.graph.output):
+        _state_axes(value, image_size)
     card = {**model_card(predictor), "image_size": image_size}
     model.metadata_props.add(key="tfseg", value=json.dumps(card))
     with replacing(path) as temporary:
@@ -80,6 +83,16 @@ def export_onnx(source, path, *, image_size=None, data=None):
         )
         found = compare(predictor, lambda x: labels(x[None])[0], *data, image_size) if data else {}
         return {"difference": worst, **found}
+
+
+def _state_axes(value, image_size):
+    """States the axes of an input or output: their sizes, or names, as tools show them."""
+    axes = ("batch", *(image_size or ("height", "width")))
+    for dimension, axis in zip(value.type.tensor_type.shape.dim, axes, strict=False):
+        if isinstance(axis, str):
+            dimension.dim_param = axis
+        else:
+            dimension.dim_value = axis
 
 
 def _state_padding(node):
