@@ -76,6 +76,14 @@ def test_an_operation_without_such_a_form_is_named(make_config, monkeypatch):
         {"model": "resnet18_dilated8+ppm_bilinear", "model_options": {"blocks": [1, 1, 1, 1]}},
         pytest.param(
             {
+                "model": "resnet18_dilated8+ppm_bilinear",
+                "model_options": {"blocks": [1, 1, 1, 1]},
+                "remat": True,
+            },
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {
                 "model": "resnet18_caffe+deeplab_v2",
                 "model_options": {"blocks": [1, 1, 1, 1], "multi_scale": (1, 0.75, 0.5)},
             },

@@ -149,12 +149,17 @@ class _Unit:
             def gradient(*upstream: Tensor) -> Any:
                 upstream = upstream[: len(outputs)]
                 # Not before it is needed.
-                with tf.control_dependencies([one for one in upstream if one is not None]):
+                with tf.control_dependencies(upstream):
                     again = [tf.identity(tensor) for tensor in tensors]
-                with tf.GradientTape() as tape:
-                    tape.watch(again)
-                    targets, _ = forward(again)
-                return tape.gradient(targets, again, upstream, unconnected_gradients="zero")
+                targets, _ = forward(again)
+                # One by one, where a map is used several times: see `determinism`.
+                return tf.gradients(
+                    targets,
+                    again,
+                    upstream,
+                    aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
+                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                )
 
             return [*outputs, *updates], gradient
 
