@@ -1,11 +1,17 @@
 """ONNX files answer as their models do."""
 
+import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 
+import tfseg
+from tfseg.encoders import from_keras
 from tfseg.errors import TfsegError
+from tfseg.inference.predictor import Predictor
+from tfseg.models import Preprocessing
 from tfseg.serving import export_onnx
 
 
@@ -56,3 +62,19 @@ def test_missing_packages(make_predictor, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(TfsegError, match=r"onnxruntime: pip install 'tfseg-keras\[onnx\]'"):
         export_onnx(make_predictor(), tmp_path / "model.onnx")
+
+
+def test_gelu(picture, tmp_path):
+    """Of which TensorFlow's graph has an operation that ONNX hasn't."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    images = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(8, 3, 2, "same", activation="gelu")(images)
+    encoder = from_keras(keras.Model(images, maps), None)
+    model = tfseg.create_model(num_classes=4, encoder=encoder, decoder="linear")
+    predictor = Predictor(dataclasses.replace(model.spec, preprocessing=Preprocessing()), model)
+    export_onnx(predictor, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    image = picture(33, 47)
+    (found,) = session.run(["probabilities"], {"images": image[None]})
+    np.testing.assert_allclose(found[0], predictor.probabilities(image), atol=1e-5)

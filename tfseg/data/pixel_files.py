@@ -213,7 +213,9 @@ def _first_page(file, title):
 
 def _look_tiff(file, title):
     series = _first_page(file, title)
-    shape = _bands_last(series)
+    shape = series.shape
+    if _bands_first(series):
+        shape = (*shape[1:], shape[0])
     extra = series.keyframe.extrasamples
     alpha = len(extra) > 0 and int(extra[-1]) in (1, 2)
     pixels = _of_array(shape, series.dtype, title, alpha)
@@ -226,28 +228,30 @@ def _orientation(series):
     return int(tag.value) if tag is not None and int(tag.value) in exif.TURNS else 1
 
 
-def _bands_last(series):
-    """The shape with its axis of bands last.
+def _bands_first(series):
+    """Whether the first axis is that of bands; else it is the last, or there is none.
 
-    Bands may be planes of one page ("SYX"), or, as some programs write them, pages ("IYX").
+    Bands may be planes of one page ("SYX") or, as some programs write them, pages. An array that
+    has its bands last gets pages too, one for each row, from tifffile, which takes bands for
+    columns: of pages without a name ("QYX") the shorter outer axis has the bands.
     """
     shape, axes = series.shape, series.axes
     if len(shape) == 3 and axes[1:] == "YX":
-        return (*shape[1:], shape[0])
+        return axes[0] != "Q" or shape[0] <= shape[2]
     if axes not in ("YX", "YXS"):
         raise ValueError(f"its axes are {axes}, not rows, columns and bands")
-    return shape
+    return False
 
 
 def _read_tiff(file, title):
     series = _first_page(file, title)
-    wanted = _bands_last(series)
+    first = _bands_first(series)
     try:
         array = series.asarray()
     # Damage shows as anything that its decoders raise, and a codec that isn't there as this too.
     except Exception as error:
         raise ValueError(str(error).strip().partition("\n")[0]) from error
-    array = array if array.shape == wanted else np.moveaxis(array, 0, -1)
+    array = np.moveaxis(array, 0, -1) if first else array
     return exif.turned(array, _orientation(series))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tfseg.errors import TfsegError
 from tfseg.layers import ConvBN, sublayers
 from tfseg.models.precisions import precision, precision_of
+from tfseg.models.table import is_name
 from tfseg.models.variables import variable_names
 
 
@@ -22,7 +23,7 @@ def fold(model: Any) -> Any:
 
     Args:
         model: a `Segmenter` or `Classifier`; it stays as it is. One that is folded already is
-            returned itself.
+            returned itself, and so is one made of objects, which no recipe builds again.
 
     Returns:
         A `Segmenter` or `Classifier`.
@@ -30,7 +31,7 @@ def fold(model: Any) -> Any:
     Raises:
         TfsegError: the running statistics aren't finite.
     """
-    if model.spec.options.get("folded"):
+    if model.spec.options.get("folded") or not is_name(model.spec.name):
         return model
     with precision(precision_of(model)):
         folded = model.spec.build(folded=True)

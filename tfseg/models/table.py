@@ -53,6 +53,12 @@ def list_models() -> list[str]:
     return [*VARIANTS, *pairs]
 
 
+def is_name(name: str) -> bool:
+    """Whether `create_model` or `create_classifier` takes it; a model of objects has another."""
+    encoder, plus, decoder = name.partition("+")
+    return name in VARIANTS or (encoder in ENCODERS and (not plus or decoder in DECODERS))
+
+
 def resolve(name: str) -> tuple[str, str, dict[str, Any]]:
     """(encoder, decoder, options) behind a model's name.
 

@@ -59,7 +59,9 @@ def export_onnx(source, path, *, image_size=None, data=None):
         return {"labels": labels, "probabilities": probabilities}
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    model, _ = tf2onnx.convert.from_function(answer, input_signature=[images], opset=OPSET)
+    model, _ = tf2onnx.convert.from_function(
+        answer, input_signature=[images], opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+    )
     for node in model.graph.node:
         if node.op_type == "Conv":
             _state_padding(node)
@@ -93,6 +95,14 @@ def _state_axes(value, image_size):
             dimension.dim_param = axis
         else:
             dimension.dim_value = axis
+
+
+def _erfc(graph, node, name, _):
+    """1 - erf(x), as ONNX has it: what GELU computes with, which tf2onnx hands on as it is."""
+    one = graph.make_const(f"{name}/one", np.ones([], np.float32))
+    node.type = "Erf"
+    inputs = [one.output[0], node.output[0]]
+    graph.insert_new_node_on_output("Sub", node.output[0], f"{name}/sub", inputs)
 
 
 def _state_padding(node):
