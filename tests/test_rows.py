@@ -39,6 +39,7 @@ CALLS = {
     "OPTIMIZERS": "train --optimizer=NAME",
     "RULES": None,
     "SCHEDULES": "train --lr_schedule=NAME",
+    "TRACKERS": "train --data_dir=x --run_dir=x --model=x --steps=1 --tracker=NAME",
     "TRANSFORMS": "train --data_dir=x --run_dir=x --model=x --steps=1 --transforms=NAME:0.5",
     "VERBS": "NAME",
 }

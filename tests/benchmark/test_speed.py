@@ -160,7 +160,8 @@ def _has_float16():
 
 
 @pytest.mark.parametrize(
-    "precision", ["float32", "bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+    "precision",
+    ["float32", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bfloat16", "float16"))],
 )
 def test_train_step_is_the_trainers(precision):
     if precision == "float16" and not _has_float16():

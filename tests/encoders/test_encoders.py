@@ -65,8 +65,19 @@ def test_atrous_consistency(unit):
 
 # Rates differ between the first block of a stage and the others: two blocks have both.
 @pytest.mark.parametrize("blocks", [[1, 1, 2, 2], pytest.param(None, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", ["resnet18_v1", "resnet50_v1", "resnet18", "resnet50"])
-@pytest.mark.parametrize("output_stride", [8, 16])
+@pytest.mark.parametrize(
+    ("name", "output_stride"),
+    [
+        ("resnet18_v1", 8),
+        ("resnet50", 8),
+        ("resnet18", 16),
+        ("resnet50_v1", 16),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [("resnet18_v1", 16), ("resnet50", 16), ("resnet18", 8), ("resnet50_v1", 8)]
+        ),
+    ],
+)
 def test_resnets_are_atrous(name, output_stride, blocks):
     strided = tfseg.create_encoder(name, blocks=blocks)
     dense = tfseg.create_encoder(name, blocks=blocks, output_stride=output_stride)

@@ -224,7 +224,7 @@ def test_bad_protocol(values):
         Protocol(scales=(0.5,), short_sides=(300,))
 
 
-@pytest.mark.parametrize("protocol", [ADE20K, SCALES])
+@pytest.mark.parametrize("protocol", [ADE20K, pytest.param(SCALES, marks=pytest.mark.slow)])
 def test_two_replicas_count_the_same_and_hand_over_every_prediction(
     protocol, image_list, weights, two_replicas
 ):

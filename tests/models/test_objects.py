@@ -97,7 +97,6 @@ def test_names_of_parts_are_a_name():
         ({"encoder": mine(), "decoder": "upernett"}, "unknown decoder .* did you mean upernet"),
         ({"encoder": mine(), "decoder": "upernet", "blocks": [1]}, "unknown option of mine"),
         ({"encoder": mine(shape=(64, 64, 3)), "decoder": "fpn"}, "of any size, not"),
-        ({"encoder": mine(shape=(None, None, 4)), "decoder": "fpn"}, "images .N, H, W, 3."),
         ({"encoder": keras.layers.Dense(3), "decoder": "fpn"}, "a built Keras model"),
         ({"encoder": "drn_a_18", "decoder": 7}, "`decoder` must be a Keras layer"),
         ({"encoder": "drn_a_18", "decoder": UPerNet(4, ["a"] * 4)}, "layer for 5 classes"),

@@ -17,7 +17,7 @@ PAIRS = [(encoder, decoder) for encoder in ENCODERS for decoder in DECODERS]
 SMOOTHED = [
     ("resnet50_dilated8+linear", "average_filter"),
     pytest.param("resnet50_dilated8+upernet", "average_filter", marks=pytest.mark.slow),
-    ("drn_d_22+upernet", "gaussian_filter"),
+    pytest.param("drn_d_22+upernet", "gaussian_filter", marks=pytest.mark.slow),
     ("resnet18_dilated16+ppm_bilinear_deepsup", "smooth_SSC"),
 ]
 

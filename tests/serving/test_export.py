@@ -74,7 +74,7 @@ def assert_same(predictor, folder, images):
             marks=pytest.mark.slow,
         ),
         pytest.param("resnet18_dilated8+ppm_bilinear", {}, marks=pytest.mark.slow),
-        ("resnet18_dilated8+ppm_bilinear_deepsup", {}),
+        pytest.param("resnet18_dilated8+ppm_bilinear_deepsup", {}, marks=pytest.mark.slow),
         pytest.param("resnet18+upernet", {}, marks=pytest.mark.slow),
     ],
 )

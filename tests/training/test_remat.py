@@ -87,7 +87,7 @@ def test_training_is_the_same(make_config, assert_same_run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_replicas_micro_batches_and_validation(make_config, assert_same_run, precision):
     settings = {"steps": 2, "validate_every": "1", "learning_rate": 1e-5, "accumulation_steps": 2}
     settings |= {"precision": precision, "ema_decay": 0.9}

@@ -1,6 +1,5 @@
 """Our networks and PyTorch's, timed in turn, since two runs on a busy machine have no ratio."""
 
-import dataclasses
 import statistics
 import time
 
@@ -9,28 +8,16 @@ import tensorflow as tf
 
 from tfseg import models
 from tfseg.benchmark.speed import create_train_step, wait_for
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.machine import has_gpu
 from tfseg.models import ModelSpec
-from tfseg.tables import Row, Table
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RivalRow(Row):
-    """A model of ours that is stated in PyTorch as well: `code` is its class there."""
-
-
-RIVALS = Table(
-    "model",
-    [
-        RivalRow(name=name, code=f"tfseg.benchmark.pytorch:{code}")
-        for name, code in {
-            "drn_d_22": "DRN22",
-            "resnet50_v1+deeplab_v3plus": "DeepLabV3Plus",
-            "resnet50+upernet": "UPerNet50",
-        }.items()
-    ],
-)
+# Our models that are stated in PyTorch as well: their classes in `tfseg.benchmark.pytorch`.
+RIVALS = {
+    "drn_d_22": "DRN22",
+    "resnet50_v1+deeplab_v3plus": "DeepLabV3Plus",
+    "resnet50+upernet": "UPerNet50",
+}
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -53,7 +40,8 @@ def against_torch(name, num_classes, size, batch_size, *, precision="float32", r
         TfsegError: there is no such model, PyTorch isn't installed, or the two networks don't have
             as many weights.
     """
-    row = RIVALS.find(name)
+    if name not in RIVALS:
+        raise unknown("model", name, RIVALS)
     if precision not in PRECISIONS:
         raise TfsegError(f"`against=torch` takes float32 and bfloat16, not {precision}")
     try:
@@ -62,7 +50,7 @@ def against_torch(name, num_classes, size, batch_size, *, precision="float32", r
         raise TfsegError(
             "`against=torch` needs PyTorch beside TensorFlow: pip install torch"
         ) from error
-    from tfseg.benchmark.pytorch import Runner
+    from tfseg.benchmark import pytorch
 
     with models.precision(precision):
         model = ModelSpec(name, num_classes).build()
@@ -70,7 +58,9 @@ def against_torch(name, num_classes, size, batch_size, *, precision="float32", r
     images = generator.normal(size=(batch_size, *size, 3)).astype(np.float32)
     labels = generator.integers(0, num_classes, (batch_size, *size), np.int32)
     device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
-    theirs = Runner(row.load(), num_classes, images, labels, precision, device)
+    theirs = pytorch.Runner(
+        getattr(pytorch, RIVALS[name]), num_classes, images, labels, precision, device
+    )
     weights = sum(int(np.prod(one.shape)) for one in model.trainable_variables)
     if weights != theirs.weights:
         raise TfsegError(f"{name} has {weights} weights here and {theirs.weights} in PyTorch")

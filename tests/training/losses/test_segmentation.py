@@ -25,6 +25,7 @@ def stand_in(loss_resolution="labels", loss_weights=None, classes=3):
         num_classes=classes,
         upsample=lambda logits, size: tf.image.resize(logits, size),
         compute_output_shape=shapes,
+        input_shape=(None, None, None, 3),
     )
 
 
