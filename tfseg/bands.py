@@ -66,6 +66,11 @@ class Bands:
         return self.value_range == _LEVELS
 
     @property
+    def is_photograph(self) -> bool:
+        """Whether images are 8-bit RGB."""
+        return self.channels == 3 and self.in_levels
+
+    @property
     def dtype(self) -> str:
         """Of images: "uint8" or "float32"."""
         return "uint8" if self.in_levels else "float32"
@@ -122,7 +127,7 @@ class Bands:
         Raises:
             TfsegError: these are not 8-bit RGB.
         """
-        if self.channels != 3 or not self.in_levels:
+        if not self.is_photograph:
             raise TfsegError(f"{what} takes 8-bit RGB images, not {self.describe()}")
 
     def picture(self, image: np.ndarray) -> np.ndarray:
@@ -131,7 +136,7 @@ class Bands:
         Other values than those in 0..255 are stretched: the image's 1st percentile becomes black
         and the 99th white.
         """
-        if self.in_levels and self.channels == 3 and self.rgb_bands == (0, 1, 2):
+        if self.is_photograph and self.rgb_bands == (0, 1, 2):
             return image
         shown = image[..., list(self.rgb_bands or ())]
         if self.in_levels:

@@ -1,5 +1,8 @@
 """Keras' own networks as encoders: dilated, they are a denser version of themselves."""
 
+import pathlib
+import runpy
+
 import keras
 import numpy as np
 import pytest
@@ -14,20 +17,12 @@ from tfseg.layers import sublayers
 from tfseg.models import PREPROCESSINGS
 from tfseg.weights.assign import weights_of
 
+ROOT = pathlib.Path(__file__).parents[2]
 APPLICATIONS = [name for name, row in ENCODERS.items() if row.application]
+# tools/docs/backbones.py, which prints for the docs what the tests here hold.
+BACKBONES = runpy.run_path(str(ROOT / "tools" / "docs" / "backbones.py"))
+randomize = BACKBONES["randomize"]
 ARGUMENTS = {"include_top": False, "input_shape": (None, None, 3)}
-
-
-def randomize(model):
-    """Weights with which every layer matters, and values keep their size."""
-    generator = np.random.default_rng(0)
-    for variable in model.variables:
-        shape = tuple(variable.shape)
-        if "variance" in variable.path:
-            variable.assign(generator.uniform(0.5, 1.5, shape))
-        elif len(shape) == 1:
-            offset = 0.7 if "gamma" in variable.path else 0.0
-            variable.assign(offset + 0.1 * generator.standard_normal(shape))
 
 
 def check_density(strided, dense, size, margin, tolerance=1e-4):
@@ -49,11 +44,7 @@ def check_density(strided, dense, size, margin, tolerance=1e-4):
 @pytest.fixture
 def fixed_gates(monkeypatch):
     """Squeeze and excite averages over the map: a denser one has another average."""
-    monkeypatch.setattr(
-        layers.GlobalAveragePooling2D,
-        "call",
-        lambda self, x: keras.ops.ones_like(x[:, :1, :1] if self.keepdims else x[:, 0, 0]) * 0.5,
-    )
+    monkeypatch.setattr(layers.GlobalAveragePooling2D, "call", BACKBONES["fixed_gate"])
 
 
 CASES = [name if name == "mobilenetv2" else pytest.param(name, marks=pytest.mark.slow)

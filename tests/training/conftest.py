@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.python.framework import config as framework
 
 from tfseg import runs
 from tfseg.data import read_split, write_sample_dataset
-from tfseg.training import TrainConfig
+from tfseg.training import TrainConfig, train, trainer
 from tfseg.training.logs import TIMING
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -103,6 +104,33 @@ def assert_same_run():
                 np.testing.assert_allclose(value, expected[name], rtol=0, atol=limit, err_msg=name)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def train_until():
+    """Function (config, step): trains, and is interrupted once that update's events are over."""
+    events = trainer.Trainer._events
+
+    def run(config, step):
+        def interrupted(self, now, due):
+            events(self, now, due)
+            if now == step:
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trainer.Trainer, "_events", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                train(config)
+
+    return run
+
+
+@pytest.fixture
+def indeterminate_after():
+    """What `deterministic` sets is for the process, and TensorFlow's API has no way back."""
+    yield
+    framework.disable_op_determinism()
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": True})
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import pathlib
 import shutil
-from unittest import mock
 
 import h5py
 import numpy as np
@@ -13,7 +12,7 @@ import tfseg
 from tfseg import runs
 from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec
-from tfseg.training import train, trainer
+from tfseg.training import train
 from tfseg.training.checkpoints import find_checkpoint
 
 
@@ -41,18 +40,10 @@ def make(make_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stopped(make):
+def stopped(make, train_until):
     """A copy of a run that died after its step 5, with whole checkpoints of the steps 2 and 4."""
     config = make("run")
-    events = trainer.Trainer._events
-
-    def die(self, step, due):
-        events(self, step, due)
-        if step == 5:
-            raise KeyboardInterrupt
-
-    with mock.patch.object(trainer.Trainer, "_events", die), pytest.raises(KeyboardInterrupt):
-        train(config)
+    train_until(config, 5)
     shutil.move(config.run_dir, f"{config.run_dir}.stopped")
     return pathlib.Path(f"{config.run_dir}.stopped")
 

@@ -12,13 +12,7 @@ from tfseg.training import train, trainer
 NETWORK = {"blocks": [1, 0, 0, 0, 1, 0, 0, 0], "dropout": 0.3}
 
 
-@pytest.fixture(autouse=True)
-def the_others_as_before():
-    """What the option sets is for the process, and TensorFlow's API has no way back."""
-    yield
-    framework.disable_op_determinism()
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": True})
-
+pytestmark = pytest.mark.usefixtures("indeterminate_after")
 
 AUGMENTED = {
     "random_scale": (0.75, 1.5),

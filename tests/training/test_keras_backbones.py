@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as framework
 
 import tfseg
-from tfseg.training import train, trainer
+from tfseg.training import train
 
-
-@pytest.fixture(autouse=True)
-def the_others_as_before():
-    """What `deterministic` sets is for the process, and TensorFlow's API has no way back."""
-    yield
-    framework.disable_op_determinism()
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": True})
+pytestmark = pytest.mark.usefixtures("indeterminate_after")
 
 
 @pytest.mark.slow
@@ -25,24 +18,16 @@ def the_others_as_before():
         ("convnext_tiny+ppm_bilinear", {"output_stride": 8}),
     ],
 )
-def test_trained_resumed_exported(name, options, make_config, assert_same_run, tmp_path):
+def test_trained_resumed_exported(
+    name, options, make_config, train_until, assert_same_run, tmp_path
+):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     settings = {"model": name, "model_options": options, "steps": 4, "crop_size": (64, 64)}
     settings |= {"validate_every": "2", "checkpoint_every": "2", "deterministic": True}
     whole, parts = make_config("whole", **settings), make_config("parts", **settings)
     train(whole)
-    original = trainer.Trainer._events
-
-    def interrupted(self, step, due):
-        original(self, step, due)
-        if step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_events", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(parts)
+    train_until(parts, 3)
     assert train(parts).step == 4
     assert_same_run(parts, whole)
 

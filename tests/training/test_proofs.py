@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tfseg.training import train, trainer
+from tfseg.training import train
 
 # One block a stage, and maps on which batch norm has more than a handful of values to count.
 _NETWORK = {"model_options": {"blocks": [1, 1, 1, 1], "output_stride": 8}}
@@ -20,36 +20,18 @@ PROOFS = {
 }
 
 
-@pytest.fixture
-def train_one_step(monkeypatch):
-    """Function (config): trains, and is interrupted when the first update is saved."""
-    events = trainer.Trainer._events
-
-    def interrupted(self, step, due):
-        events(self, step, due)
-        raise KeyboardInterrupt
-
-    def run(config):
-        with monkeypatch.context() as patch:
-            patch.setattr(trainer.Trainer, "_events", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                train(config)
-
-    return run
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROOFS)
 def test_a_row_trains_resumes_and_is_the_same_on_two_replicas(
-    name, make_config, assert_same_run, train_one_step
+    name, make_config, assert_same_run, train_until
 ):
     """After an interruption bit for bit. On replicas up to the rounding of their sums, after one
     update: a random network of this size makes a thousand times as much of it in each."""
     settings = {"steps": 3, "val_split": "", "checkpoint_every": "1", "learning_rate": 1e-5}
     settings |= PROOFS[name]
     whole, parts, two = (make_config(run, **settings) for run in ("whole", "parts", "two"))
-    train_one_step(parts)
-    train_one_step(dataclasses.replace(two, strategy="mirrored", replicas=2))
+    train_until(parts, 1)
+    train_until(dataclasses.replace(two, strategy="mirrored", replicas=2), 1)
     assert_same_run(two, parts, 1e-5)
     train(whole)
     train(parts)

@@ -121,24 +121,16 @@ ADAMW = {
     "settings",
     [pytest.param({}, id="sgd", marks=pytest.mark.slow), pytest.param(ADAMW, id="adamw")],
 )
-def test_resumed_run_is_the_undisturbed_one(make_config, run_of, assert_same_run, settings):
+def test_resumed_run_is_the_undisturbed_one(
+    make_config, train_until, run_of, assert_same_run, settings
+):
     """With an optimizer's state, dropout, moving average, loss window and a changing rate."""
     settings = {"steps": 4, "ema_decay": 0.9, "validate_every": "2", **settings}
     whole = make_config("whole", **settings)
     train(whole)
     # The schedule looks at the whole length, so the interruption has to come from outside.
     parts = make_config("parts", checkpoint_every="2", **settings)
-    original = trainer.Trainer._events
-
-    def interrupted(self, step, due):
-        original(self, step, due)
-        if step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_events", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(parts)
+    train_until(parts, 3)
     assert run_of(parts)[0][-1]["step"] == 3
     result = train(parts)
     assert result.step == 4
@@ -203,24 +195,16 @@ def test_a_checkpoint_is_a_source_of_weights(make_config, ema_decay):
 
 
 @pytest.mark.slow
-def test_resumes_exactly_where_the_loss_scale_changes(make_config, run_of, monkeypatch):
+def test_resumes_exactly_where_the_loss_scale_changes(
+    make_config, train_until, run_of, monkeypatch
+):
     original = LossScale.__init__
     monkeypatch.setattr(LossScale, "__init__", lambda self: original(self, 2.0**8, 2))
     settings = {"steps": 6, "precision": "float16", "ema_decay": 0.9, "checkpoint_every": "3"}
     settings |= {"batch_size": 2, "accumulation_steps": 2, "clip_norm": 1.0}
     whole, parts = make_config("whole", **settings), make_config("parts", **settings)
     train(whole)
-    events = trainer.Trainer._events
-
-    def interrupted(self, step, due):
-        events(self, step, due)
-        if step == 4:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_events", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            train(parts)
+    train_until(parts, 4)
     train(parts)
     (rows, variables), (others, restored) = run_of(whole), run_of(parts)
     np.testing.assert_equal(others, rows)  # takes NaN, of an update that overflowed, for equal

@@ -104,9 +104,8 @@ def _image_decoder(bands):
         image = tf.ensure_shape(image, [None, None, bands.channels])
         return turned_tensor(image, orientation_of(contents))
 
-    plain = bands.in_levels and bands.channels == 3
     # NumPy files are for what PNG and JPEG can't hold: eight bits of three channels they can.
-    return traced_once(decode_rgb if plain else decode_any)
+    return traced_once(decode_rgb if bands.is_photograph else decode_any)
 
 
 def _header_byte(contents, at):

@@ -21,8 +21,9 @@ def variable_names(model: Any) -> dict[str, Any]:
     seen: collections.Counter[str] = collections.Counter()
     names = {}
     for variable in model.variables:
-        path = _COUNTED.sub(r"\1", variable.path)
-        if path != variable.path or _COUNTED.search(path):
+        path = variable.path
+        if _COUNTED.search(path):
+            path = _COUNTED.sub(r"\1", path)
             number = seen[path]
             seen[path] += 1
             path = _COUNTED.sub(rf"\1_{number}", path) if number else path

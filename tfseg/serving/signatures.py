@@ -83,7 +83,7 @@ class Signatures(tf.Module):
             "serving_default": (self._labels_of_images, images),
             "probabilities": (self._probabilities_of_images, images),
         }
-        if self._bands.channels == 3 and self._bands.in_levels:
+        if self._bands.is_photograph:
             functions["encoded"] = (self._labels_of_files, files)
         return {
             name: tf.function(function, input_signature=[spec], autograph=False)

@@ -147,15 +147,9 @@ class Callbacks:
         """For a row of the log."""
         self._tell("row", row)
 
-    def validation(
-        self,
-        step: int,
-        scores: Mapping[str, float | None],
-        best: Mapping[str, Any],
-        pictures: Sequence[np.ndarray],
-    ) -> None:
-        """After a validation."""
-        self._tell("validation", step, scores, best, pictures)
+    def validation(self, *facts: Any) -> None:
+        """After a validation, with what `Callback.validation` takes."""
+        self._tell("validation", *facts)
 
     def checkpoint(self, step: int, path: str) -> None:
         """When a checkpoint is whole."""

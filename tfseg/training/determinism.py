@@ -14,16 +14,18 @@ def settle_order():
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
-def gradients(loss, variables):
-    """Of a scalar, in a graph: where a tensor is used several times, added one by one.
+def gradients(targets, sources, upstream=None):
+    """Gradients in a graph: where a tensor is used several times, they are added one by one.
 
     Args:
-        loss: scalar tensor.
-        variables: list of `tf.Variable`; those that it doesn't depend on get zeros.
+        targets: a tensor, such as a loss, or a list.
+        sources: list of tensors or `tf.Variable`; those that nothing depends on get zeros.
+        upstream: the gradients of the targets, a list; None for ones.
     """
     return tf.gradients(
-        loss,
-        variables,
+        targets,
+        sources,
+        upstream,
         aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )

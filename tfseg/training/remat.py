@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfseg.encoders.features import FeatureEncoder
 from tfseg.errors import TfsegError
 from tfseg.layers.walk import sublayers
+from tfseg.training.determinism import gradients
 from tfseg.types import Tensor
 
 
@@ -152,14 +153,7 @@ class _Unit:
                 with tf.control_dependencies(upstream):
                     again = [tf.identity(tensor) for tensor in tensors]
                 targets, _ = forward(again)
-                # One by one, where a map is used several times: see `determinism`.
-                return tf.gradients(
-                    targets,
-                    again,
-                    upstream,
-                    aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                )
+                return gradients(targets, again, upstream)
 
             return [*outputs, *updates], gradient
 

@@ -1,4 +1,4 @@
-"""Prints the table of Keras' backbones in docs/backbones.md: what each costs, and that it works.
+"""Prints what Keras' backbones cost, and that they work, as a table for the documentation.
 
     python tools/docs/backbones.py --data_dir=data/camvid240 > table.md
 

@@ -179,7 +179,7 @@ def _judge_pixels(title, facts, bands, report):
         return
     channels, bits, alpha = facts["pixels"]
     fault = bands.fault(channels, bits, alpha)
-    if facts["kind"] == "NPY" and bands.channels == 3 and bands.in_levels:
+    if facts["kind"] == "NPY" and bands.is_photograph:
         fault = "is a NPY file; 8-bit RGB is read from PNG and JPEG files alone"
     if fault:
         report.errors.append(f"image {title} {fault}")

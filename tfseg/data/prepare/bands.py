@@ -48,11 +48,6 @@ def _look(path):
         return None
 
 
-def is_photograph(bands):
-    """Whether these are 8-bit RGB, which are counted by value."""
-    return bands.channels == 3 and bands.in_levels
-
-
 @dataclasses.dataclass
 class Moments:
     """Sums over the pixels of images.

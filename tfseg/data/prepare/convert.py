@@ -47,7 +47,7 @@ def convert_image(source, target, size, bands=RGB):
                 source = file.read()
         with atomic_write(target) as file:
             file.write(source)
-    elif bands.channels == 3 and bands.in_levels:
+    elif bands.is_photograph:
         save_png(Image.fromarray(image), target)
     else:
         kind = "uint16" if bands.value_range == (0, 65535) else bands.dtype
@@ -73,7 +73,7 @@ def extension(source, bands, size):
     """That of the file as which `convert_image` stores an image."""
     if size is None and is_graph_format(source, bands):
         return ending(source)
-    return ".png" if bands.channels == 3 and bands.in_levels else ".npy"
+    return ".png" if bands.is_photograph else ".npy"
 
 
 def is_graph_format(source, bands=RGB):

@@ -13,7 +13,7 @@ from tfseg.bands import RGB
 from tfseg.data.catalog import DATASETS, Dataset
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import read_split, remove, shard_index, write_split
-from tfseg.data.prepare.bands import Moments, is_photograph, survey_bands
+from tfseg.data.prepare.bands import Moments, survey_bands
 from tfseg.data.prepare.class_weights import class_weights
 from tfseg.data.prepare.convert import (
     convert_image,
@@ -355,7 +355,7 @@ def _statistics(paths, bands, progress):
 def summed(image, bands):
     """What `Statistics` adds up of an image: int64 [3, 256], the pixels of each value in red, green
     and blue, of a photograph; else the array of its `Moments`."""
-    if is_photograph(bands):
+    if bands.is_photograph:
         return np.reshape(Image.fromarray(image).histogram(), [3, 256])
     return Moments.of(image).array
 
@@ -376,13 +376,13 @@ class Statistics:
     @property
     def bands(self):
         """`Bands` of the images that were added; of floats with the measured `value_range`."""
-        if is_photograph(self._bands) or self._measured:
+        if self._bands.is_photograph or self._measured:
             return self._bands
         return self.values.bands(self._bands)
 
     def add(self, values, labels=None):
         """Adds an image: what `summed` gives, and of its label map the pixels by class [256]."""
-        values = values if is_photograph(self._bands) else Moments(values)
+        values = values if self._bands.is_photograph else Moments(values)
         self.values = values if self.values is None else self.values + values
         if labels is not None:
             self.labels.append(labels)
@@ -393,7 +393,7 @@ class Statistics:
         Pixels of photographs were counted by value, so the result is exact to the rounding of
         float64 and does not depend on the order of the files.
         """
-        if not is_photograph(self._bands):
+        if not self._bands.is_photograph:
             return self.values.mean_and_std(self.bands)
         values = np.arange(256) / 255
         total = self.values.sum(axis=1)

@@ -234,9 +234,7 @@ def carry_out(whole, data_dir, size=None, in_place=False, progress=None, *, part
         named = whole.format.name, whole.source, data_dir
         return prepare_dataset(*named, size, in_place, progress, part=part)
     if in_place:
-        if part:
-            raise TfsegError("files that stay in place are read in one go: leave out `part`")
-        done = _in_place(whole, data_dir, size, progress)
+        done = _in_place(whole, data_dir, size, progress, part)
     else:
         done = _copied(whole, data_dir, size, progress, part)
     if isinstance(done, Unfinished):
@@ -290,7 +288,7 @@ def _upright(read, path, size):
     return labels
 
 
-def _in_place(whole, data_dir, size, progress):
+def _in_place(whole, data_dir, size, progress, part):
     reading = whole.reading
     if reading is None or reading.table is None:
         raise TfsegError(f"labels of the format {whole.format.name} can't stay in place here")
@@ -304,7 +302,7 @@ def _in_place(whole, data_dir, size, progress):
         labels = None if bare else [item.label for item in items]
         names = [item.name for item in items]
         lists[split] = ImageList(whole.source, [item.image for item in items], labels, names)
-    return store(lists, dataset, data_dir, size, True, progress, whole.bands)
+    return store(lists, dataset, data_dir, size, True, progress, whole.bands, part=part)
 
 
 def _write_lists(whole, data_dir):
