@@ -52,7 +52,7 @@ def project_urls():
 
 MAT = ["scipy>=1.11,<2"]
 ONNX = ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
-TIFF = ["tifffile>=2024.1.30"]
+TIFF = ["tifffile>=2024.1.30", "imagecodecs>=2024.1.1"]
 TFLITE = ["ai-edge-litert>=1.3,<3"]
 HUB = ["huggingface_hub>=0.30,<3"]
 APP = ["gradio>=6,<7"]
@@ -90,7 +90,7 @@ setup(
         "crf": ["pydensecrf2>=1.1,<2"],
         # Reads label maps in MATLAB files: COCO-Stuff 10k, SBD.
         "mat": MAT,
-        # Reads TIFF files of several bands, of 16 bits and of floats.
+        # Reads TIFF files of several bands, of 16 bits and of floats, however compressed, and scenes.
         "tiff": TIFF,
         # Formats that `tfseg export` writes: the converter, and the runtimes that check it.
         "onnx": ONNX,

@@ -62,6 +62,7 @@ HELD_BY = {
     "data/prepare/stored workflows/preparation",
     "data/prepare/test_splits.py": "data/prepare/parting",
     "data/test_decoding.py": "data/graph data/png",
+    "data/test_scenes.py": "data/geotiff",
     "data/test_exif.py": "data/image_files serving/decoding",
     "decoders/test_c1.py": "decoders/decoder decoders/supervised",
     "encoders/test_encoders.py": "encoders/blocks encoders/dilation encoders/drn encoders/encoder "
@@ -78,6 +79,7 @@ HELD_BY = {
     "inference/test_crf.py": "cli/crf evaluation/refined workflows/refining",
     "inference/test_predict_files.py": "inference/outputs inference/resume",
     "inference/test_pretrained.py": "weights/pretrained zoo/hub",
+    "inference/test_scenes.py": "inference/pictures inference/scene_files inference/sources",
     "inference/test_protocol.py": "inference/inference inference/views reports/panels",
     "layers/test_dilated.py": "layers/filters",
     "layers/test_layers.py": "layers/adaptive_pool layers/batch_norm layers/conv layers/conv_bn "

@@ -49,6 +49,7 @@ def test_flags_of_every_verb(script):
         "--noflip",
         "--nocrf",
         "--noprint_shares",
+        "--noscenes",
     ]
 
 

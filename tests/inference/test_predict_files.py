@@ -112,7 +112,7 @@ def test_nothing_to_predict(kind, tmp_path):
 def test_results_of_many_images(photos, tmp_path):
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), threads=2))
-    assert [(path, message) for path, _, message, _ in done] == [(path, None) for path in names]
+    assert [(path, message) for path, _, message, *_ in done] == [(path, None) for path in names]
     assert all(labels.shape == (4, 5) for _, labels, *_ in done)
     assert listing(tmp_path / "out") == sorted(f"{k}/{n}" for k in KINDS for n in names.values())
     expected = np.tile(np.array([1, 0, 1, 0, 1], np.uint8), (4, 1))
@@ -133,7 +133,7 @@ def test_bad_image_is_reported_and_the_others_are_done(photos, tmp_path):
     names = find_images([str(photos)])
     done = list(predict_files(Stripes(), names, str(tmp_path / "out"), ("labels",), threads=2))
     assert sorted(one.path for one in done) == sorted(names)
-    failures = {os.path.relpath(path, photos): message for path, _, message, _ in done if message}
+    failures = {os.path.relpath(path, photos): message for path, _, message, *_ in done if message}
     assert set(failures) == {"a.png", "b/2.png"}
     assert all(name in message and "\n" not in message for name, message in failures.items())
     assert listing(tmp_path / "out") == ["labels/b/1.png", "labels/b/c/3.png"]

@@ -9,6 +9,8 @@ below --output_dir (default RUN_DIR/predictions), with the folders' structure ke
     overlay/  the colours laid over the image; videos become videos here
     panel/    the image, the colours and the overlay side by side (--outputs=panel)
     ids/      the data set's own label values, as a benchmark's server takes them (--outputs=ids)
+Large TIFF files, and those with GeoTIFF tags, are read window by window; their label maps are TIFF
+files with the same tags (docs/scenes.md).
 Run again with the same settings, it predicts what is missing or older than its image. Photos are
 turned upright as their EXIF orientation says. Videos and cameras need the extra [video].
 """
@@ -30,12 +32,12 @@ from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
 PATHS = "IMAGE|FOLDER|LIST|VIDEO…"
 GROUPS = {
     "Model": trained_model.GROUP,
-    "Results": "output_dir outputs ids_of shares print_shares part json",
+    "Results": "output_dir outputs scenes ids_of shares print_shares part json",
     "Protocol": protocol.GROUP,
     "Dense CRF": "crf crf_option",
     "Camera": "camera",
 }
-_CAMERA = ("output_dir", "outputs", "shares", "print_shares", "part")
+_CAMERA = ("output_dir", "outputs", "scenes", "shares", "print_shares", "part")
 NEEDS = {
     **trained_model.NEEDS,
     **protocol.NEEDS,
@@ -72,6 +74,12 @@ def define(flags: Flags) -> None:
     flags.choice(
         "ids_of", None, DATASETS, "With --outputs=ids: the data set; default the model's own."
     )
+    flags.boolean(
+        "scenes",
+        None,
+        "Read TIFF files window by window and write TIFF with their GeoTIFF tags; default: those "
+        "with such tags, and those of more than 64 megapixels.",
+    )
     flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
     shared.define_part(flags)
     flags.report()
@@ -96,6 +104,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             ids_of=flags.ids_of,
             shares=flags.shares,
             part=shared.read_part(flags),
+            scenes=flags.scenes,
             progress=bars,
             on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
             on_shares=print_shares if flags.print_shares else None,

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
-from tfseg.cli.needs import Need, without
+from tfseg.cli.needs import Need, given, without
 from tfseg.data.catalog import DATASETS
 from tfseg.data.prepare.formats.raster import OVERLAPS
 from tfseg.data.prepare.formats.table import IMPORT_FORMATS, UNLABELLED
@@ -36,15 +36,16 @@ from tfseg.parts import Unfinished
 
 PATHS = "[SOURCE]"
 GROUPS = {
-    "Data": "data_dir format dry_run size channels in_place shards part json",
+    "Data": "data_dir format dry_run size channels tile_size overlap in_place shards part json",
     "Splits": "val_share group_by unlabelled",
-    "Labels": "images labels classes label_map color_map overlap",
+    "Labels": "images labels classes label_map color_map on_top",
     "Of tfds": "tfds_name tfds_splits tfds_features",
 }
 _TFDS = Need("--format=tfds", lambda flags: flags.format == "tfds")
 NEEDS = {
     **dict.fromkeys(("tfds_name", "tfds_splits", "tfds_features"), _TFDS),
     "part": Need("--dry_run", without("dry_run"), beside=True),
+    "overlap": Need("--tile_size=1024", given("tile_size")),
 }
 
 
@@ -64,6 +65,15 @@ def define(flags: Flags) -> None:
         "8-bit photographs, otherwise all that there are.",
         1,
     )
+    flags.integer(
+        *(
+            "tile_size",
+            None,
+            "Cut images and masks into tiles of this height and width.",
+        ),
+        32,
+    )
+    flags.integer("overlap", None, "With --tile_size: pixels that neighbouring tiles share (0).", 0)
     flags.boolean("in_place", False, "Don't copy: list the source's files as they lie.")
     flags.integer("shards", 0, "Also pack each split into so many TFRecord files.", 0)
     flags.number(
@@ -78,7 +88,7 @@ def define(flags: Flags) -> None:
         f"Images without labels: {'; '.join(f'{k}: {v}' for k, v in UNLABELLED.items())}.",
     )
     flags.choice(
-        *("overlap", None, OVERLAPS),
+        *("on_top", None, OVERLAPS),
         f"Where objects meet: {'; '.join(f'{k}: {v}' for k, v in OVERLAPS.items())}; default: the "
         "format's rule.",
     )
@@ -107,8 +117,8 @@ def main(flags: Flags, paths: list[str]) -> None:
     pairs = _pairs(flags, "label_map", ":", "value:class, two numbers", r"\d+")
     sharable = bool(sources) and flags.format not in ("tfds", "sample")
     part = shared.read_part(flags, sharable and not (flags.dry_run or flags.in_place))
-    same = "channels in_place shards val_share group_by unlabelled overlap images labels"
-    same += " color_map classes"
+    same = "channels in_place shards val_share group_by unlabelled on_top images labels"
+    same += " color_map classes tile_size overlap"
     with shared.progress_bar("image") as progress:
         found = workflows.prepare(
             flags.format,

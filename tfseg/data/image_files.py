@@ -43,6 +43,17 @@ def reading(path, kind="image"):
         raise TfsegError(f"{kind} {path} can't be read: {reason}") from error
 
 
+@contextlib.contextmanager
+def any_size():
+    """Within, Pillow opens images of any number of pixels, which it otherwise takes for an attack
+    from 179 million on."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def rgb_array(image):
     """A PIL image, as stored, as uint8 RGB [H, W, 3].
 
@@ -111,17 +122,17 @@ def read_image(source, title=None, max_side=None, bands=RGB):
         if max_side and max(pixels.size) > max_side:
             width, height = pixels.size
             raise TfsegError(f"{title} is {width}x{height}, above {max_side} pixels a side")
-        _require(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
+        require_bands(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
         if not pixels.plain:
             image = pixel_files.read_pixels(file, title)
-            return exif.turned(_as_wanted(image, title, bands), orientation)
+            return exif.turned(as_wanted(image, title, bands), orientation)
         with Image.open(file) as image:
             if image.format not in GRAPH_FORMATS:
                 image = ImageOps.exif_transpose(image)
             return exif.turned(_of_pillow(image, title, bands), orientation)
 
 
-def _require(fault, title):
+def require_bands(fault, title):
     if fault:
         raise TfsegError(f"image {title} {fault}")
 
@@ -147,15 +158,15 @@ def _of_array(array, bands):
 def _of_pillow(image, title, bands):
     """A PIL image of 8 bits, or one number a pixel, [H, W, channels] of `bands.dtype`."""
     pixels = pixel_files.pixels_of(image)
-    _require(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
+    require_bands(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
     if pixels.bits > 8:
-        return _as_wanted(np.asarray(image)[..., None], title, bands)
+        return as_wanted(np.asarray(image)[..., None], title, bands)
     if bands.channels == 3:
         return rgb_array(image).astype(bands.dtype, copy=False)
-    return _as_wanted(pixel_files.pillow_pixels(image), title, bands)
+    return as_wanted(pixel_files.pillow_pixels(image), title, bands)
 
 
-def _as_wanted(image, title, bands):
+def as_wanted(image, title, bands):
     """Pixels as stored, [H, W, n], as `bands` has them; their kind must be right."""
     if image.shape[2] != bands.channels:
         image = image[..., :-1] if image.shape[2] in (2, bands.channels + 1) else image

@@ -17,7 +17,7 @@ from tfseg.lazy import LazyModule
 tf = LazyModule("tensorflow")
 
 NPY_SIGNATURE = b"\x93NUMPY"
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Of TIFF 6.0: how many bits, floats or not, which channels are more than the colour's, and how it
 # is turned.
 _BITS, _FORMAT, _EXTRA, _ORIENTATION = 258, 339, 338, 274
@@ -72,7 +72,7 @@ def look(file, title):
             with Image.open(file) as image:
                 pixels = _look_pillow(image)
         except UnidentifiedImageError:
-            if not start.startswith(_TIFF_SIGNATURES):
+            if not start.startswith(TIFF_SIGNATURES):
                 raise
             pixels = None
         file.seek(0)
@@ -94,13 +94,13 @@ def read_pixels(file, title):
     start = file.read(len(png.SIGNATURE))
     file.seek(0)
     if is_npy(start):
-        return _stored(np.load(file, allow_pickle=False), title)
+        return as_stored(np.load(file, allow_pickle=False), title)
     if start == png.SIGNATURE:
         try:
             return tf.io.decode_png(file.read(), dtype="uint16").numpy()
         except tf.errors.OpError as error:
             raise ValueError(error.message.splitlines()[0]) from error
-    return _stored(_read_tiff(file, title), title)
+    return as_stored(_read_tiff(file, title), title)
 
 
 # Modes whose channels are not those of `Pixels`: as which others they are read.
@@ -159,10 +159,10 @@ def _look_npy(file, title):
     if major not in read:
         raise ValueError("its header is of another version")
     shape, _, dtype = read[major](file)
-    return _of_array(shape, dtype, title)
+    return of_array(shape, dtype, title)
 
 
-def _of_array(shape, dtype, title, alpha=False):
+def of_array(shape, dtype, title, alpha=False):
     if len(shape) not in (2, 3) or 0 in shape or dtype.kind not in "buif":
         raise TfsegError(
             f"image {title} holds {dtype} {list(shape)}; numbers [height, width] or [height, "
@@ -177,9 +177,9 @@ def _kind(dtype):
     return "uint8" if dtype.kind == "b" else dtype.newbyteorder("=").name
 
 
-def _stored(array, title):
+def as_stored(array, title):
     """An array [H, W, channels] of one of the kinds that are stored."""
-    _of_array(array.shape, array.dtype, title)
+    of_array(array.shape, array.dtype, title)
     array = array if array.ndim == 3 else array[..., None]
     name = _kind(array.dtype)
     if name in _BITS_OF:
@@ -214,11 +214,11 @@ def _first_page(file, title):
 def _look_tiff(file, title):
     series = _first_page(file, title)
     shape = series.shape
-    if _bands_first(series):
+    if bands_first(series):
         shape = (*shape[1:], shape[0])
     extra = series.keyframe.extrasamples
     alpha = len(extra) > 0 and int(extra[-1]) in (1, 2)
-    pixels = _of_array(shape, series.dtype, title, alpha)
+    pixels = of_array(shape, series.dtype, title, alpha)
     size = exif.turned_size(pixels.size, _orientation(series))
     return dataclasses.replace(pixels, size=size)
 
@@ -228,7 +228,7 @@ def _orientation(series):
     return int(tag.value) if tag is not None and int(tag.value) in exif.TURNS else 1
 
 
-def _bands_first(series):
+def bands_first(series):
     """Whether the first axis is that of bands; else it is the last, or there is none.
 
     Bands may be planes of one page ("SYX") or, as some programs write them, pages. An array that
@@ -245,7 +245,7 @@ def _bands_first(series):
 
 def _read_tiff(file, title):
     series = _first_page(file, title)
-    first = _bands_first(series)
+    first = bands_first(series)
     try:
         array = series.asarray()
     # Damage shows as anything that its decoders raise, and a codec that isn't there as this too.

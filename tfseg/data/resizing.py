@@ -66,16 +66,18 @@ def resize_image(image, size, method="bilinear"):
     return tf.image.resize(image, size, method, antialias=True)
 
 
-def resized_window(images, size, window, method):
+def resized_window(images, size, window, method, whole=None):
     """What `window` (top, bottom, left, right) shows of images resized to `size`.
 
     It reads no more of the images than the filter reaches.
 
     Args:
-        images: [N, H, W, C]; uint8 for methods in levels.
+        images: [N, H, W, C]; uint8 for methods in levels. Or a function of (top, bottom, left,
+            right) to that piece of them, but for methods in levels.
         size: (h, w).
         window: in pixels of the resized images.
         method: one of `RESIZINGS`.
+        whole: (H, W), where `images` is a function.
 
     Returns:
         [N, bottom - top, right - left, C]; float32, or uint8 in levels.
@@ -83,17 +85,20 @@ def resized_window(images, size, window, method):
     row = RESIZINGS[method]
     if row.of_levels:
         return row.of_levels(images, size, window)
+    if whole is None:
+        whole, piece = tf.shape(images)[1:3], lambda a, b, c, d: images[:, a:b, c:d]
+    else:
+        piece = images
     scales, shifts, spans = [], [], []
-    for axis, (start, stop) in enumerate((window[:2], window[2:]), start=1):
-        length = tf.shape(images)[axis]
-        scale = tf.cast(size[axis - 1], tf.float32) / tf.cast(length, tf.float32)
-        first, last = reached(start, stop, size[axis - 1], length, row.reach)
+    for axis, (start, stop) in enumerate((window[:2], window[2:])):
+        scale = tf.cast(size[axis], tf.float32) / tf.cast(whole[axis], tf.float32)
+        first, last = reached(start, stop, size[axis], whole[axis], row.reach)
         scales.append(scale)
         shifts.append(scale * tf.cast(first, tf.float32) - tf.cast(start, tf.float32))
         spans.append((first, last))
     (above, below), (left, right) = spans
     return tf.raw_ops.ScaleAndTranslate(
-        images=images[:, above:below, left:right],
+        images=piece(above, below, left, right),
         size=tf.stack([window[1] - window[0], window[3] - window[2]]),
         scale=tf.stack(scales),
         translation=tf.stack(shifts),

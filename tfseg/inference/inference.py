@@ -1,10 +1,13 @@
 """The one way from images to label maps: evaluation, prediction and reports all go through it."""
 
+import functools
+
 import tensorflow as tf
 
 from tfseg.data.resizing import resize_image, resized_window
 from tfseg.errors import TfsegError
 from tfseg.inference.protocol import Protocol
+from tfseg.inference.sources import Whole
 from tfseg.inference.tiles import TiledMap, Tiling
 from tfseg.inference.views import View, row_order, strip_height
 from tfseg.models.precisions import precision_of
@@ -15,6 +18,10 @@ _ACTIVATIONS = {
     "log_probabilities": tf.nn.log_softmax,
     "maximum": None,
 }
+
+
+def _label(scores):
+    return tf.cast(tf.argmax(scores, -1, tf.int32), tf.uint8)
 
 
 class Inference:
@@ -79,14 +86,45 @@ class Inference:
         Returns:
             uint8 [N, H, W].
         """
-        single = len(self._protocol.views) == 1
+        return self._in_strips(images, self._before_labels, _label, tf.uint8)
+
+    def strips(self, source):
+        """The label map of a scene, from top to bottom.
+
+        The same computation as `labels`, with tiles; only the network itself is compiled.
+
+        Args:
+            source: `tfseg.inference.sources.Windows`.
+
+        Yields:
+            uint8 [rows, W].
+
+        Raises:
+            TfsegError: a piece of the scene can't be read.
+        """
+        sources, states = self._views(source, self._before_labels)
+        height, width = map(int, source.size)
+        step = int(strip_height(width, self.model.num_classes, 1))
+        for start in range(0, height, step):
+            ends = tf.constant(start), tf.constant(min(start + step, height))
+            labels, states = self._rows(sources, _label, *ends, states)
+            yield labels[0].numpy()
+
+    @property
+    def _before_labels(self):
         # Neither softmax nor a resizing of one view alone would move the maximum.
-        activation = None if single else _ACTIVATIONS[self._protocol.average]
+        single = len(self._protocol.views) == 1
+        return None if single else _ACTIVATIONS[self._protocol.average]
 
-        def label(scores):
-            return tf.cast(tf.argmax(scores, -1, tf.int32), tf.uint8)
-
-        return self._in_strips(images, activation, label, tf.uint8)
+    @functools.cached_property
+    def _compiled(self):
+        """The network, for pieces that come from outside of a graph."""
+        pieces = tf.TensorSpec([None, None, None, self.model.input_shape[-1]])
+        return tf.function(
+            lambda images: self._network(images, None, False),
+            input_signature=[pieces],
+            autograph=False,
+        )
 
     def probabilities(self, images):
         """Every pixel's class probabilities: float32 [N, H, W, C] for `images` as in `labels`."""
@@ -112,19 +150,8 @@ class Inference:
         """[N, H, W, ...]: `finish` of the views' joined scores, strip by strip."""
         shape = tf.shape(images)
         batch, height, width = shape[0], shape[1], shape[2]
-        sources, states = self._views(images, activation)
-        join = tf.maximum if self._protocol.average == "maximum" else tf.add
-
-        def rows(start, stop, states):
-            scores, following = None, []
-            for (view, tiled), state in zip(sources, states, strict=True):
-                if tiled:
-                    state = tiled.advance(state, *view.needs(start, stop))
-                one = view.strip(state[0], state[1], start, stop)
-                scores = one if scores is None else join(scores, one)
-                following.append(state)
-            return finish(scores), following
-
+        sources, states = self._views(Whole(images), activation)
+        rows = functools.partial(self._rows, sources, finish)
         if not self._strips:
             return rows(tf.constant(0), height, states)[0]
         step = strip_height(width, self.model.num_classes, batch)
@@ -154,9 +181,21 @@ class Inference:
         results = tf.gather(parts.concat(), row_order(batch, height, step))
         return tf.reshape(results, [batch, height, width, *tail])
 
-    def _views(self, images, activation):
+    def _rows(self, sources, finish, start, stop, states):
+        """Rows [start, stop) of `finish` of the views' joined scores, and the following states."""
+        join = tf.maximum if self._protocol.average == "maximum" else tf.add
+        scores, following = None, []
+        for (view, tiled), state in zip(sources, states, strict=True):
+            if tiled:
+                state = tiled.advance(state, *view.needs(start, stop))
+            one = view.strip(state[0], state[1], start, stop)
+            scores = one if scores is None else join(scores, one)
+            following.append(state)
+        return finish(scores), following
+
+    def _views(self, source, activation):
         """([(`View`, `TiledMap` or None)], [state]): each view's logits, whole or to be made."""
-        size = tf.shape(images)[1:3]
+        size = source.size
         image_size = (size[0], size[1])
         sizes = self._protocol.sizes(size)
         sources, states = [], []
@@ -166,12 +205,12 @@ class Inference:
             if self._tiling is None:
                 # One after the other: all at once would take the memory of all.
                 with tf.control_dependencies([states[-1][0]] if states else []):
-                    logits = self._network(images, None if same else view_size, mirrored)
+                    logits = self._network(source.images, None if same else view_size, mirrored)
                 tiled, state = None, (logits, tf.constant(0))
                 map_size = tf.shape(logits)[1:3]
             else:
                 map_size = self._map_sizes(view_size)["logits"]
-                tiled = self._tiled(images, view_size, map_size, same, mirrored)
+                tiled = self._tiled(source, view_size, map_size, same, mirrored)
                 state = tiled.start()
             map_size = (map_size[0], map_size[1])
             view = View(
@@ -199,19 +238,19 @@ class Inference:
             images = resize_image(images, size, method)
         return self.model(images, training=False)["logits"]
 
-    def _tiled(self, images, view_size, map_size, same, mirrored):
-        shape = tf.shape(images)
-
+    def _tiled(self, source, view_size, map_size, same, mirrored):
         def network(top, bottom, left, right):
             if mirrored:
                 left, right = view_size[1] - right, view_size[1] - left
             window = (top, bottom, left, right)
             piece = (
-                tf.cast(images[:, top:bottom, left:right], tf.float32)
+                tf.cast(source.window(*window), tf.float32)
                 if same
-                else resized_window(images, view_size, window, self._protocol.image_resizing)
+                else source.resized(view_size, window, self._protocol.image_resizing)
             )
-            return self._network(piece, None, mirrored)
+            if source.in_graph:
+                return self._network(piece, None, mirrored)
+            return self._compiled(piece[:, :, ::-1] if mirrored else piece)
 
         classes = self.model.num_classes
-        return TiledMap(self._tiling, network, view_size, map_size, shape[0], classes)
+        return TiledMap(self._tiling, network, view_size, map_size, source.batch, classes)

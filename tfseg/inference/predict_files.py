@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import functools
 import itertools
 import os
 import typing
@@ -10,14 +9,17 @@ import typing
 import numpy as np
 from PIL import Image
 
-from tfseg import legends, visualize
+from tfseg import visualize
 from tfseg.data.entries import Names, single_names
 from tfseg.data.image_files import read_image, read_label
 from tfseg.data.lists import relative_name
+from tfseg.data.scenes import is_scene
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, require_file
 from tfseg.inference.outputs import DEFAULT_OUTPUTS
+from tfseg.inference.pictures import PICTURES, picture
 from tfseg.inference.resume import Outputs
+from tfseg.inference.scene_files import predict_scene, scene_name, stored_counts
 from tfseg.outputs import OutputFolder, stems
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".npy")
@@ -97,15 +99,17 @@ class Done(typing.NamedTuple):
 
     Attributes:
         path: of the image.
-        labels: its label map, uint8 [H, W]; None where `message` is not.
+        labels: its label map, uint8 [H, W]; None where `message` is not, and of scenes.
         message: why it can't be read, or None.
         kept: whether its results were there already.
+        counts: int64 [256], the pixels of each label; None where that isn't known.
     """
 
     path: str
     labels: np.ndarray | None
     message: str | None = None
     kept: bool = False
+    counts: np.ndarray | None = None
 
 
 def predict_files(
@@ -118,15 +122,18 @@ def predict_files(
     ids=None,
     settings=None,
     labels_wanted=False,
+    scenes=None,
+    progress=None,
 ):
-    """Predicts image files and writes the results as PNG.
+    """Predicts image files and writes the results as PNG, those of scenes as TIFF.
 
     `labels/NAME` is 8-bit grey and holds class indices; `color/NAME` holds the same indices with
     the palette (so viewers show colours, and it reads as a label map too); `overlay/NAME` shows
     the colours over the image, `panel/NAME` the image, the colours and the overlay side by side,
     each above a legend of the classes that occur;
     `ids/NAME` is 8-bit grey and holds the values that `ids` gives. A file appears under its name
-    when it is complete.
+    when it is complete. What becomes of scenes, which are read window by window, says
+    `tfseg.inference.scene_files.predict_scene`.
 
     Args:
         predictor: a `Predictor`.
@@ -139,6 +146,8 @@ def predict_files(
         settings: what the results depend on, as from `settings_of`: what an earlier run with the
             same settings has left isn't predicted again. None predicts all.
         labels_wanted: whether only results count that tell the label map.
+        scenes: which TIFF files are scenes: see `tfseg.data.scenes.is_scene`.
+        progress: called as progress("row", done, total) while a scene is predicted.
 
     Yields:
         `Done`, of those first that were there already, each kind in order. Of these, the label map
@@ -149,19 +158,28 @@ def predict_files(
             that aren't an earlier run's.
     """
     folder, there = OutputFolder(output_dir, names), set()
+    large, failed = _scenes(names, scenes)
+    results = {
+        path: [scene_name(kind, name) if path in large else f"{kind}/{name}" for kind in outputs]
+        for path, name in names.items()
+    }
     if settings is not None:
-        results = {path: [f"{kind}/{name}" for kind in outputs] for path, name in names.items()}
         earlier = Outputs(output_dir, settings, itertools.chain.from_iterable(results.values()))
         if not labels_wanted or {"labels", "color"} & set(outputs):
             there = {path for path in names if earlier.has(path, results[path])}
     for path in names:
         if path in there:
-            yield Done(path, _stored(output_dir, names[path], outputs), kept=True)
+            yield _kept(path, output_dir, results[path])
     queue = (path for path in names if path not in there)
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
 
+        def read(path):
+            if path in failed:
+                raise failed[path]
+            # Of a scene, no more is read ahead than that it is one.
+            return None if path in large else read_image(path, bands=predictor.bands)
+
         def read_ahead(count):
-            read = functools.partial(read_image, bands=predictor.bands)
             return [(path, pool.submit(read, path)) for path in itertools.islice(queue, count)]
 
         reading = collections.deque(read_ahead(threads))
@@ -172,41 +190,60 @@ def predict_files(
                 reading.extend(read_ahead(1))
                 try:
                     image = image.result()
+                    if path in large:
+                        more = (path, names[path], folder, outputs, ids, progress)
+                        yield Done(path, None, counts=predict_scene(predictor, *more))
+                        continue
                     labels = predictor.predict(image)
                 except TfsegError as error:
                     yield Done(path, None, str(error))
                     continue
-                results = (predictor, image, labels, folder, names[path], outputs, ids)
-                writing.append((path, labels, pool.submit(_write, *results)))
+                more = (predictor, image, labels, folder, names[path], outputs, ids)
+                writing.append((path, labels, pool.submit(_write, *more)))
             else:
                 path, labels, written = writing.popleft()
                 written.result()
-                yield Done(path, labels)
+                yield Done(path, labels, counts=_counts(labels))
 
 
-def _stored(output_dir, name, outputs):
-    """The label map that was written before, or None."""
+def _scenes(paths, scenes):
+    """The set of those that are scenes, and {path: why it can't be read}."""
+    found, failed = set(), {}
+    for path in paths:
+        try:
+            if is_scene(path, scenes):
+                found.add(path)
+        except TfsegError as error:
+            failed[path] = error
+    return found, failed
+
+
+def _counts(labels):
+    return np.bincount(labels.ravel(), minlength=256)
+
+
+def _kept(path, output_dir, results):
+    """The `Done` of an image whose results were written before."""
     for kind in ("labels", "color"):
-        if kind in outputs:
-            return read_label(os.path.join(output_dir, kind, name))
-    return None
+        for name in results:
+            if name.startswith(f"{kind}/"):
+                there = os.path.join(output_dir, name)
+                if name.endswith(".tif"):
+                    return Done(path, None, kept=True, counts=stored_counts(there))
+                labels = read_label(there)
+                return Done(path, labels, kept=True, counts=_counts(labels))
+    return Done(path, None, kept=True)
 
 
 def _write(predictor, image, labels, folder, name, outputs, ids):
     classes, palette = predictor.spec.classes, predictor.palette
     image = predictor.bands.picture(image)
     for kind in outputs:
-        if kind == "overlay":
-            picture = visualize.overlay(image, labels, palette)
-            picture = Image.fromarray(legends.below(picture, [labels], classes, palette))
-        elif kind == "panel":
-            pictures = [image, visualize.colorize(labels, palette)]
-            pictures.append(visualize.overlay(image, labels, palette))
-            picture = visualize.panel(pictures, ["image", "prediction", "overlay"])
-            picture = Image.fromarray(legends.below(picture, [labels], classes, palette))
+        if kind in PICTURES:
+            shown = picture(kind, image, labels, classes, palette)
         else:
-            picture = Image.fromarray(ids[labels] if kind == "ids" else labels)
+            shown = Image.fromarray(ids[labels] if kind == "ids" else labels)
             if kind == "color":
-                picture.putpalette(visualize.colour_table(palette).tobytes())
+                shown.putpalette(visualize.colour_table(palette).tobytes())
         with atomic_write(folder.path(f"{kind}/{name}")) as file:
-            picture.save(file, "PNG")
+            shown.save(file, "PNG")

@@ -1,6 +1,7 @@
 """A ready predictor: a trained model with its preprocessing, class names and palette."""
 
 import dataclasses
+import functools
 import itertools
 import os
 
@@ -21,6 +22,8 @@ from tfseg.weights import find_spec, load_weights, release_spec
 tf = LazyModule("tensorflow")
 
 _LONGEST_PATH = 4096
+# Height and width of the tiles of scenes, where the protocol has none.
+_SCENE_TILE = 1024
 
 
 def load(source, spec=None, precision="float32"):
@@ -141,6 +144,64 @@ class Predictor:
             return self._run(self._labels, [self.read(image)])[0]
         image = self.read(image)
         return self.crf.labels(self.bands.picture(image), self.probabilities(image))
+
+    def scene_strips(self, scene):
+        """The class of every pixel of a TIFF file that is read window by window.
+
+            with Scene("field.tif") as scene:
+                for rows in predictor.scene_strips(scene):
+                    …
+
+        The network sees tiles of `protocol.tile_size`, by default 1024 pixels: memory grows with
+        the tile, and with the scene's width at the network's resolution.
+
+        Args:
+            scene: a `tfseg.data.scenes.Scene`.
+
+        Yields:
+            uint8 [rows, W], from top to bottom: class indices, also where the file says that it has
+            no data.
+
+        Raises:
+            TfsegError: the scene holds other pixels than the model takes or can't be read, or the
+                predictor needs the whole image at once.
+        """
+        scene.require(self.bands)
+        for needed, whole in self._whole:
+            if needed:
+                raise TfsegError(
+                    f"{scene.path} is read window by window, but {whole} needs the whole image"
+                )
+        from tfseg.inference.sources import Windows
+
+        try:
+            yield from self._scene_inference.strips(Windows(scene, self.bands))
+        except tf.errors.ResourceExhaustedError as error:
+            size = self._scene_inference.protocol["tile_size"]
+            raise TfsegError(
+                f"not enough memory for tiles of {size}x{size}: `tile_size={size // 2}` takes a "
+                "quarter of it"
+            ) from error
+
+    @property
+    def _whole(self):
+        """[(whether it is wanted, what can't be computed from windows)]."""
+        protocol = self.protocol
+        resizes = not all(protocol.keeps_size(index) for index, _ in protocol.views)
+        return (
+            (self.crf is not None, "the dense CRF (`crf`)"),
+            (protocol.short_sides, "`short_sides`"),
+            (resizes and protocol.in_levels, f"`image_resizing={protocol.image_resizing}`"),
+            (not self._compiles, f"the {keras.backend.backend()} backend"),
+        )
+
+    @functools.cached_property
+    def _scene_inference(self):
+        from tfseg.inference.inference import Inference
+
+        size = self.protocol.tile_size or max(_SCENE_TILE, 3 * self.model.size_period)
+        protocol = dataclasses.replace(self.protocol, tile_size=size)
+        return Inference(self.model, protocol, self.spec.preprocessing)
 
     def predict_batch(self, images, batch_size=8):
         """The label maps of several images: a list of uint8 [H, W] in their order.

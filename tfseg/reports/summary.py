@@ -108,7 +108,12 @@ def class_shares(labels, classes=None):
         labels: a label map of class indices, [H, W].
         classes: class names; default their numbers.
     """
-    counts = np.bincount(np.ravel(labels))
+    return shares_of(np.bincount(np.ravel(labels)), classes)
+
+
+def shares_of(counts, classes=None):
+    """The same of the pixels of each class index, [n]."""
+    counts = np.trim_zeros(counts, "b")
     order = sorted(np.flatnonzero(counts), key=lambda index: -counts[index])
     names = class_names(classes, len(counts))
     return [(names[index], float(counts[index] / counts.sum())) for index in order]

@@ -12,9 +12,10 @@ from tfseg.inference import Predictor
 from tfseg.inference.outputs import DEFAULT_OUTPUTS
 from tfseg.inference.predict_files import find_images, predict_files
 from tfseg.inference.resume import settings_of
+from tfseg.inference.scene_files import IGNORED
 from tfseg.outputs import OutputFolder, require_apart
 from tfseg.parts import Part
-from tfseg.reports.summary import class_shares
+from tfseg.reports.summary import shares_of
 from tfseg.serving.video import predict_video, split_videos
 from tfseg.workflows.trained import TrainedModel, load_predictor, run_of
 
@@ -49,6 +50,7 @@ def predict(
     ids_of: str | None = None,
     shares: str | None = None,
     part: Part | None = None,
+    scenes: bool | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     on_failure: Callable[[str], None] | None = None,
     on_shares: Callable[[str, list], None] | None = None,
@@ -67,7 +69,11 @@ def predict(
             model's own.
         shares: a JSON file for each class's share of each image, or None.
         part: which share of the images and videos to predict; None for all.
-        progress: called as progress(unit, done, total), where unit is "frame" or "image".
+        scenes: True reads every TIFF file window by window, False none; None those with GeoTIFF
+            tags and those of more than 64 megapixels. Their results are TIFF files with the same
+            GeoTIFF tags: see docs/scenes.md.
+        progress: called as progress(unit, done, total), where unit is "frame", "image" or, of
+            scenes, "row".
         on_failure: called with one line for each image that can't be read.
         on_shares: called as on_shares(path, shares) for each image.
 
@@ -102,6 +108,8 @@ def predict(
         ids=ids,
         settings=settings_of(predictor, ids),
         labels_wanted=counting,
+        scenes=scenes,
+        progress=progress,
     )
     failures, kept, found = [], 0, {}
     for number, done in enumerate(results if names else (), 1):
@@ -111,7 +119,7 @@ def predict(
             if on_failure:
                 on_failure(done.message)
         elif counting:
-            parts = class_shares(done.labels, predictor.spec.classes)
+            parts = shares_of(done.counts[:IGNORED], predictor.spec.classes)
             found[done.path] = dict(parts)
             if on_shares:
                 on_shares(done.path, parts)

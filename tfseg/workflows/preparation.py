@@ -1,5 +1,6 @@
 """Bringing a data set into the form that training reads."""
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,7 @@ from tfseg import data
 from tfseg.data import DataInfo, lists
 from tfseg.data import shards as packing
 from tfseg.data.catalog import DATASETS, Dataset, read_classes
-from tfseg.data.image_files import read_label
+from tfseg.data.image_files import any_size, read_label
 from tfseg.data.prepare.formats.found import Options
 from tfseg.data.prepare.source import carry_out, plan
 from tfseg.errors import TfsegError
@@ -62,8 +63,10 @@ def prepare(
     val_share: float | None = None,
     group_by: str | None = None,
     unlabelled: str | None = None,
-    overlap: str | None = None,
+    on_top: str | None = None,
     channels: int | None = None,
+    tile_size: int | None = None,
+    overlap: int | None = None,
     images: str | None = None,
     labels: str | None = None,
     color_map: str | None = None,
@@ -91,10 +94,11 @@ def prepare(
         in_place: list the source's files where they lie.
         shards: also pack each split into so many TFRecord files.
         val_share, group_by, unlabelled: see `tfseg.data.prepare.source.plan`.
-        overlap: which object lies on top where several meet: "later", "earlier" or "smaller"; None
+        on_top: which object lies on top where several meet: "later", "earlier" or "smaller"; None
             for the format's own rule.
         channels: of the images, where they have an alpha channel or grey that is to be kept; None:
             see `tfseg.data.prepare.bands.survey_bands`.
+        tile_size, overlap: cut images and masks into tiles: see docs/scenes.md.
         images, labels: of "folder": the names of the subfolders.
         color_map: a CSV file of name,red,green,blue of coloured masks.
         label_map: {value of the masks: class; 255 is ignored}.
@@ -115,11 +119,12 @@ def prepare(
     _require("data_dir", data_dir or dry_run)
     given = {
         **{"source": source, "size": size, "in_place": in_place, "val_share": val_share},
-        **{"group_by": group_by, "unlabelled": unlabelled, "overlap": overlap},
+        **{"group_by": group_by, "unlabelled": unlabelled, "on_top": on_top},
         **{"images": images, "labels": labels, "color_map": color_map, "label_map": label_map},
         **{"classes": tuple(classes), "tfds_name": tfds_name, "tfds_splits": tfds_splits},
         "tfds_features": tuple(tfds_features) != ("image", "segmentation_mask"),
         **{"dry_run": dry_run, "part": part, "channels": channels},
+        **{"tile_size": tile_size, "overlap": overlap},
     }
     kind = "folder without a source" if format == "folder" and not source else format
     if kind in _KINDS:
@@ -146,17 +151,20 @@ def prepare(
         named = format, list(source), data_dir
         found = data.prepare_dataset(*named, size, in_place, progress, part=part)
     else:
-        options = Options(images, labels, given["classes"], overlap)
+        options = Options(images, labels, given["classes"], on_top)
         facts = _facts(source[0], color_map, label_map, given["classes"])
-        return _from_source(
-            *(format, data_dir, source[0], options, facts, size, in_place, shards, dry_run),
-            progress,
-            part,
-            unlabelled=unlabelled,
-            val_share=val_share,
-            group_by=group_by,
-            channels=channels,
-        )
+        with any_size() if tile_size else contextlib.nullcontext():
+            return _from_source(
+                *(format, data_dir, source[0], options, facts, size, in_place, shards, dry_run),
+                progress,
+                part,
+                unlabelled=unlabelled,
+                val_share=val_share,
+                group_by=group_by,
+                channels=channels,
+                tile_size=tile_size,
+                overlap=overlap,
+            )
     if isinstance(found, Unfinished):
         return found
     return _finished(data_dir, *found, shards, progress)
@@ -177,6 +185,9 @@ def _from_source(
     **more,
 ):
     """Recognises a source, and makes a data folder of it or, with `dry_run`, only says of what."""
+    if more["tile_size"] and (in_place or size):
+        name = "in_place" if in_place else "size"
+        raise TfsegError(f"`{name}` is for whole images: leave it out with `tile_size`")
     names = ("classes", "palette", "color_map", "label_map")
     facts = {name: getattr(facts, name, None) for name in names}
     whole = plan(source, format, options, facts=facts, tell=_tell, progress=progress, **more)

@@ -23,7 +23,7 @@ def convert_image(source, target, size, bands=RGB):
     Stored it is where it is resized, and where the pipelines don't decode its kind of file.
 
     Args:
-        source: path or the file's bytes.
+        source: path or the file's bytes, or an array as `read_image` takes it.
         target: path to write, or None to read only.
         size: (width, height) or None.
         bands: `Bands` of what it has to be.
@@ -34,7 +34,7 @@ def convert_image(source, target, size, bands=RGB):
     Raises:
         TfsegError: the image can't be read, or not without loss, or `target` not written.
     """
-    name = "of the data set" if isinstance(source, bytes) else source
+    name = source if isinstance(source, str) else "of the data set"
     image = read_image(source, name, bands=bands)
     as_it_is = is_graph_format(source, bands) and size is None
     if size is not None:
@@ -78,6 +78,8 @@ def extension(source, bands, size):
 
 def is_graph_format(source, bands=RGB):
     """Whether the pipelines decode an image's kind of file, as its first bytes say it."""
+    if isinstance(source, np.ndarray):
+        return False
     if isinstance(source, bytes):
         return True
     with reading(source), open_file(source) as file:

@@ -32,7 +32,9 @@ from tfseg.data.prepare.earlier import (
     stale_splits,
     with_training_statistics,
 )
+from tfseg.data.prepare.formats.found import Item
 from tfseg.data.prepare.stored import Stored, load_stored, save_stored
+from tfseg.data.prepare.tiling import Piece
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, ending, stems
 from tfseg.parts import PartFiles, Unfinished, file_marks, interleave
@@ -48,7 +50,7 @@ class Pair:
             `tfseg.outputs.stems`, no other's.
         extension: of the file, where it is copied; None for the image's own, where the pipelines
             decode its kind.
-        image: path, or the file's bytes.
+        image: path, the file's bytes, or a `tiling.Piece`, which has the labels too.
         label: path of a PNG or .mat file, an array of values or colours, a function of (width,
             height) to class indices, or None.
     """
@@ -56,8 +58,8 @@ class Pair:
     split: str
     stem: str
     extension: str | None
-    image: str | bytes
-    label: str | np.ndarray | Callable[[tuple], np.ndarray] | None
+    image: str | bytes | Piece
+    label: str | np.ndarray | Callable[[tuple], np.ndarray] | None = None
 
 
 def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=None, *, part=None):
@@ -211,7 +213,7 @@ def _stored(done):
     """The `Stored` of a `Pair` and what `convert_pair` has of it, or its error."""
     pair, found = done
     if isinstance(found, TfsegError):
-        return Stored(pair.split, pair.image, error=str(found))
+        return Stored(pair.split, str(pair.image), error=str(found))
     return Stored(pair.split, *found)
 
 
@@ -219,9 +221,11 @@ def _part_key(pairs, dataset, size, bands, part):
     """What the files of a part depend on, as text."""
     own = [pairs[place] for place in part.of(len(pairs))]
     named = [(pair.split, pair.stem, pair.extension) for pair in own]
-    sources = [source for pair in own for source in (pair.image, pair.label)]
+    items = [pair.image.item if isinstance(pair.image, Piece) else pair for pair in own]
+    sources = [source for item in items for source in (item.image, item.label)]
     sources = [source if isinstance(source, str) else None for source in sources]
-    return f"{named} {dataset} {size} {bands}\n{file_marks(sources)}"
+    windows = [item.window for item in items if isinstance(item, Item)]
+    return f"{named} {dataset} {size} {bands} {windows}\n{file_marks(sources)}"
 
 
 def convert_pair(pair, folder, dataset, size, bands=RGB):
@@ -233,16 +237,19 @@ def convert_pair(pair, folder, dataset, size, bands=RGB):
     Raises:
         TfsegError: one can't be read, and neither is written; or it can't be written.
     """
-    label, counts, labels = None, np.zeros(256, np.int64), None
+    label, counts, labels, source = None, np.zeros(256, np.int64), None, pair.image
+    if isinstance(source, Piece):
+        source, empty = source.image(bands)
+        labels = pair.image.labels(empty)
     suffix = pair.extension if size is None else None
     if suffix is None:
-        suffix = extension(pair.image, bands, size)
+        suffix = extension(source, bands, size)
     if callable(pair.label):
-        labels = pair.label(upright_size(pair.image))
+        labels = pair.label(upright_size(source))
     elif pair.label is not None:
         labels = read_label(pair.label, dataset)
     image = f"images/{pair.stem}{suffix}"
-    values = summed(convert_image(pair.image, folder.path(image), size, bands), bands)
+    values = summed(convert_image(source, folder.path(image), size, bands), bands)
     if labels is not None:
         label = f"labels/{pair.stem}.png"
         counts = write_label(labels, folder.path(label), size)

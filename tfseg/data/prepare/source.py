@@ -1,6 +1,7 @@
 """Any source to a data folder: recognise it, read it, look at its masks, part it, write it."""
 
 import collections
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -21,6 +22,7 @@ from tfseg.data.prepare.formats.raster import OVERLAPS
 from tfseg.data.prepare.formats.survey import survey
 from tfseg.data.prepare.formats.tree import Tree, split_in
 from tfseg.data.prepare.parting import part
+from tfseg.data.prepare.tiling import Cutter, Piece, Tiling, cut
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
@@ -45,6 +47,7 @@ class Plan:
         notes: what a person should know, a sentence each.
         skipped: (file, reason) of what is left out.
         bands: `Bands` of the images.
+        tiling: the `Tiling` by which they were cut, or None.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Plan:
     notes: list = dataclasses.field(default_factory=list)
     skipped: list = dataclasses.field(default_factory=list)
     bands: Bands = RGB
+    tiling: Tiling | None = None
 
     @property
     def counts(self):
@@ -89,6 +93,8 @@ def plan(
     val_share=None,
     group_by=None,
     channels=None,
+    tile_size=None,
+    overlap=None,
     tell=None,
     progress=None,
 ):
@@ -105,6 +111,8 @@ def plan(
             group, if there is one) stay in one split.
         channels: of the images; None for all that they have, of 8-bit photographs red, green and
             blue. See `tfseg.data.prepare.bands.survey_bands`.
+        tile_size, overlap: cut images and masks into such tiles: see `tiling.Tiling`; None leaves
+            them whole.
         tell: called as tell(row, why) once the source is recognised.
         progress: called as progress(done, total) with masks.
 
@@ -118,6 +126,10 @@ def plan(
     tree, row, why = recognise(source, format)
     given = {**dataclasses.asdict(options), **facts, "unlabelled": unlabelled}
     more = {"val_share": val_share, "group_by": group_by, "channels": channels}
+    more.update(tile_size=tile_size, overlap=overlap)
+    tiling = Tiling(tile_size, overlap or 0) if tile_size is not None else None
+    if overlap and not tiling:
+        raise TfsegError("`overlap` is that of tiles: it needs `tile_size`")
     _check_meaning(row, {**given, **more})
     if tell:
         tell(row, why)
@@ -128,16 +140,19 @@ def plan(
     found = row.load()(tree, options)
     _take_facts(found, facts)
     whole = Plan(tree.root, row, why, found, notes=found.notes, skipped=found.skipped)
-    if row.overlap:
-        whole.notes.append(OVERLAPS[options.overlap or row.overlap])
+    if row.on_top:
+        whole.notes.append(OVERLAPS[options.on_top or row.on_top])
     items = _labelled(found, unlabelled or row.unlabelled, tree.root, whole)
-    items = _read_masks(items, found, whole, progress)
+    items, sizes = _read_masks(items, found, whole, progress)
     if not items:
         first = f": {': '.join(whole.skipped[0])}" if whole.skipped else ""
         raise TfsegError(f"{tree.root} has no image with labels that can be read{first}")
     if any(split_in(f"{folder}/") for folder in (options.images, options.labels) if folder):
         val_share = val_share or 0.0  # One split is named.
     whole.splits = part(items, val_share, group_by, whole.source, whole.notes)
+    if tiling:
+        whole.tiling = tiling
+        _cut(whole, sizes, progress)
     whole.bands = survey_bands([item.image for item in items], channels)
     if whole.bands != RGB:
         # The range of floats is measured when they are read.
@@ -148,7 +163,7 @@ def plan(
 
 
 # What means something with every import format.
-_COMMON = ("classes", "unlabelled", "val_share", "group_by", "channels")
+_COMMON = (*("classes", "unlabelled", "val_share", "group_by", "channels", "tile_size", "overlap"),)
 
 
 def _check_meaning(row, given):
@@ -195,11 +210,11 @@ def _empty(value, size):
 
 
 def _read_masks(items, found, whole, progress):
-    """The items whose masks can be read; says in `whole` what masks mean."""
+    """The items whose masks can be read, and {mask: (H, W)}; says in `whole` what masks mean."""
     masks = list(dict.fromkeys(item.label for item in items if isinstance(item.label, str)))
     if not masks:
         whole.dataset = Dataset(whole.source, found.classes, found.palette)
-        return items
+        return items, {}
     seen = survey(masks, progress)
     whole.skipped += seen.failed
     failed = {path for path, _ in seen.failed}
@@ -208,7 +223,22 @@ def _read_masks(items, found, whole, progress):
     whole.reading = interpret(seen, found, whole.source)
     whole.dataset = whole.reading.dataset
     whole.notes += whole.reading.notes
-    return [item for item in items if item.label not in failed]
+    return [item for item in items if item.label not in failed], seen.sizes
+
+
+def _cut(whole, sizes, progress):
+    """Puts tiles in the place of a plan's images."""
+    number = sum(map(len, whole.splits.values()))
+    whole.splits = cut(whole.splits, whole.tiling, sizes, whole.skipped, progress)
+    if not whole.splits:
+        raise TfsegError(f"{whole.source} has no image that can be cut: {whole.skipped[0][1]}")
+    if number == 1 and "train" in whole.splits:
+        whole.notes.append("there is one scene, whose tiles stay together: none validates")
+    size, tiles = whole.tiling.tile_size, sum(map(len, whole.splits.values()))
+    whole.notes.append(
+        f"{number} images become {tiles} tiles of at most {size}x{size} pixels, which share "
+        f"{whole.tiling.overlap} with the next, or more at the right and lower edge"
+    )
 
 
 def carry_out(whole, data_dir, size=None, in_place=False, progress=None, *, part=None):
@@ -254,20 +284,24 @@ def _copied(whole, data_dir, size, progress, part):
     files = [path for _, item in rows for path in (item.image, item.label) if isinstance(path, str)]
     folder = OutputFolder(data_dir, files)
     read = whole.reading.read if whole.reading else None
+    cutter = Cutter(whole.reading)
 
     def pair(split, item):
         label = item.label
+        if item.window:
+            return Pair(split, names[item.name], None, Piece(item, cutter))
         if isinstance(label, str):
             label = functools.partial(_upright, read, label)
         return Pair(split, names[item.name], None, item.image, label)
 
     pairs = (pair(*row) for row in rows)
     before = len(whole.skipped)
-    done = store_pairs(
-        *(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped),
-        bands=whole.bands,
-        part=part,
-    )
+    with contextlib.closing(cutter):
+        done = store_pairs(
+            *(pairs, images, sources, whole.dataset, folder, size, progress, whole.skipped),
+            bands=whole.bands,
+            part=part,
+        )
     failed = len(whole.skipped) - before
     if failed:
         logging.warning(

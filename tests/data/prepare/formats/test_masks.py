@@ -401,8 +401,8 @@ def test_nothing_that_matches(folder, scenes):
     folder.image("masks/zebra.png", scene.labels)
     with pytest.raises(TfsegError, match="1 images and 1 masks, but no names that match"):
         folder.prepare()
-    with pytest.raises(TfsegError, match="`overlap` has no meaning with `format=folder`"):
-        folder.prepare(options=Options(overlap="later"))
+    with pytest.raises(TfsegError, match="`on_top` has no meaning with `format=folder`"):
+        folder.prepare(options=Options(on_top="later"))
     with pytest.raises(TfsegError, match="unknown format 'labelm'; did you mean labelme"):
         folder.prepare(format="labelm")
     with pytest.raises(TfsegError, match="has none of the files of coco"):

@@ -56,14 +56,14 @@ def test_labelme(folder, scenes):
     assert "the later of two objects lies on top" in folder.plan.notes
 
 
-def drawn(shapes, overlap=None, size=(32, 24)):
+def drawn(shapes, on_top=None, size=(32, 24)):
     """The label map of LabelMe's shapes, with a = 1, b = 2."""
     content = {"path": "x", "image": "x", "size": size, "shapes": []}
     for shape in shapes:
         row = {"kind": "polygon", "group": None, "mask": None, **shape}
         content["shapes"].append({**row, "points": np.array(row["points"], float)})
     indices = {"a": 1, "b": 2, "__ignore__": 255}
-    return labelme.draw_annotation(content, indices, 0, overlap, size)
+    return labelme.draw_annotation(content, indices, 0, on_top, size)
 
 
 SQUARE = [[2, 2], [11, 2], [11, 11], [2, 11]]
@@ -99,10 +99,10 @@ def test_shapes_of_a_group_have_holes_and_are_one():
     assert drawn([parts[0], aside]).sum() == 100 + 16
 
 
-@pytest.mark.parametrize("overlap, on_top", [("later", 1), ("earlier", 2), ("smaller", 2)])
-def test_what_lies_on_top(overlap, on_top):
+@pytest.mark.parametrize("rule, on_top", [("later", 1), ("earlier", 2), ("smaller", 2)])
+def test_what_lies_on_top(rule, on_top):
     shapes = [{"label": "b", "points": INSIDE}, {"label": "a", "points": SQUARE}]
-    assert drawn(shapes, overlap)[6, 6] == on_top
+    assert drawn(shapes, rule)[6, 6] == on_top
 
 
 def coco_json(scenes, segmentation):

@@ -92,7 +92,7 @@ def read(tree, options):
                 [one for _, one in annotations],
                 indices,
                 found.background,
-                options.overlap,
+                options.on_top,
             )
         found.items.append(Item(tree.path(picture), picture, label, split))
     return found
@@ -180,7 +180,7 @@ def _segments(one, categories, title):
     return {"title": title, "file": file, "segments": found}
 
 
-def draw(image, annotations, indices, background, overlap, size):
+def draw(image, annotations, indices, background, on_top, size):
     """The label map of an image's objects; `size` is its (width, height).
 
     Raises:
@@ -193,7 +193,7 @@ def draw(image, annotations, indices, background, overlap, size):
         )
     objects = [(indices[one["category"]], shape_of(one, size)) for one in annotations]
     return raster.paint(
-        [row for row in objects if row[1] is not None], size, background, overlap or "smaller"
+        [row for row in objects if row[1] is not None], size, background, on_top or "smaller"
     )
 
 

@@ -22,12 +22,14 @@ class Item:
         label: the path of a mask; or a function of (width, height) to class indices, uint8 [height,
             width], which raises `TfsegError`; None without any.
         split: that it belongs to, or None.
+        window: (top, bottom, left, right) of the image, where it is a tile of it.
     """
 
     image: str
     name: str
     label: str | Callable[[tuple], np.ndarray] | None
     split: str | None = None
+    window: tuple[int, int, int, int] | None = None
 
 
 @dataclasses.dataclass
@@ -64,14 +66,14 @@ class Options:
     Attributes:
         images, labels: names of the subfolders of images and masks, or None.
         classes: names, in index order; () where the source has to say.
-        overlap: which object lies on top where several meet: a key of `raster.OVERLAPS`; None for
+        on_top: which object lies on top where several meet: a key of `raster.OVERLAPS`; None for
             the format's own rule.
     """
 
     images: str | None = None
     labels: str | None = None
     classes: tuple = ()
-    overlap: str | None = None
+    on_top: str | None = None
 
 
 def plain(name):

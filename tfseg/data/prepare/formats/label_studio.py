@@ -64,7 +64,7 @@ def read(tree, options):
             [(indices[label], tree.path(name)) for _, label, name in parts],
             [(indices[one["label"]], one) for one in objects],
             found.background,
-            options.overlap,
+            options.on_top,
         )
         label = draw_it if parts or number in tasks else None
         found.items.append(Item(tree.path(image), image, label, split_in(image)))
@@ -161,7 +161,7 @@ def _object(one, title):
     return {"label": labels[0], "points": points}
 
 
-def draw(parts, objects, background, overlap, size):
+def draw(parts, objects, background, on_top, size):
     """The label map of brushes' masks [(class, path)] and of objects [(class, {"points"})]."""
     shapes = []
     for value, path in parts:
@@ -177,4 +177,4 @@ def draw(parts, objects, background, overlap, size):
             # Percentages of edges; pixel (0, 0) has its centre at half a pixel.
             points = one["points"] / 100 * size - 0.5
             shapes.append((value, raster.polygon(points, size)))
-    return raster.paint(shapes, size, background, overlap or "later")
+    return raster.paint(shapes, size, background, on_top or "later")

@@ -71,7 +71,7 @@ def read(tree, options):
             content,
             {label: indices[plain(label).lower()] for label in used},
             found.background,
-            options.overlap,
+            options.on_top,
         )
         found.items.append(Item(tree.path(image), image, draw, split_in(name)))
     seen = {image for _, image, _ in files}
@@ -121,7 +121,7 @@ def read_annotation(path):
     return {"path": path, "image": image, "size": size, "shapes": kept}
 
 
-def draw_annotation(content, indices, background, overlap, size):
+def draw_annotation(content, indices, background, on_top, size):
     """The label map of an annotation; `size` is the image's (width, height).
 
     Shapes of one label and one group are one object, in which those within others are holes.
@@ -146,7 +146,7 @@ def draw_annotation(content, indices, background, overlap, size):
         [(value, raster.union(shapes, size, holes=True)) for value, shapes in objects.values()],
         size,
         background,
-        overlap or "later",
+        on_top or "later",
     )
 
 

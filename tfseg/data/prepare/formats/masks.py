@@ -44,7 +44,10 @@ class Reading:
         Raises:
             TfsegError: it can't be read, or has a value that has no meaning.
         """
-        values = read_values(path)
+        return self.indices(read_values(path), path)
+
+    def indices(self, values, path):
+        """The same of values that were read already, or of a piece of them."""
         if self.colour_table is not None:
             return colours.nearest(_coloured(values, path), self.colour_table, self.lossy)
         if values.ndim == 3:

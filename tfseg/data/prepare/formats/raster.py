@@ -168,23 +168,23 @@ def _decompressed(text, title):
     return counts
 
 
-def paint(objects, size, background, overlap):
+def paint(objects, size, background, on_top):
     """A label map of objects.
 
     Args:
         objects: (class, `Shape`) in the order of the file.
         size: (width, height).
         background: the value where no object is.
-        overlap: a key of `OVERLAPS`.
+        on_top: a key of `OVERLAPS`.
 
     Returns:
         uint8 [height, width].
     """
     labels = np.full((size[1], size[0]), background, np.uint8)
     objects = list(objects)
-    if overlap == "earlier":
+    if on_top == "earlier":
         objects.reverse()
-    elif overlap == "smaller":
+    elif on_top == "smaller":
         objects.sort(key=lambda one: -one[1].area)
     for value, shape in objects:
         shape.on(labels)[shape.mask] = value

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfseg.data.prepare.convert import in_parallel
 from tfseg.data.prepare.formats import colours
-from tfseg.data.prepare.formats.values import is_lossy, read_palette, read_values
+from tfseg.data.prepare.formats.values import is_lossy, pieces, read_palette
 from tfseg.errors import TfsegError
 
 
@@ -22,6 +22,7 @@ class Survey:
         palettes: the different palettes of index files; None is that of a file without.
         lossy: whether any was compressed with loss.
         failed: (file, reason) of those that can't be read.
+        sizes: {file: (H, W)} of those that can.
     """
 
     values: collections.Counter = dataclasses.field(default_factory=collections.Counter)
@@ -30,6 +31,25 @@ class Survey:
     palettes: list = dataclasses.field(default_factory=list)
     lossy: bool = False
     failed: list = dataclasses.field(default_factory=list)
+    sizes: dict = dataclasses.field(default_factory=dict)
+
+    def add(self, path, one):
+        """Adds the `Survey` of one more mask."""
+        self.failed += one.failed
+        self.sizes.update(one.sizes)
+        self.lossy |= one.lossy
+        self.values.update(one.values)
+        for value in one.values:
+            self.where.setdefault(value, path)
+        self.palettes += [used for used in one.palettes if used not in self.palettes]
+        self.add_colours(one.colours)
+        for code in one.colours:
+            self.where.setdefault(("colour", code), path)
+
+    def add_colours(self, found):
+        """Adds counted colours."""
+        for code, counts in found.items():
+            self.colours[code] = self.colours.get(code, 0) + counts
 
 
 def survey(paths, progress=None):
@@ -44,30 +64,24 @@ def survey(paths, progress=None):
     """
 
     def look(path):
+        one = Survey(lossy=is_lossy(path))
         try:
-            values = read_values(path)
-            if values.ndim == 3:
-                return path, None, colours.count_colours(values, is_lossy(path)), None
-            found = np.unique(values, return_counts=True)
-            palette = read_palette(path)
-            used = palette and tuple((k, palette.get(k)) for k in found[0].tolist())
-            return path, [part.tolist() for part in found], None, used
+            for size, values in pieces(path):
+                one.sizes[path] = size
+                if values.ndim == 3:
+                    one.add_colours(colours.count_colours(values, one.lossy))
+                else:
+                    counted = np.unique(values, return_counts=True)
+                    one.values.update(dict(zip(*map(np.ndarray.tolist, counted), strict=True)))
+            if one.values:
+                palette = read_palette(path)
+                used = palette and tuple((k, palette.get(k)) for k in sorted(one.values))
+                one.palettes.append(used)
         except TfsegError as error:
-            return path, None, None, str(error)
+            return path, Survey(failed=[(path, str(error))])
+        return path, one
 
     whole = Survey()
-    for path, values, found, more in in_parallel(look, paths, progress, len(paths)):
-        if values is None and found is None:
-            whole.failed.append((path, more))
-            continue
-        whole.lossy |= is_lossy(path)
-        if values is not None:
-            for value, count in zip(*values, strict=True):
-                whole.values[value] += count
-                whole.where.setdefault(value, path)
-            if more not in whole.palettes:
-                whole.palettes.append(more)
-        for code, counts in (found or {}).items():
-            whole.colours[code] = whole.colours.get(code, 0) + counts
-            whole.where.setdefault(("colour", code), path)
+    for path, one in in_parallel(look, paths, progress, len(paths)):
+        whole.add(path, one)
     return whole

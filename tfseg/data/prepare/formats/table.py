@@ -19,13 +19,13 @@ class ImportFormat(Row):
         sign: a function of a `Tree` that says in words by what it is recognised, or None.
         unlabelled: what becomes of images without labels unless the user says it: a key of
             `UNLABELLED`.
-        overlap: what lies on top where objects meet: a key of `raster.OVERLAPS`; None for masks.
+        on_top: what lies on top where objects meet: a key of `raster.OVERLAPS`; None for masks.
         takes: the arguments of `prepare` that mean something with it, besides those of all.
     """
 
     sign: Any
     unlabelled: str = "skip"
-    overlap: str | None = None
+    on_top: str | None = None
     takes: tuple[str, ...] = ()
 
     def recognise(self, tree) -> str | None:
@@ -55,18 +55,18 @@ IMPORT_FORMATS = Table(
         _row(
             *("coco", "coco", "COCO's JSON: instances, stuff, panoptic"),
             unlabelled="background",
-            overlap="smaller",
-            takes=("overlap",),
+            on_top="smaller",
+            takes=("on_top",),
         ),
         _row(
             *("label_studio", "label_studio", "Label Studio's JSON or brush masks"),
-            overlap="later",
-            takes=("overlap",),
+            on_top="later",
+            takes=("on_top",),
         ),
         _row(
             *("labelme", "labelme", "LabelMe's JSON beside each image"),
-            overlap="later",
-            takes=("overlap",),
+            on_top="later",
+            takes=("on_top",),
         ),
         _row(
             *("cvat", "voc", "CVAT's segmentation masks with labelmap.txt", "recognise_cvat"),
@@ -78,8 +78,8 @@ IMPORT_FORMATS = Table(
         _row(
             *("yolo", "yolo", "YOLO's polygons in text files"),
             unlabelled="background",
-            overlap="later",
-            takes=("overlap",),
+            on_top="later",
+            takes=("on_top",),
         ),
         _row(
             *("folder", "folder", "images and masks whose names match"),

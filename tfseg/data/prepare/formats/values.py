@@ -10,8 +10,12 @@ from tfseg.data import exif
 from tfseg.data.image_files import GRAPH_FORMATS, opened, reading
 from tfseg.data.prepare.convert import read_mat
 from tfseg.data.prepare.formats.raster import MAX_PIXELS
+from tfseg.data.scenes import open_scene
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
+
+# Of large TIFF files: as much as a row of usual pieces, and not too much of a wide one.
+_ROWS, _COLUMNS = 512, 8192
 
 
 def read_values(source, title=None):
@@ -30,9 +34,9 @@ def read_values(source, title=None):
     """
     title = title or source
     if isinstance(source, str) and source.lower().endswith(".mat"):
-        return _whole(read_mat(source), title)
+        return whole_values(read_mat(source), title)
     if isinstance(source, str) and source.lower().endswith(".npy"):
-        return _whole(_read_npy(source), title)
+        return whole_values(_read_npy(source), title)
     with reading(title, "mask"), opened(source) as file:
         orientation = exif.read_orientation(file)
         file.seek(0)
@@ -42,7 +46,48 @@ def read_values(source, title=None):
             known = image.format in GRAPH_FORMATS
             image.load()
             array = _array(image if known else ImageOps.exif_transpose(image))
-            return _whole(exif.turned(array, orientation) if known else array, title)
+            return whole_values(exif.turned(array, orientation) if known else array, title)
+
+
+def open_large(path):
+    """The `Scene` of a mask that is a large TIFF file, and read in windows; None of others.
+
+    Raises:
+        TfsegError: it is one, and can't be read so.
+    """
+    if not isinstance(path, str):
+        return None
+    scene = open_scene(path, kind="mask", indices=True)
+    if scene is None or not scene.is_large:
+        if scene is not None:
+            scene.close()
+        return None
+    if scene.pixels.channels not in (1, 3):
+        scene.close()
+        raise TfsegError(
+            f"mask {path} has {scene.pixels.channels} channels; large TIFF files have one, or red, "
+            "green and blue"
+        )
+    return scene
+
+
+def pieces(path):
+    """What `read_values` gives, in pieces where the mask is a large TIFF file.
+
+    Yields:
+        (H, W) of the whole, and the values of a piece.
+    """
+    scene = open_large(path)
+    if scene is None:
+        values = read_values(path)
+        yield values.shape[:2], values
+        return
+    with scene:
+        height, width = scene.size
+        for top in range(0, height, _ROWS):
+            for left in range(0, width, _COLUMNS):
+                ends = top, min(top + _ROWS, height), left, min(left + _COLUMNS, width)
+                yield scene.size, whole_values(scene.read(*ends), path)
 
 
 def _array(image):
@@ -59,8 +104,8 @@ def _array(image):
     return np.asarray(image.convert("RGBA" if "A" in image.mode else "RGB"))
 
 
-def _whole(array, title):
-    """Integers [H, W] or colours [H, W, 3]."""
+def whole_values(array, title):
+    """Integers [H, W] or colours [H, W, 3] of what a mask's file holds."""
     array = np.asarray(array)
     if array.ndim == 3 and array.shape[2] in (2, 4):
         array = _without_alpha(array[..., :-1], array[..., -1])

@@ -78,7 +78,7 @@ def read(tree, options):
         text = texts.get(_key(name))
         split = next((split for part in name.split("/")[:-1] if (split := split_of(part))), None)
         label = text and functools.partial(
-            draw, tree.path(text), len(names), shift, found.background, options.overlap
+            draw, tree.path(text), len(names), shift, found.background, options.on_top
         )
         found.items.append(Item(tree.path(name), name, label, split))
     return found
@@ -122,7 +122,7 @@ def read_labels(path, text):
     return rows
 
 
-def draw(path, count, shift, background, overlap, size):
+def draw(path, count, shift, background, on_top, size):
     """The label map of a text file; `size` is the image's (width, height)."""
     objects = []
     for number, points in read_labels(path, read_text(path)):
@@ -133,4 +133,4 @@ def draw(path, count, shift, background, overlap, size):
         # it: drawing takes whole parts of corners, so that would be the pixel before.
         corners = np.round(points * size - 0.5, 2)
         objects.append((number + shift, raster.polygon(corners, size)))
-    return raster.paint(objects, size, background, overlap or "later")
+    return raster.paint(objects, size, background, on_top or "later")
