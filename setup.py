@@ -90,7 +90,7 @@ setup(
         "crf": ["pydensecrf2>=1.1,<2"],
         # Reads label maps in MATLAB files: COCO-Stuff 10k, SBD.
         "mat": MAT,
-        # Reads TIFF files of several bands, of 16 bits and of floats, however compressed, and scenes.
+        # Reads scenes and TIFF files of several bands, 16 bits or floats, however compressed.
         "tiff": TIFF,
         # Formats that `tfseg export` writes: the converter, and the runtimes that check it.
         "onnx": ONNX,
