@@ -72,6 +72,11 @@ def free_memory(proc="/proc", groups="/sys/fs/cgroup"):
     return max(min(free), 0)
 
 
+def tells_free_memory(proc="/proc"):
+    """Whether the system says what is free, so that `free_memory` is no guess."""
+    return "MemAvailable:" in _fields(os.path.join(proc, "meminfo"))
+
+
 def _available(proc):
     fields = _fields(os.path.join(proc, "meminfo"))
     if "MemAvailable:" in fields:
@@ -171,6 +176,11 @@ def memory_peak():
         peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
         values["peak_gpu_mib"] = round(peak / MIB)
     return values
+
+
+def resident_memory():
+    """Bytes of memory that this process has now; where that can't be told, the most it has had."""
+    return _status("VmRSS")
 
 
 def memory_in_use():

@@ -50,8 +50,7 @@ class Session:
 
     Raises:
         TfsegError: the model can't be built, the run can't be continued with these settings, its
-            checkpoints are damaged, or the run directory can't be written. Up to the last of
-            these, the run directory is as it was; that of a finished run stays so.
+            checkpoints are damaged. The run directory is as it was, until `begin`.
     """
 
     def __init__(self, config, plan, strategy, task=None):
@@ -100,8 +99,15 @@ class Session:
             for line in found.damaged if found else ():
                 logging.warning("%s: not continued from it", line)
         self._check_results()
-        if self.chief and not self.finished:
-            prepare_run_dir(config, plan, self.values)
+
+    def begin(self):
+        """Writes what a run directory has before the first update.
+
+        Raises:
+            TfsegError: it can't be written.
+        """
+        if self.chief:
+            prepare_run_dir(self.config, self.plan, self.values)
             self.checkpoints.clean()
 
     @property

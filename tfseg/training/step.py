@@ -84,6 +84,10 @@ class TrainStep:
         """
         return self._step(batches, tf.constant([learning_rate, decay, float(stop)]))
 
+    def graph(self):
+        """The `tf.Graph` of an update, traced now unless it has been."""
+        return self._step.get_concrete_function().graph
+
     def _on_all(self, batches, scalars):
         metrics = self.strategy.run(self._replica, args=(batches, scalars))
         return self.strategy.experimental_local_results(metrics)[0]

@@ -16,6 +16,7 @@ from tfseg.training.callbacks import Callbacks, Run, TrainResult, checked
 from tfseg.training.console import Console
 from tfseg.training.determinism import settle_order
 from tfseg.training.logs import Board, CsvLog
+from tfseg.training.memory import check_memory
 from tfseg.training.meter import Meter
 from tfseg.training.pace import Allowance, Pace
 from tfseg.training.plan import check_replicas
@@ -77,6 +78,13 @@ def train(config, progress_bar=False, task=None, allowance=None, callbacks=()):
         raise TfsegError(
             f"`deterministic` isn't for this network on this device: {reason}"
         ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        if "allocat" not in error.message:
+            raise
+        raise TfsegError(
+            "memory ran out: try a smaller `batch_size` with `accumulation_steps`, `remat`, or a "
+            f"smaller `crop_size` ({error.message.strip().splitlines()[0]})"
+        ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         if not several:
             raise
@@ -137,15 +145,17 @@ class Trainer:
             self.console.announce(self.session)
             if self.session.finished:
                 return TrainResult(first, values["best"])
-            self.told.start(self._facts())
             with self.signals:
+                work = self._work(first) if first != self.session.total_steps else None
+                self.session.begin()
+                self.told.start(self._facts())
                 if values["row"]:
                     self._finish_row(values["row"], {"log", "validate"})
                     if not self.signals.stop:
                         self._save()
                 left = first != self.session.total_steps and not self.session.out_of_patience
                 if left and not self.signals.stop:
-                    self._loop(first)
+                    self._loop(first, *work)
                 result = self._result()
                 return result
         finally:
@@ -186,11 +196,16 @@ class Trainer:
         step = self.session.values["step"]
         self.told.checkpoint(step, runs.checkpoint_path(self.config.run_dir, step))
 
-    def _loop(self, first):
-        config, average, meter = self.config, self.session.average, self.meter
+    def _work(self, first):
+        """(dataset, update) from an update on, once it is known to fit into memory."""
         with pipeline_errors(self.plan.train):
-            dataset = self.task.dataset(config, self.plan, self.session.strategy, first)
+            dataset = self.task.dataset(self.config, self.plan, self.session.strategy, first)
         update = self.session.train_step(dataset.element_spec)
+        check_memory(self.session, update, dataset.element_spec)
+        return dataset, update
+
+    def _loop(self, first, dataset, update):
+        config, average, meter = self.config, self.session.average, self.meter
         batches = iter(dataset)
         meter.start(first)
         for step in itertools.count(first + 1):
