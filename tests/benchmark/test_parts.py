@@ -31,7 +31,7 @@ def test_parts_of_a_network_and_its_data(tmp_path):
     # Twice the forward's work again for the gradients.
     assert found["training"]["gflop"] == pytest.approx(3 * found["forward"]["gflop"])
     assert found["forward, folded"]["gflop"] == found["forward"]["gflop"] > 0
-    assert found["input"]["images_per_second"] > 0
+    assert found["input"]["images_per_second"] > 0 < found["input"]["processor_ms"]
     assert 0 <= found["training with input"]["waiting_share"] <= 1
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(TfsegError, match=r"b\.png"):

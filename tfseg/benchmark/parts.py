@@ -103,7 +103,18 @@ def saved_model_parts(folder, size, batch_size, *, repeats=20, requests=0):
     return parts | _request_parts(answer, size, requests), card
 
 
-def data_parts(image_list, info, spec, augmentation, batch_size, *, step, cache=False, repeats=20):
+def data_parts(
+    image_list,
+    info,
+    spec,
+    augmentation,
+    batch_size,
+    *,
+    step=None,
+    cache=False,
+    transforms="",
+    repeats=20,
+):
     """The input pipeline of a training, alone and feeding the training step.
 
     Args:
@@ -112,8 +123,9 @@ def data_parts(image_list, info, spec, augmentation, batch_size, *, step, cache=
         spec: the `ModelSpec` of the model that is trained.
         augmentation: an `Augmentation`, which crops to the size that `step` takes.
         batch_size: images per batch.
-        step: the training step that `network_parts` returned.
+        step: the training step that `network_parts` returned; None for the pipeline alone.
         cache: keep the decoded images in memory.
+        transforms: what is done to the samples then; see `tfseg.data.augment`.
         repeats: timed steps; the pipeline alone is timed for 500 images or more.
 
     Returns:
@@ -134,12 +146,13 @@ def data_parts(image_list, info, spec, augmentation, batch_size, *, step, cache=
         label_map=info.label_map,
         ignore_label=info.ignore_label,
         cache=cache,
+        transforms=transforms,
     )
     batches = max(repeats, 500 // batch_size)
-    return {
-        "input": guarded(lambda: measure_input(dataset, batch_size, batches)),
-        "training with input": guarded(lambda: measure_waiting(step, dataset, repeats)),
-    }
+    parts = {"input": guarded(lambda: measure_input(dataset, batch_size, batches))}
+    if step:
+        parts["training with input"] = guarded(lambda: measure_waiting(step, dataset, repeats))
+    return parts
 
 
 def _logits(model):

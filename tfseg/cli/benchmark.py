@@ -2,12 +2,14 @@
 
     tfseg benchmark --model=drn_d_22 --num_classes=19 --image_size=256 --batch_size=2
     tfseg benchmark … --data_dir=data/camvid --random_scale=0.5,2 --random_rotate=10
+    tfseg benchmark --input --data_dir=data/camvid --image_size=321 --transforms=color_jitter
     tfseg benchmark --evaluation --data_dir=data/camvid --split=val --protocol=drn --flip
     tfseg benchmark --dilated_layers --repeats=50
     tfseg benchmark --against=torch --model=drn_d_22
 
 Each speed is also stated as a share of the machine's own: that of a large matrix product, timed
-in the same run. --evaluation measures a whole one, from files to scores and pictures, and
+in the same run. --input measures the samples of a training alone, without a network, in images of
+any kind. --evaluation measures a whole one, from files to scores and pictures, and
 how much of it the network takes. --dilated_layers measures no model, but what each way to smooth a
 dilated convolution adds to it. --against=torch measures the same network in PyTorch, where that is
 installed, in turn with ours.
@@ -23,18 +25,22 @@ from tfseg.models import PRECISIONS
 
 GROUPS = {
     "Model": "model num_classes model_option precision saved_model",
-    "What": "image_size batch_size data_dir split evaluation dilated_layers against",
-    "Samples": "random_scale random_rotate mirror cache",
+    "What": "image_size batch_size data_dir split input evaluation dilated_layers against",
+    "Samples": "random_scale random_rotate mirror transforms cache",
     "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
 }
-_DATA = ("random_scale", "random_rotate", "mirror", "cache", "split")
+_DATA = ("random_scale", "random_rotate", "mirror", "transforms", "cache", "split")
 NEEDS = {
     **{name: Need("--data_dir=FOLDER", given("data_dir")) for name in _DATA},
     "images": Need("--evaluation", given("evaluation")),
     **{name: Need("--evaluation", given("evaluation")) for name in protocol.FLAGS},
     "requests": Need("--evaluation", without("evaluation"), beside=True),
     "model": Need("--saved_model=FOLDER", without("saved_model"), beside=True),
+    **{
+        name: Need("--input", without("input"), beside=True)
+        for name in ("num_classes", "model_option", "precision")
+    },
 }
 
 
@@ -52,7 +58,9 @@ def define(flags: Flags) -> None:
     flags.string("random_scale", "1,1", "Range of the random scale: smallest,largest.")
     flags.number("random_rotate", 0.0, "Largest random rotation in degrees.", 0)
     flags.boolean("mirror", True, "Mirror half of the images.")
+    flags.string("transforms", "", "What is done to the samples then, as for tfseg train.")
     flags.boolean("cache", False, "Keep the decoded images in memory.")
+    flags.boolean("input", False, "Measure the input pipeline of --data_dir alone.")
     flags.boolean("evaluation", False, "Measure an evaluation of --split of --data_dir.")
     protocol.define(flags)
     flags.integer("images", 8, "With --evaluation: the first so many images.", 1)
@@ -97,8 +105,7 @@ def saved_model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, An
 def model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], dict[str, Any]]:
     """({name: part}, facts) of --model, and of the input pipeline if there is --data_dir."""
     from tfseg import benchmark
-    from tfseg.data import Augmentation, DataInfo, read_split
-    from tfseg.training.values import numbers
+    from tfseg.data import DataInfo, read_split
 
     info = DataInfo.load(flags.data_dir) if flags.data_dir else None
     spec = model_spec(flags, info)
@@ -110,16 +117,45 @@ def model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], di
         requests=flags.requests,
     )
     if info:
-        scales = numbers("random_scale", flags.random_scale, float)
-        augmentation = Augmentation(size, scales, flags.random_rotate, flags.mirror)
-        parts |= benchmark.data_parts(
-            *(image_list, info, spec, augmentation, flags.batch_size),
-            step=step,
-            cache=flags.cache,
-            repeats=flags.repeats,
-        )
+        parts |= input_parts(flags, image_list, info, spec, size, step)
     facts = {name: flags[name].value for name in ("model", "model_option", "data_dir")}
     return parts, {**facts, "num_classes": spec.num_classes, "precision": flags.precision}
+
+
+def input_parts(
+    flags: Flags, image_list: Any, info: Any, spec: Any, size: tuple[int, int], step: Any = None
+) -> dict[str, Any]:
+    """{name: part} of the input pipeline."""
+    from tfseg import benchmark
+    from tfseg.data import Augmentation
+    from tfseg.training.values import numbers
+
+    scales = numbers("random_scale", flags.random_scale, float)
+    augmentation = Augmentation(size, scales, flags.random_rotate, flags.mirror)
+    return benchmark.data_parts(
+        *(image_list, info, spec, augmentation, flags.batch_size),
+        step=step,
+        cache=flags.cache,
+        transforms=flags.transforms,
+        repeats=flags.repeats,
+    )
+
+
+def time_input(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
+    from tfseg.data import DataInfo, read_split
+    from tfseg.models import ModelSpec, Preprocessing
+
+    flags.require("data_dir")
+    info = DataInfo.load(flags.data_dir)
+    image_list = read_split(flags.data_dir, flags.split)
+    spec = ModelSpec(flags.model, len(info.classes or range(19)), {}, Preprocessing.of(info))
+    values = input_parts(flags, image_list, info, spec, size)["input"]()
+    print(
+        f"samples of {size[0]}x{size[1]} from {len(image_list)} images of {flags.data_dir}: "
+        f"{values['images_per_second']:.0f} images/s, {values['processor_ms']:.2f} ms of a core "
+        "for each"
+    )
+    return {"images": len(image_list), **values}
 
 
 def time_parts(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
@@ -176,7 +212,7 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg import machine
     from tfseg.benchmark import against
 
-    for name in ("saved_model", "data_dir", "evaluation", "dilated_layers", "requests"):
+    for name in ("saved_model", "data_dir", "input", "evaluation", "dilated_layers", "requests"):
         if flags[name].value:
             raise TfsegError(f"--against compares networks alone: leave out --{name}")
     if flags.model_option:
@@ -207,6 +243,8 @@ def main(flags: Flags) -> None:
         values = compare_with_torch(flags, size)
     elif flags.dilated_layers:
         values = compare_dilated_layers(flags)
+    elif flags.input:
+        values = time_input(flags, size)
     elif flags.evaluation:
         values = time_evaluation(flags)
     else:
