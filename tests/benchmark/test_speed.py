@@ -18,6 +18,9 @@ class Clock:
     def perf_counter(self):
         return self.now
 
+    def process_time(self):
+        return 2 * self.now
+
 
 @pytest.fixture
 def clock(monkeypatch):
@@ -112,6 +115,7 @@ def test_waiting_share(clock):
 def test_input_rate(clock):
     values = speed.measure_input(Source(clock, 0.1), images=4, batches=10)
     assert values["images_per_second"] == pytest.approx(40)
+    assert values["processor_ms"] == pytest.approx(50)
 
 
 def test_requests_at_once_are_checked(clock):

@@ -77,10 +77,11 @@ def test_what_cannot_fit_is_refused_and_what_is_offered_fits(needed, monkeypatch
     batch, steps = re.search(r"`batch_size=(\d+)` with `accumulation_steps=(\d+)`", text).groups()
     assert int(batch) * int(steps) == 8
     (crop,) = re.search(r"`crop_size=(\d+)`", text).groups()
-    for changes in (
-        {"batch_size": int(batch), "accumulation_steps": int(steps)},
-        {"crop_size": (int(crop),)},
-    ):
+    for run, changes in {
+        "batch": {"batch_size": int(batch), "accumulation_steps": int(steps)},
+        "crop": {"crop_size": (int(crop),)},
+    }.items():
+        changes["run_dir"] = f"{config.run_dir}_{run}"
         assert train(dataclasses.replace(config, **changes)).step == 1
 
 

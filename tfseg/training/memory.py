@@ -75,26 +75,26 @@ def largest_use(graph: tf.Graph) -> int | None:
     if not all(tensor.shape.is_fully_defined() for tensor in inputs):
         return None
     operations = _needed(graph)
-    owner = {}  # of a tensor: whose memory it has, a tensor's identity, or None
-    last: dict[Any, int] = {}
+    # Whose memory a tensor has: its own name, another's, or None.
+    owner: dict[str, str | None] = {}
+    last: dict[str | None, int] = {}
     for place, operation in enumerate(operations):
-        owners = [owner[id(tensor)] for tensor in operation.inputs]
-        last.update((one, place) for one in owners if one is not None)
+        owners = [owner[tensor.name] for tensor in operation.inputs]
+        last.update((name, place) for name in owners)
         for number, tensor in enumerate(operation.outputs):
             if operation.type in _VIEWS:
-                owner[id(tensor)] = owners[number] if owners else None
+                owner[tensor.name] = owners[number]
             else:
-                owner[id(tensor)] = None if operation.type in _FREE else id(tensor)
+                owner[tensor.name] = None if operation.type in _FREE else tensor.name
     held = largest = 0
-    sizes, ends = {}, [[] for _ in operations]
+    ends = [0] * len(operations)
     for place, operation in enumerate(operations):
         for tensor in operation.outputs:
-            if owner[id(tensor)] == id(tensor):
-                sizes[id(tensor)] = _bytes(tensor)
-                ends[max(last.get(id(tensor), place), place)].append(id(tensor))
-                held += sizes[id(tensor)]
+            if owner[tensor.name] == tensor.name:
+                held += _bytes(tensor)
+                ends[last.get(tensor.name, place)] += _bytes(tensor)
         largest = max(largest, held)
-        held -= sum(sizes[one] for one in ends[place])
+        held -= ends[place]
     # The batch itself, and the next one, which is made meanwhile.
     return largest + 2 * sum(_bytes(tensor) for tensor in inputs)
 
