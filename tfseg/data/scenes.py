@@ -44,15 +44,15 @@ def open_scene(path, scenes=None, kind="image", indices=False):
             pixels, and those with GeoTIFF tags whose layout `Scene` reads.
 
     Raises:
-        TfsegError: it is one, and can't be read so.
+        TfsegError: it is large, or all are wanted, and it can't be read so.
     """
     if scenes is False or not _is_tiff(path) or (scenes is None and not _is_installed()):
         return None
     try:
         scene = Scene(path, kind, indices)
-    except UnsupportedLayout as error:
-        # A small one of these may still be read whole, which says what is wrong if it can't.
-        if scenes or error.is_large:
+    except TfsegError as error:
+        # Others may still be read whole, which says what is wrong if they can't.
+        if scenes or (isinstance(error, UnsupportedLayout) and error.is_large):
             raise
         return None
     if scenes or scene.tags or scene.is_large:

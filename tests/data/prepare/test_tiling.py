@@ -204,6 +204,12 @@ def test_dry_run_counts_tiles(tmp_path):
     assert any("4 images become 24 tiles of at most 40x40 pixels" in note for note in found.notes)
 
 
+def test_one_scene_lies_on_one_side(tmp_path):
+    found = tfseg.prepare(source=source(tmp_path / "in", geotiff, count=1), dry_run=True, **TILE)
+    assert found.counts == {"train": 6}
+    assert any("there is one scene, whose tiles stay together" in note for note in found.notes)
+
+
 def test_scenes_of_a_group_stay_together(tmp_path):
     folder = source(tmp_path / "in", geotiff)
     found = tfseg.prepare(source=folder, dry_run=True, group_by="field[01]|field[23]", **TILE)
