@@ -87,10 +87,18 @@ def apply_label_table(label, path, table, ignore_label):
 
     Fails, naming the file, the first wrong value and its count, where the table says -1.
     """
-    classes = tf.gather(tf.constant(table), tf.cast(label, tf.int32))
+    # Two pixels at a time, for looking up takes the most of it: a pair's classes as 16 bits, or -1.
+    values = tf.reshape(label, [-1])
+    odd = tf.size(values) % 2
+    values = tf.concat([values, values[tf.size(values) - odd :]], 0)
+    pairs = tf.bitcast(tf.reshape(values, [-1, 2]), tf.uint16)
+    found = tf.gather(tf.constant(_pairs(table)), tf.cast(pairs, tf.int32))
+    classes = tf.reshape(tf.bitcast(tf.cast(found, tf.uint16), tf.uint8), [-1])
+    classes = tf.reshape(classes[: tf.size(classes) - odd], tf.shape(label))
 
     def explain():
-        wrong = tf.boolean_mask(label, classes < 0)[0]
+        wrong = tf.boolean_mask(label, tf.gather(tf.constant(table), tf.cast(label, tf.int32)) < 0)
+        wrong = wrong[0]
         count = tf.math.count_nonzero(label == wrong)
         return tf.strings.join(
             [
@@ -100,7 +108,15 @@ def apply_label_table(label, path, table, ignore_label):
             ]
         )
 
-    valid = tf.reduce_all(classes >= 0)
+    valid = tf.reduce_min(found) >= 0
     message = tf.cond(valid, lambda: tf.constant(""), explain)
     with tf.control_dependencies([require(valid, message)]):
-        return tf.cast(classes, tf.uint8)
+        return tf.identity(classes)
+
+
+def _pairs(table):
+    """int32 [65536]: a table for pairs of values, as this machine has them in 16 bits."""
+    first, second = np.arange(65536, dtype=np.uint16).view(np.uint8).reshape(-1, 2).T
+    classes = np.stack([table[first], table[second]], 1)
+    both = np.ascontiguousarray(classes.astype(np.uint8)).view(np.uint16)[:, 0]
+    return np.where((classes >= 0).all(1), both, -1).astype(np.int32)

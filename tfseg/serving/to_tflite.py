@@ -18,6 +18,7 @@ from tfseg.serving.verify import drawn_image
 QUANTIZATIONS = ("float16", "int8")
 # More images hardly move the ranges that calibration measures.
 CALIBRATION_IMAGES = 100
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 # Half-precision weights move a probability by less.
 FLOAT16_TOLERANCE = 0.02
 
@@ -26,7 +27,8 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
     """Writes a TensorFlow Lite file, checks it, and says beside it (PATH.json) what it is.
 
     Its input, uint8 RGB [1, H, W, 3], becomes labels, uint8 [1, H, W]. float16 halves the file;
-    int8 quarters it and computes in integers, whose ranges it takes from `calibration`.
+    int8 quarters it and computes in integers, whose ranges it takes from `calibration`: all but the
+    preprocessing and what comes from the last convolutions on.
 
     Args:
         source: a `Predictor`, or what `tfseg.load` takes.
@@ -57,7 +59,7 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
             f"TensorFlow Lite's {quantization} can't tell apart {predictor.bands.describe()}: "
             "export the model as saved_model or onnx"
         )
-    content = _convert(predictor, image_size, quantization, calibration)
+    content = _convert(predictor, image_size, quantization, calibration, interpreter_class)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -79,7 +81,7 @@ def _interpreter_class():
     return Interpreter
 
 
-def _convert(predictor, image_size, quantization, calibration):
+def _convert(predictor, image_size, quantization, calibration, interpreter_class):
     answers = Answers(predictor, strips=False)
     channels, dtype = input_of(predictor.bands)
     images = tf.TensorSpec([1, *image_size, channels], dtype, "images")
@@ -92,17 +94,52 @@ def _convert(predictor, image_size, quantization, calibration):
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    else:
-        last = len(calibration) - 1
-        chosen = np.linspace(0, last, min(len(calibration), CALIBRATION_IMAGES))
+        return converter.convert()
+    last = len(calibration) - 1
+    chosen = np.linspace(0, last, min(len(calibration), CALIBRATION_IMAGES))
 
-        def examples():
-            for index in chosen.astype(int):
-                image = read_image(*entry(calibration, index, 0), bands=predictor.bands)
-                yield [resized(image, image_size)[None].astype(dtype.name)]
+    def examples():
+        for index in chosen.astype(int):
+            image = read_image(*entry(calibration, index, 0), bands=predictor.bands)
+            yield [resized(image, image_size)[None].astype(dtype.name)]
 
-        converter.representative_dataset = examples
-    return converter.convert()
+    converter.representative_dataset = examples
+    return _in_integers(converter, examples, interpreter_class)
+
+
+def _in_integers(converter, examples, interpreter_class):
+    """The file in integers, but for what comes before the first convolutions and from the last on.
+
+    256 levels are too few there: colours would be rounded once for each step of the preprocessing,
+    and logits, whose range is that of the surest pixels, would be equal where classes meet.
+    """
+    lite = tf.lite.experimental
+    debugger = lite.QuantizationDebugger(
+        converter=converter,
+        debug_dataset=examples,
+        debug_options=lite.QuantizationDebugOptions(),
+    )
+    interpreter = interpreter_class(model_content=debugger.calibrated_model)
+    names = {one["index"]: one["name"] for one in interpreter.get_tensor_details()}
+    # The interpreter has no public word for its operations.
+    outer = _outer(interpreter._get_ops_details())
+    debugger.options = lite.QuantizationDebugOptions(
+        denylisted_nodes=[names[tensor] for tensor in outer if tensor in names]
+    )
+    return debugger.get_nondebug_quantized_model()
+
+
+def _outer(operations):
+    """The results of the operations that follow from no convolution, or that none follows from."""
+    following, leading = set(), set()
+    for one in operations:
+        if one["op_name"] in _CONVOLUTIONS or following.intersection(one["inputs"]):
+            following.update(one["outputs"])
+    for one in reversed(operations):
+        if one["op_name"] in _CONVOLUTIONS or leading.intersection(one["outputs"]):
+            leading.update(one["inputs"])
+    every = [tensor for one in operations for tensor in one["outputs"]]
+    return [tensor for tensor in every if tensor not in following or tensor not in leading]
 
 
 def _runner(interpreter_class, path):
