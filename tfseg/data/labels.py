@@ -119,4 +119,4 @@ def _pairs(table):
     first, second = np.arange(65536, dtype=np.uint16).view(np.uint8).reshape(-1, 2).T
     classes = np.stack([table[first], table[second]], 1)
     both = np.ascontiguousarray(classes.astype(np.uint8)).view(np.uint16)[:, 0]
-    return np.where((classes >= 0).all(1), both, -1).astype(np.int32)
+    return np.where((classes >= 0).all(1), both.astype(np.int32), -1)
