@@ -57,7 +57,7 @@ HELD_BY = {
     "data/prepare/formats/tree data/prepare/formats/yolo",
     "data/prepare/test_folders.py": "data/prepare/earlier data/prepare/sample data/prepare/scene "
     "data/prepare/walk",
-    "data/prepare/test_sources.py": "data/catalog/classes data/catalog/table data/labels "
+    "data/prepare/test_sources.py": "data/catalog/classes data/catalog/table "
     "data/prepare/class_weights data/prepare/convert data/prepare/source "
     "data/prepare/stored workflows/preparation",
     "data/prepare/test_splits.py": "data/prepare/parting",
