@@ -14,7 +14,7 @@ from tfseg.data.pipelines.distribute import DistributedPipeline
 from tfseg.data.pipelines.loading import finish
 from tfseg.training import SGD, AdamW, SegmentationLoss, WeightAverage, create_strategy
 from tfseg.training.groups import assign_groups, find_table
-from tfseg.training.step import TrainStep
+from tfseg.training.step import METRICS, TrainStep
 
 TINY = {
     "drn_d_22": {"blocks": [1, 1, 0, 0, 0, 0, 0, 0]},
@@ -33,10 +33,17 @@ def samples():
     return images, labels
 
 
-def updates(
-    name, replicas=1, micro_batches=1, loss=None, average="batch", optimizer=SGD, **options
+def training(
+    name,
+    replicas=1,
+    micro_batches=1,
+    loss=None,
+    average="batch",
+    optimizer=SGD,
+    data=None,
+    **options,
 ):
-    """Metrics of each update, and the variables and their averages after the last."""
+    """`update(i)`, which gives its metrics, and `values()` of variables, averages and slots."""
     keras.config.set_dtype_policy("float64")
     keras.utils.set_random_seed(0)
     strategy = create_strategy("mirrored" if replicas > 1 else "one_device", replicas)
@@ -48,7 +55,7 @@ def updates(
         optimizer = optimizer(trained, groups, weight_decay=1e-2)
         weights = WeightAverage(every, 0.9)
         weights.reset()
-    images, labels = samples()
+    images, labels = data or samples()
     share = BATCH // replicas // micro_batches
     samples_of_replicas = tf.data.Dataset.from_tensor_slices(
         (images.reshape(-1, share, 40, 32, 3), labels.reshape(-1, share, 40, 32))
@@ -66,12 +73,23 @@ def updates(
         weight_average=weights,
     )
     elements = iter(data)
-    metrics = [
-        step(tuple(next(elements) for _ in range(micro_batches)), 0.02 / (i + 1), 0.5).numpy()
-        for i in range(STEPS)
-    ]
-    values = {**every, **{f"average/{k}": v for k, v in weights.averages.items()}}
-    return metrics, {path: value.numpy() for path, value in values.items()}
+
+    def update(i):
+        batches = tuple(next(elements) for _ in range(micro_batches))
+        return step(batches, 0.02 / (i + 1), 0.5).numpy()
+
+    def values():
+        averages = {f"average/{path}": v for path, v in weights.averages.items()}
+        slots = {v.name + str(i): v for i, v in enumerate(optimizer.variables)}
+        return {path: v.numpy() for path, v in {**every, **averages, **slots}.items()}
+
+    return update, values
+
+
+def updates(name, **settings):
+    """Metrics of each update, and the values after the last."""
+    update, values = training(name, **settings)
+    return [update(i) for i in range(STEPS)], values()
 
 
 def assert_same(one, other):
@@ -94,6 +112,22 @@ def test_replicas_with_synchronised_batch_norm():
 def test_replicas_and_micro_batches_with_frozen_batch_norm(loss, parts):
     settings = {"loss": loss, "freeze_batch_norm": "statistics"}
     assert_same(updates("drn_d_22", **parts, **settings), updates("drn_d_22", **settings))
+
+
+@pytest.mark.parametrize(("optimizer", "replicas"), [(SGD, 2), (AdamW, 1)])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nothing_changes_where_the_gradient_is_not_finite(optimizer, replicas, bad):
+    images, labels = samples()
+    images[1, -1, 0, 0, 0] = bad
+    settings = {"optimizer": optimizer, "freeze_batch_norm": "statistics"}
+    update, values = training("drn_d_22", replicas, data=(images, labels), **settings)
+    finite = METRICS.index("finite")
+    assert update(0)[finite] == 1
+    before = values()
+    assert update(1)[finite] == 0
+    np.testing.assert_equal(values(), before)
+    assert update(2)[finite] == 1
+    assert any(np.any(values()[path] != value) for path, value in before.items())
 
 
 def test_labels_resized_to_the_logits():

@@ -147,8 +147,12 @@ class TrainStep:
         return functools.reduce(tf.add, losses), sums
 
     def _update(self, strategy, gradients, learning_rate, decay, finite):
-        self.optimizer.apply(strategy, gradients, learning_rate, finite)
-        if self.weight_average:
-            self.weight_average.apply(strategy, decay, finite)
+        def apply():
+            self.optimizer.apply(strategy, gradients, learning_rate)
+            if self.weight_average:
+                self.weight_average.apply(strategy, decay)
+
+        # Loss and norm are of the sums over all replicas, so that one of them answers for all.
+        tf.cond(strategy.experimental_local_results(finite)[0], apply, lambda: None)
         if self.loss_scale:
             self.loss_scale.apply(strategy, finite)

@@ -37,17 +37,14 @@ class WeightAverage(tf.Module):
         """The decay of update number `step`, counted from 0."""
         return min(self.decay, (1 + step) / (10 + step))
 
-    def apply(self, strategy, decay, finite):
+    def apply(self, strategy, decay):
         """One update, in cross-replica context, after that of the weights."""
         for path, variable in self.targets.items():
-            strategy.extended.update(
-                self.averages[path], self._update, args=(variable, decay, finite)
-            )
+            strategy.extended.update(self.averages[path], self._update, args=(variable, decay))
 
     @staticmethod
-    def _update(average, variable, decay, finite):
-        change = tf.cast(1.0 - decay, average.dtype) * (variable - average)
-        average.assign_add(tf.where(finite, change, tf.zeros_like(change)))
+    def _update(average, variable, decay):
+        average.assign_add(tf.cast(1.0 - decay, average.dtype) * (variable - average))
 
     @contextlib.contextmanager
     def in_place(self):

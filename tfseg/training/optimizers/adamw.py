@@ -36,15 +36,15 @@ class AdamW(Optimizer):
         # Updates that were not finite don't count, so it isn't the run's step.
         self.updates = tf.Variable(0, trainable=False, dtype=tf.int64)
 
-    def advance(self, strategy, finite):
-        strategy.extended.update(self.updates, self._count, args=(finite,))
+    def advance(self, strategy):
+        strategy.extended.update(self.updates, self._count)
         return (self.updates,)
 
     @staticmethod
-    def _count(updates, finite):
-        updates.assign_add(tf.cast(finite, updates.dtype))
+    def _count(updates):
+        updates.assign_add(1)
 
-    def update(self, variable, slots, shared, gradient, rate, decay, finite):
+    def update(self, variable, slots, shared, gradient, rate, decay):
         moments, (updates,) = slots, shared
         # In double precision, as 0.999 ** t is near 1 at first.
         unbias = [
@@ -55,25 +55,22 @@ class AdamW(Optimizer):
         def constant(value):
             return tf.cast(value, variable.dtype)
 
-        def apply():
-            if decay:
-                variable.assign_sub(rate * decay * variable)
-            # One pass over weight, moments and gradient. What it would divide by itself, in single
-            # precision, is in the rate and, as it adds epsilon to the biased root, in epsilon.
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=moments[0].handle,
-                v=moments[1].handle,
-                beta1_power=constant(0),
-                beta2_power=constant(0),
-                lr=rate * constant(root / unbias[0]),
-                beta1=constant(self.betas[0]),
-                beta2=constant(self.betas[1]),
-                epsilon=constant(self.epsilon * root),
-                grad=gradient,
-            )
-
-        tf.cond(finite, apply, lambda: None)
+        if decay:
+            variable.assign_sub(rate * decay * variable)
+        # One pass over weight, moments and gradient. What it would divide by itself, in single
+        # precision, is in the rate and, as it adds epsilon to the biased root, in epsilon.
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=moments[0].handle,
+            v=moments[1].handle,
+            beta1_power=constant(0),
+            beta2_power=constant(0),
+            lr=rate * constant(root / unbias[0]),
+            beta1=constant(self.betas[0]),
+            beta2=constant(self.betas[1]),
+            epsilon=constant(self.epsilon * root),
+            grad=gradient,
+        )
 
     def state(self):
         return {**super().state(), "updates": self.updates}

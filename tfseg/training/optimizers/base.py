@@ -1,7 +1,7 @@
 """What the optimizers share: variables beside the weights, and where they are changed.
 
 Everything changes in cross-replica context, by `extended.update`, so that it is the same on one
-device, several, and several machines. Where `finite`, a scalar bool, is False, nothing changes.
+device, several, and several machines.
 """
 
 import tensorflow as tf
@@ -29,30 +29,30 @@ class Optimizer(tf.Module):
             for slot in self.slots
         }
 
-    def apply(self, strategy, gradients, learning_rate, finite):
+    def apply(self, strategy, gradients, learning_rate):
         """One update, in cross-replica context; gradients are summed over replicas already."""
-        shared = self.advance(strategy, finite)
+        shared = self.advance(strategy)
         slots = [[own[i] for own in self.values.values()] for i in range(len(self.targets))]
         rows = zip(self.targets, slots, gradients, self.groups, strict=True)
         for variable, values, gradient, group in rows:
             strategy.extended.update(
                 variable,
                 self._update,
-                args=(values, gradient, learning_rate, finite, shared),
+                args=(values, gradient, learning_rate, shared),
                 kwargs={"group": group},
             )
 
-    def _update(self, variable, slots, gradient, learning_rate, finite, shared, group):
+    def _update(self, variable, slots, gradient, learning_rate, shared, group):
         rate = tf.cast(learning_rate, variable.dtype) * group.learning_rate
         decay = self.weight_decay * group.weight_decay
-        self.update(variable, slots, shared, gradient, rate, decay, finite)
+        self.update(variable, slots, shared, gradient, rate, decay)
 
-    def advance(self, strategy, finite):
+    def advance(self, strategy):
         """What all variables' updates share: a tuple; called first in every update."""
         return ()
 
-    def update(self, variable, slots, shared, gradient, rate, decay, finite):
-        """Changes a variable and its slots, if `finite`.
+    def update(self, variable, slots, shared, gradient, rate, decay):
+        """Changes a variable and its slots.
 
         Args:
             variable: of one device.
@@ -61,7 +61,6 @@ class Optimizer(tf.Module):
             gradient: a tensor.
             rate: a scalar tensor.
             decay: a float.
-            finite: a scalar bool.
         """
         raise NotImplementedError
 

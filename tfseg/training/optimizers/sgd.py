@@ -23,18 +23,14 @@ class SGD(Optimizer):
         super().__init__(variables, groups, weight_decay)
         self.momentum = momentum
 
-    def update(self, variable, slots, shared, gradient, rate, decay, finite):
+    def update(self, variable, slots, shared, gradient, rate, decay):
         (velocity,) = slots
-
-        def apply():
-            # One pass over weight, velocity and gradient, where products and assignments of their
-            # own take several, each as long as reading the memory does.
-            tf.raw_ops.ResourceApplyMomentum(
-                var=variable.handle,
-                accum=velocity.handle,
-                lr=rate,
-                grad=gradient + decay * variable if decay else gradient,
-                momentum=tf.constant(self.momentum, variable.dtype),
-            )
-
-        tf.cond(finite, apply, lambda: None)
+        # One pass over weight, velocity and gradient, where products and assignments of their own
+        # take several, each as long as reading the memory does.
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=velocity.handle,
+            lr=rate,
+            grad=gradient + decay * variable if decay else gradient,
+            momentum=tf.constant(self.momentum, variable.dtype),
+        )
