@@ -8,12 +8,14 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tfseg
 from tfseg import cli
 from tfseg.data import read_split, write_sample_dataset
 from tfseg.errors import TfsegError
+from tfseg.evaluation.truth import Predicted
 from tfseg.models import ModelSpec
 from tfseg.training import train, trainer
 from tfseg.training.checkpoints import find_checkpoint
@@ -38,6 +40,26 @@ def test_a_run_leaves_what_the_other_tools_need(make_config, run_of):
     tfseg.load_weights(model, run / "best.weights.h5")
     best = max((row for row in rows if row["val_mean_iou"]), key=lambda row: row["val_mean_iou"])
     assert result.best["step"] == best["step"]
+
+
+def test_pictures_of_a_validation_lie_evenly_over_what_a_worker_sees(make_config):
+    plan = Segmentation().plan(make_config())
+    plan = dataclasses.replace(plan, val=plan.val.pick([0, 1, 2] * 4))
+    validator = Validator(plan.spec.build(), plan, tf.distribute.get_strategy())
+    labels = np.zeros((8, 8), np.uint8)
+    for seen, expected in (
+        (range(12), [2, 6, 10]),
+        (range(0, 12, 4), [0, 4, 8]),
+        ([11, 3], [3, 11]),
+    ):
+        validator._shown = {}
+        for index in seen:
+            image = np.full((8, 8, 3), 20 * index + 7, np.uint8)
+            validator._keep(Predicted(index, image, labels, labels, None))
+        shown = list(validator.panels())
+        assert len(shown) == len(expected)
+        for index in expected:
+            assert any(np.all(panel == 20 * index + 7, -1).sum() >= 64 for panel in shown)
 
 
 def test_best_weights_are_those_of_the_best_validation(make_config, monkeypatch):

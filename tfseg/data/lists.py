@@ -96,8 +96,12 @@ class ImageList:
 
     def spread(self, count):
         """The list of `count` files that lie evenly over it, or of all where there are fewer."""
+        return self.pick(self.places(count))
+
+    def places(self, count):
+        """The positions of `count` files that lie evenly over it, or of all of fewer."""
         count = min(count, len(self))
-        return self.pick([(2 * part + 1) * len(self) // (2 * count) for part in range(count)])
+        return [(2 * part + 1) * len(self) // (2 * count) for part in range(count)]
 
     def pick(self, indices):
         """The list of the files at some places, in their order."""

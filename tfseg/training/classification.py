@@ -138,7 +138,8 @@ class ClassValidator:
 
     def __init__(self, model, images, preprocessing, resize, crop_size):
         self.model, self.images = model, images
-        self._arguments = (resize, crop_size, preprocessing, _BATCH)
+        # Made once: what a pipeline traces stays in memory until Python collects its cycles.
+        self._dataset = class_eval_dataset(images, resize, crop_size, preprocessing, _BATCH)
         self._count = tf.function(self._hits, reduce_retracing=True, autograph=False)
 
     def _hits(self, images, targets):
@@ -158,7 +159,7 @@ class ClassValidator:
         """
         first = five = done = 0
         with pipeline_errors(self.images):
-            for images, targets in class_eval_dataset(self.images, *self._arguments):
+            for images, targets in self._dataset:
                 hits = self._count(images, targets)
                 first, five = first + int(hits[0]), five + int(hits[1])
                 done += len(targets)

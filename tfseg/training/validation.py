@@ -2,13 +2,9 @@
 
 import functools
 
-import numpy as np
-import tensorflow as tf
-
 from tfseg import legends, visualize
-from tfseg.data import eval_dataset, pipeline_errors
+from tfseg.data import pipeline_errors
 from tfseg.evaluation import Evaluator, scores
-from tfseg.inference import Inference
 
 PANELS = 3
 
@@ -82,16 +78,14 @@ class Validator:
     def __init__(self, model, plan, strategy):
         self.plan = plan
         spec = plan.spec
-        self._labels = {"ignore_label": spec.ignore_label, "label_map": spec.label_map}
-        self._evaluator = Evaluator(model, spec.preprocessing, strategy=strategy, **self._labels)
-        inference = Inference(model, preprocessing=spec.preprocessing)
-        self._bands = bands = spec.preprocessing.bands
-        images = tf.TensorSpec([None, None, None, bands.channels], bands.dtype)
-        self._predict = tf.function(inference.labels, input_signature=[images], autograph=False)
-        # Made once: what each pipeline traces stays in memory until Python collects its cycles.
-        # Neighbours in a list are often frames of one video.
-        shown = plan.val.spread(PANELS)
-        self._shown = eval_dataset(shown, num_classes=spec.num_classes, **self._labels)
+        self._evaluator = Evaluator(
+            model,
+            spec.preprocessing,
+            strategy=strategy,
+            ignore_label=spec.ignore_label,
+            label_map=spec.label_map,
+        )
+        self._shown = {}
 
     def scores(self, progress=None):
         """{"val_mean_iou", "val_pixel_accuracy", "val_iou/<class>"}: 0..1 or None.
@@ -99,24 +93,32 @@ class Validator:
         Args:
             progress: called as progress(done, total) with numbers of images.
         """
+        self._shown = {}
         with pipeline_errors(self.plan.val):
-            values = scores(self._evaluator(self.plan.val, progress))
+            values = scores(self._evaluator(self.plan.val, progress, self._keep))
         return {
             "val_mean_iou": values["mean_iou"],
             "val_pixel_accuracy": values["pixel_accuracy"],
             **{f"val_iou/{n}": x for n, x in zip(self.plan.classes, values["iou"], strict=True)},
         }
 
+    def _keep(self, predicted):
+        """Keeps it if it is to be shown: neighbours in a list are often frames of one video, so
+        those nearest to places that lie evenly over it, of what this worker sees."""
+        for place in self.plan.val.places(PANELS):
+            nearest = self._shown.get(place)
+            if not nearest or abs(predicted.index - place) < abs(nearest.index - place):
+                self._shown[place] = predicted
+
     def panels(self):
         """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times.
 
-        Under them is a legend of the classes that occur.
+        Of the last call of `scores`. Under them is a legend of the classes that occur.
         """
         spec = self.plan.spec
         palette = spec.palette or visualize.default_palette(spec.num_classes)
-        for images, labels, _ in self._shown:
-            maps = [np.minimum(labels[0], 255), self._predict(images)[0]]
-            shown = self._bands.picture(images[0].numpy())
-            pictures = [shown, *(visualize.colorize(one, palette) for one in maps)]
+        for predicted in {one.index: one for one in self._shown.values()}.values():
+            maps = [predicted.truth, predicted.labels]
+            pictures = [predicted.image, *(visualize.colorize(one, palette) for one in maps)]
             panel = visualize.panel(pictures, ["image", "label", "prediction"])
             yield legends.below(panel, maps, self.plan.classes, palette)
