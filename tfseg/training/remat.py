@@ -3,9 +3,7 @@
 Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016, section 4.
 """
 
-import contextlib
-import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,24 +35,46 @@ class Recomputed:
     """
 
     def __init__(self, model: Any):
-        self.model = model
-        self._local = threading.local()
-        encoder = model.encoder
+        encoder, decoder = model.encoder, getattr(model, "decoder", None)
         network = encoder.model if isinstance(encoder, FeatureEncoder) else encoder
-        self.units = [layer for layer in network.layers if sublayers(layer)]
-        if not self.units:
-            stages = _stages(network, list(encoder.strides))
-            network.call = _Chain(network, stages, self._local)
-            self.units = list(stages.values())
-        decoder = getattr(model, "decoder", None)
-        self.units += [decoder] if decoder is not None and sublayers(decoder) else []
-        for layer in self.units:
-            layer.call = _Unit(layer, self._local)
+        blocks = [layer for layer in network.layers if sublayers(layer)]
+        chain = {} if blocks else _stages(network, list(encoder.strides))
+        self.units = blocks or list(chain.values())
+        if decoder is not None and sublayers(decoder):
+            self.units.append(decoder)
+        # Models stay as they are: these are others, of the same layers.
+        called: dict[int, Any] = {id(layer): _Unit(layer) for layer in self.units}
+        if chain:
+            called[id(network)] = _chain({n: called[id(stage)] for n, stage in chain.items()})
+        for whole in (network, encoder, model):
+            if id(whole) not in called:
+                called[id(whole)] = _calling(whole, called)
+        self._model = called[id(model)]
 
     def __call__(self, images: Tensor) -> Any:
         """The outputs in training."""
-        with _switched(self._local, True):
-            return self.model(images, training=True)
+        return self._model(images, training=True)
+
+
+def _calling(model: keras.Model, called: Mapping[int, Any]) -> keras.Model:
+    """The model with other functions in the places of some of its layers, {id(layer): function}."""
+
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        return called.get(id(layer), layer)(*args, **kwargs)
+
+    return keras.models.clone_model(model, clone_function=lambda x: x, call_function=call)
+
+
+def _chain(stages: Mapping[str, Any]) -> Any:
+    """A function from images to {stage: what it makes of the output of the one before}."""
+
+    def features(maps: Tensor) -> dict[str, Tensor]:
+        found = {}
+        for name, stage in stages.items():
+            maps = found[name] = stage(maps)
+        return found
+
+    return features
 
 
 def _stages(network: keras.Model, names: list[str]) -> dict[str, keras.Model]:
@@ -77,67 +97,41 @@ def _stages(network: keras.Model, names: list[str]) -> dict[str, keras.Model]:
     return stages
 
 
-@contextlib.contextmanager
-def _switched(local: threading.local, on: bool) -> Iterator[None]:
-    # Replicas are threads of one process, which take turns in the middle of a layer.
-    before, local.on = getattr(local, "on", False), on
-    try:
-        yield
-    finally:
-        local.on = before
+class _Unit(keras.layers.Layer):
+    """A layer in training, with recomputing."""
 
-
-class _Chain:
-    """In place of a network's `call`: that itself, or where it is switched on, its stages."""
-
-    def __init__(
-        self, network: keras.Model, stages: dict[str, keras.Model], local: threading.local
-    ):
-        self._call, self._stages, self._local = network.call, stages, local
-
-    def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        if not getattr(self._local, "on", False):
-            return self._call(inputs, *args, **kwargs)
-        features = {}
-        for name, stage in self._stages.items():
-            inputs = features[name] = stage(inputs)
-        return features
-
-
-class _Unit:
-    """In place of a layer's `call`: that itself, or where it is switched on, with recomputing."""
-
-    def __init__(self, layer: keras.layers.Layer, local: threading.local):
-        self._call, self._local = layer.call, local
+    def __init__(self, layer: keras.layers.Layer):
+        super().__init__(autocast=False, dtype=layer.dtype_policy, name=f"{layer.name}_again")
         self._run = _Run(layer)
         # A smoothing's weights are those of all blocks that look at it.
         found = {id(v): v for one in (layer, *sublayers(layer)) for v in one.variables}
-        self._trained = [v for v in found.values() if v.trainable]
-        self._kept = [v for v in found.values() if not v.trainable]
+        # In functions, where Keras doesn't see them.
+        self._trained = lambda: [v for v in found.values() if v.trainable]
+        self._kept = lambda: [v for v in found.values() if not v.trainable]
+        self._spec = layer.compute_output_spec
+        self.built = True
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not getattr(self._local, "on", False):
-            return self._call(*args, **kwargs)
-        with _switched(self._local, False):
-            return self._recomputed(args[0])
+    def compute_output_spec(self, inputs: Any, training: bool = True) -> Any:
+        return self._spec(inputs)
 
-    def _recomputed(self, inputs: Any) -> Any:
-        kept = [tf.convert_to_tensor(variable) for variable in self._kept]
-        trained = [tf.convert_to_tensor(variable) for variable in self._trained]
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        held, learned = self._kept(), self._trained()
+        kept = [tf.convert_to_tensor(variable) for variable in held]
+        trained = [tf.convert_to_tensor(variable) for variable in learned]
         count = len(tf.nest.flatten(inputs))
         structure, changed = None, []
 
         def forward(tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
             """Outputs, and the new values of the variables that have one."""
             nonlocal structure, changed
-            values = zip(self._trained, tensors[count:], strict=True)
-            scope = _Values([*values, *zip(self._kept, kept, strict=True)])
+            values = zip(learned, tensors[count:], strict=True)
+            scope = _Values([*values, *zip(held, kept, strict=True)])
             with scope:
                 outputs = self._run(tf.nest.pack_sequence_as(inputs, tensors[:count]))
-            now = [scope.get_current_value(variable) for variable in self._kept]
+            now = [scope.get_current_value(variable) for variable in held]
             updates = [
                 (variable, new)
-                for variable, old, new in zip(self._kept, kept, now, strict=True)
+                for variable, old, new in zip(held, kept, now, strict=True)
                 if new is not old
             ]
             structure, changed = outputs, [variable for variable, _ in updates]
