@@ -23,7 +23,7 @@ tf.config.set_logical_device_configuration(
 # The quick profile draws the same examples every time; `tools/test.sh --slow` chooses the other.
 # Nothing asserts a duration, neither an example's nor that of drawing it.
 _QUICK = {
-    "max_examples": 50,
+    "max_examples": 30,
     "derandomize": True,
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow],

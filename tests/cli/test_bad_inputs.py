@@ -17,9 +17,9 @@ from tfseg.data import write_sample_dataset
 ROOT = pathlib.Path(__file__).parents[2]
 
 # Imports what the verbs need once and forks for each call, as the imports take most of the time.
-# Takes JSON [[verb, arguments, largest file in bytes or 0], ...] on stdin and prints JSON
-# [{"code", "error", "changed"}, ...]: exit code, stderr, and whether the run directory's
-# checkpoints or best weights have changed.
+# Answers each line of JSON [verb, arguments, largest file in bytes or 0] with one of {"code",
+# "error", "changed"}: exit code, stderr, and whether the run directory's checkpoints or best
+# weights have changed.
 DRIVER = """
 import hashlib, json, os, pathlib, resource, sys, tempfile
 run = pathlib.Path(sys.argv[1])
@@ -34,8 +34,8 @@ def call(verb, arguments, limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     return tfseg.cli.main([verb, *arguments])
 
-results = []
-for verb, arguments, limit in json.load(sys.stdin):
+for line in sys.stdin:
+    verb, arguments, limit = json.loads(line)
     before = digest()
     with tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as output:
         child = os.fork()
@@ -55,8 +55,7 @@ for verb, arguments, limit in json.load(sys.stdin):
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         error.seek(0)
         text = error.read().decode()
-    results.append({"code": code, "error": text, "changed": digest() != before})
-print(json.dumps(results))
+    print(json.dumps({"code": code, "error": text, "changed": digest() != before}), flush=True)
 """
 
 NETWORK = ["--model=drn_d_22", "--model_option=blocks=1,1,1,1,0,0,0,0"]
@@ -235,8 +234,14 @@ CALLS = {
     ),
 }
 
-# {while what is written: arguments}; the limit is larger than a run's text files.
-FULL_DISK = {"best weights": ["--checkpoint_every=0"], "checkpoint": ["--checkpoint_every=1"]}
+# {while what is written: (arguments, words)}; the limit is larger than a run's text files.
+FULL_DISK = {
+    "best weights": (["--checkpoint_every=0"], "best.weights.h5: File too large"),
+    "checkpoint": (
+        ["--checkpoint_every=2", "--steps=3", "--validate_every=3"],
+        "checkpoint of step 2",
+    ),
+}
 LIMIT = 200_000
 
 
@@ -254,24 +259,28 @@ def results(tmp_path_factory):
         spoil(folder)
         calls[name] = ("train", [f"--data_dir={folder}", *NEW], 0)
     calls |= {name: (verb, arguments, 0) for name, (verb, arguments, _) in CALLS.items()}
-    more = {name: ("train", AGAIN + rest, LIMIT) for name, rest in FULL_DISK.items()}
+    more = {name: ("train", AGAIN + rest, LIMIT) for name, (rest, _) in FULL_DISK.items()}
     calls |= {f"full disk, {name}": one for name, one in more.items()}
     calls = {
         name: (verb, [text.format(**places) for text in arguments], limit)
         for name, (verb, arguments, limit) in calls.items()
     }
 
-    def run(several):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", DRIVER, str(places["run"])]
-        done = subprocess.run(
-            command, input=json.dumps(several), env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(places["run"])],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(*call):
+        driver.stdin.write(json.dumps(call) + "\n")
+        driver.stdin.flush()
+        return json.loads(driver.stdout.readline())
 
     train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
-    (first,) = run([("train", [text.format(**places) for text in train], 0)])
+    first = run("train", [text.format(**places) for text in train], 0)
     assert first["code"] == 0 and first["changed"], first["error"]
     # Training goes on where a class has no pixel, but says so.
     assert re.search(
@@ -285,7 +294,8 @@ def results(tmp_path_factory):
     cut(places["damaged"] / "photo.jpg")
     places["unfinished"].mkdir()
     shutil.copy(places["run"] / "model.json", places["unfinished"])
-    found = dict(zip(calls, run(list(calls.values())), strict=True))
+    found = {name: run(*call) for name, call in calls.items()}
+    driver.communicate()
     assert not places["new"].exists()
     return found
 
@@ -293,7 +303,7 @@ def results(tmp_path_factory):
 WORDS = {
     **{name: words for name, (_, words) in DATA.items()},
     **{name: words for name, (_, _, words) in CALLS.items()},
-    **{f"full disk, {name}": "File too large" for name in FULL_DISK},
+    **{f"full disk, {name}": words for name, (_, words) in FULL_DISK.items()},
 }
 
 

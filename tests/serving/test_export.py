@@ -128,6 +128,7 @@ def test_card(folder, predictor, tmp_path):
     assert weights_digest(again.model) != card["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_half_precision(make_predictor, picture, tmp_path, monkeypatch):
     exact = make_predictor("drn_d_22", {"blocks": [1, 1, 2, 2, 1, 1, 1, 1]})
     with precision("bfloat16"):

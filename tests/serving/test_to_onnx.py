@@ -22,10 +22,11 @@ from tfseg.serving import export_onnx
         pytest.param(
             *("resnet18_caffe+deeplab_v2", {"multi_scale": (1, 0.75)}, None), marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             "resnet18_caffe+deeplab_v2",
             {"multi_scale": (1, 0.75), "padding": "same", "sampling": "legacy"},
             None,
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             *("resnet18_dilated8+ppm_bilinear_deepsup", {}, (40, 56)), marks=pytest.mark.slow

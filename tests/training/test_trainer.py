@@ -291,6 +291,7 @@ def test_a_finished_run_can_be_made_longer(trained):
     assert train(dataclasses.replace(config, steps=2)).step == 2
 
 
+@pytest.mark.slow
 def test_replicas_give_the_result_of_one_device(make_config, assert_same_run):
     """Synchronised batch norm, ignored pixels spread unevenly, several steps."""
     settings = {"steps": 3, "validate_every": "0", "learning_rate": 1e-5}
@@ -311,6 +312,7 @@ def test_accumulation_gives_the_result_of_the_whole_batch(make_config, assert_sa
     assert_same_run(parts, whole, 1e-5)
 
 
+@pytest.mark.slow
 def test_micro_batch_average_differs_with_uneven_labels(make_config, run_of):
     settings = {"steps": 1, "batch_size": 2, "accumulation_steps": 2, "val_split": ""}
     whole, each = make_config("a", **settings), make_config("b", **settings)

@@ -60,7 +60,7 @@ def _calling(model: keras.Model, called: Mapping[int, Any]) -> keras.Model:
     """The model with other functions in the places of some of its layers, {id(layer): function}."""
 
     def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        return called.get(id(layer), layer)(*args, **kwargs)
+        return called[id(layer)](*args) if id(layer) in called else layer(*args, **kwargs)
 
     return keras.models.clone_model(model, clone_function=lambda x: x, call_function=call)
 
