@@ -236,8 +236,9 @@ def _cut(whole, sizes, progress):
         whole.notes.append("there is one scene, whose tiles stay together: none validates")
     size, tiles = whole.tiling.tile_size, sum(map(len, whole.splits.values()))
     whole.notes.append(
-        f"{number} {'image becomes' if number == 1 else 'images become'} {tiles} tiles of at most {size}x{size} pixels, which share "
-        f"{whole.tiling.overlap} with the next, or more at the right and lower edge"
+        f"{number} image{' becomes' if number == 1 else 's become'} {tiles} tiles of at most "
+        f"{size}x{size} pixels, which share {whole.tiling.overlap} with the next, or more at the "
+        "right and lower edge"
     )
 
 
