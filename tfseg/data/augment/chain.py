@@ -92,8 +92,8 @@ class Chain:
 
 
 def _unless_whole(cover, pixels, padded):
-    """`pixels`, or of a sample with padding what `padded` gives: two out of three crops have none,
-    and a factor for each pixel takes longer than most transforms."""
+    """`pixels`, or of a sample with padding what `padded` gives: factors for each pixel take longer
+    than most transforms, and where there is no padding they are one."""
     return tf.cond(tf.reduce_min(cover) > 0.999, lambda: pixels, padded)
 
 
