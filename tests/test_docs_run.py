@@ -33,9 +33,12 @@ PAGES = [
 NOT_RUN = 33
 
 TINY = ("--epochs=0", "--crop_size=32", "--batch_size=2", "--strategy=one_device")
+BRIEF = ("--steps=1", "--class_crops=0", "--lr_warmup_steps=0")
 # What is put behind a command, so that it takes seconds.
 SMALL = {
-    "train": (*TINY, "--steps=1", "--class_crops=0", "--lr_warmup_steps=0"),
+    "train": (*TINY, *BRIEF),
+    # What stands behind -- goes to every training.
+    "sweep": (*TINY, *BRIEF),
     "classify train": (*TINY, "--steps=1", "--resize=32"),
     "benchmark": ("--image_size=48,64", "--batch_size=1", "--repeats=1"),
     "receptive_field": ("--image_size=65", "--num_images=1"),
@@ -50,6 +53,7 @@ PLACEHOLDERS = {
     "train …": "train --data_dir=data/mine --run_dir=runs/part{} --model=drn_d_22",
     "drn_d_22.safetensors runs/mine": "drn_d_22.safetensors drn_d_22.weights.h5",
     " --minutes=30": "",
+    "--seeds=0,1,2": "--seeds=0",
     "--source=photos": "--source=photos --model=drn_d_22 --init_weights=",
 }
 _PARTS = itertools.count()
@@ -114,7 +118,7 @@ def calls(lines):
             assert program == "tfseg", f"{line}: mark the block as not run"
             verb = " ".join(words[:2]) if words[0] == "classify" else words[0]
             more = SMALL.get(verb, ())
-            if verb.endswith("train"):
+            if verb.endswith(("train", "sweep")):
                 models = [word for word in words if word.startswith("--model=drn")]
                 more += tuple(f"--model_option=blocks={BLOCKS[one[8:13]]}" for one in models)
             if any(word.startswith("--short_sides") for word in words):
@@ -174,12 +178,15 @@ def furnish(world, folder, text):
     shutil.copytree(world, folder, dirs_exist_ok=True)
     os.chdir(folder)
     named = set(re.findall(r"\bruns/\w+", text))
-    for run in named:
+    for number, run in enumerate(sorted(named), 1):
         # In one paragraph or block: prose speaks of training, too.
         verb = r"(tfseg (classify )?(train|sweep)|TrainConfig)"
         trains = rf"{verb}(?:(?!\n\n)[^`])*?(run|output)_dir=\"?{run}\b"
         if not re.search(trains, text):
             shutil.copytree("trained", run)
+            # Runs whose settings are the same but for the seed are one to a comparison.
+            with open(f"{run}/config.flags", "a", encoding="utf-8") as file:
+                file.write(f"--log_every={number}\n")
     if "prepare photos" in text:
         shutil.rmtree("data/mine")  # which the page makes, of its own photographs
     if "theirs" in text:

@@ -1,5 +1,14 @@
 """Definition, parsing and spelling of flags."""
 
+import fcntl
+import io
+import os
+import pty
+import struct
+import sys
+import tempfile
+import termios
+
 import pytest
 
 from tfseg.cli import shared
@@ -50,3 +59,20 @@ def test_earlier_names_of_flags_and_arguments_keep_working():
     assert config == TrainConfig(**needed, padding_constant=16)
     assert "--size_divisor=16\n" in config.to_flags()
     assert "padding_constant" not in config.to_flags()
+
+
+@pytest.mark.parametrize("columns", [0, 80])
+def test_bars_are_drawn_on_terminals_with_a_width(columns, monkeypatch):
+    """One without, such as a container's before anyone looks at it, gets lines."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    with os.fdopen(ours), os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert shared.draws_bars() == (columns > 0)
+
+
+@pytest.mark.parametrize("file", [io.StringIO, tempfile.TemporaryFile])
+def test_bars_are_not_drawn_in_files(file, monkeypatch):
+    with file() as opened:
+        monkeypatch.setattr(sys, "stderr", opened)
+        assert not shared.draws_bars()

@@ -26,7 +26,7 @@ Done. What there is now:
 Next:
   tensorboard --logdir {0}/run/tensorboard     the same as curves and pictures
   {1}
-      a folder of your own images and label maps becomes a data folder"""
+      a folder of your own images and label maps becomes a trained network"""
 
 
 def define(flags: Flags) -> None:
@@ -55,6 +55,6 @@ def main(flags: Flags) -> int | None:
         print(f"\n== {number}/{len(steps)} {title}", flush=True)
         if code := call(arguments):
             return code
-    own = next_step.command("prepare", "--dataset=folder", "--source=FOLDER", "--data_dir=data/own")
+    own = next_step.command("train", "--source=FOLDER", "--run_dir=runs/own", "--minutes=30")
     print(RESULTS.format(folder, own))
     return 0

@@ -1,7 +1,6 @@
 """`tfseg train --source=FOLDER`: what is said on the way from a folder to a trained network."""
 
 import os
-import sys
 import textwrap
 from typing import Any
 
@@ -20,7 +19,7 @@ def main(flags: Flags) -> int:
             flags.run_dir,
             flags.data_dir,
             started=flags.started,
-            progress_bar=sys.stderr.isatty(),
+            progress_bar=shared.draws_bars(),
             progress=progress,
             fetch=shared.fetch,
             tell=lambda fact: _tell(flags, fact),

@@ -125,7 +125,7 @@ def train(flags: Flags, config: TrainConfig, next_line: str) -> int:
         The exit code: 0, or that of the signal which stopped the run.
     """
     fetch(config.init_weights)
-    result = workflows.train(config, progress_bar=sys.stderr.isatty(), started=flags.started)
+    result = workflows.train(config, progress_bar=draws_bars(), started=flags.started)
     flags.found = {"run_dir": config.run_dir, **vars(result)}
     if result.stopped_by:
         return 128 + result.stopped_by
@@ -161,6 +161,13 @@ def parse_value(text: str) -> Any:
         except ValueError:
             pass
     return text
+
+
+def draws_bars() -> bool:
+    """Whether stderr is a terminal with a width: without one, nothing of a bar would be seen."""
+    with contextlib.suppress(OSError, ValueError):  # no terminal, or no file
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    return False
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ class Console(Callback):
         self.line(
             f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
             f"classes; {len(plan.train)} images{val}; {length} of "
-            f"{config.effective_batch}{devices}"
+            f"{config.effective_batch} images{devices}"
         )
         if (self.total is not None and step >= self.total) or session.out_of_patience:
             self.line(f"{config.run_dir} is finished: it is at step {step}")
