@@ -34,20 +34,20 @@ NOT_RUN = 33
 
 TINY = ("--epochs=0", "--crop_size=32", "--batch_size=2", "--strategy=one_device")
 BRIEF = ("--steps=1", "--class_crops=0", "--lr_warmup_steps=0")
+# Whose blocks: DRN-A has four stages, DRN-C and D eight. The second of a stage of DRN-A dilates.
+BLOCKS = {"drn_a": "1,1,1,2", "drn_c": "1,1,1,1,1,0,0,1", "drn_d": "1,1,1,1,0,0,0,0"}
+DRN = f"--model_option=blocks={BLOCKS['drn_d']}"
 # What is put behind a command, so that it takes seconds.
 SMALL = {
     "train": (*TINY, *BRIEF),
     # What stands behind -- goes to every training.
     "sweep": (*TINY, *BRIEF),
     "classify train": (*TINY, "--steps=1", "--resize=32"),
-    "benchmark": ("--image_size=48,64", "--batch_size=1", "--repeats=1"),
+    "benchmark": ("--image_size=48,64", "--batch_size=1", "--repeats=1", DRN),
     "receptive_field": ("--image_size=65", "--num_images=1"),
     "export": ("--height=48", "--width=64"),
     "evaluate": ("--replicates=20",),
 }
-# Whose blocks: DRN-A has four stages, DRN-C and D eight.
-BLOCKS = {"drn_a": "1,1,1,1", "drn_c": "1,1,1,1,1,0,0,1", "drn_d": "1,1,1,1,0,0,0,0"}
-DRN = f"--model_option=blocks={BLOCKS['drn_d']}"
 # What stands in a page, and what is put in its place; "…" is what the page has said before.
 PLACEHOLDERS = {
     "train …": "train --data_dir=data/mine --run_dir=runs/part{} --model=drn_d_22",

@@ -50,14 +50,19 @@ def test_labels_are_resized_as_in_pipelines(size, legacy):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", [NAME, "drn_a_18"])
-def test_loss_is_that_of_the_trainer(name, tmp_path):
+# Metrics in a list, and one for the logits as Keras' dicts take it.
+@pytest.mark.parametrize(
+    ("name", "metrics"),
+    [(NAME, lambda one: [one]), ("drn_a_18", lambda one: {"logits": one})],
+    ids=[NAME, "drn_a_18"],
+)
+def test_loss_is_that_of_the_trainer(name, metrics, tmp_path):
     images, labels = data()
     options = OPTIONS if name == NAME else {"blocks": [1] * 4}
     model = tfseg.create_model(name, 3, **options)
     loss = tfseg.losses.SegmentationLoss(class_weights=WEIGHTS, label_smoothing=0.1)
     assert type(loss).from_config(loss.get_config()).get_config() == loss.get_config()
-    model.compile("sgd", loss=loss, metrics=[tfseg.metrics.MeanIoU(3)])
+    model.compile("sgd", loss=loss, metrics=metrics(tfseg.metrics.MeanIoU(3)))
     found = model.evaluate(images, labels, verbose=0, return_dict=True)
     own = SegmentationLoss(model, class_weights=WEIGHTS, label_smoothing=0.1)
     truth = tf.constant(labels, tf.int32)

@@ -147,6 +147,9 @@ class Segmenter(Unquantized, keras.Model):
             options.setdefault("loss_weights", dict(self.loss_weights))
         if isinstance(metrics, Mapping) and list(metrics) == ["logits"]:
             metrics = metrics["logits"]
+            # Keras takes one by itself in dicts alone.
+            if metrics is not None and not isinstance(metrics, list | tuple):
+                metrics = [metrics]
         super().compile(optimizer, loss, metrics=metrics, **options)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

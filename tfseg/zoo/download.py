@@ -105,12 +105,13 @@ def _complete(url, part, progress, resumable):
             last = error
             if not reached:  # Waiting helps where something answered before, not without a network.
                 break
-    kept = "what came is kept: run the same again to continue"
-    if not resumable:
-        kept = "run the same again"
-        with contextlib.suppress(FileNotFoundError):
+    again = "run the same again"
+    with contextlib.suppress(FileNotFoundError):
+        if not resumable:
             os.unlink(part)
-    raise TfsegError(f"can't download {url}: {last}; {kept}, or set TFSEG_MIRROR")
+        elif os.path.getsize(part):
+            again = "what came is kept: run the same again to continue"
+    raise TfsegError(f"can't download {url}: {last}; {again}, or set TFSEG_MIRROR")
 
 
 def _is_unreachable(reason):
