@@ -76,3 +76,24 @@ def test_bars_are_not_drawn_in_files(file, monkeypatch):
     with file() as opened:
         monkeypatch.setattr(sys, "stderr", opened)
         assert not shared.draws_bars()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_stands_while_its_work_goes_on(monkeypatch):
+    """Nothing is drawn before or left behind, where something else may be printed."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with shared.progress_bar("image") as progress:
+        assert not terminal.getvalue()
+        progress(1, 2)
+        assert "0/2" in terminal.getvalue() and not terminal.getvalue().endswith("\r")
+        progress(2, 2)
+        assert terminal.getvalue().endswith("\r")
+        progress(1, 3)
+        progress(0, 4)  # of something else
+        assert "0/3" in terminal.getvalue() and "0/4" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r")

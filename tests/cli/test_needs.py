@@ -63,3 +63,20 @@ def test_names_of_flags_in_a_command_line():
     _, flags, _ = defined("predict", [])
     words = ["-noflip", "a.png", "--padding_constant", "8", "--", "--camera=0"]
     assert needs.typed(words, flags) == ["flip", "size_divisor"]
+
+
+@pytest.mark.parametrize(
+    ("words", "lengths"),
+    [
+        (["--recipe=camvid/drn_d_22"], (0, 12, 0)),
+        (["--recipe=camvid/drn_d_22", "--steps=2"], (2, 0, 0)),
+        (["--minutes=3", "--recipe=camvid/drn_d_22"], (0, 0, 3)),
+        (["--recipe=camvid/drn_d_22", "--steps=0"], (0, 12, 0)),
+        (["--epochs=1", "--steps=2"], (2, 1, 0)),  # which TrainConfig refuses
+    ],
+)
+def test_a_recipes_length_gives_way_to_the_commands(words, lengths):
+    module, flags, arguments = defined("train", words)
+    flags.parse(arguments)
+    needs.give_way(module, flags, needs.typed(words, flags))
+    assert (flags.steps, flags.epochs, flags.minutes) == lengths

@@ -30,6 +30,7 @@ GROUPS = {
     "test": "split",
     "locate": "output_dir box_threshold boxes",
 }
+ONE_OF = shared.LENGTHS
 
 
 def define(flags: Flags) -> None:

@@ -84,7 +84,9 @@ def _run(arguments: list[str]) -> int | None:
     takes_paths = hasattr(module, "PATHS")
     if paths and not takes_paths:
         raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
-    needs.refuse(module, flags, needs.typed(own, flags))
+    stated = needs.typed(own, flags)
+    needs.give_way(module, flags, stated)
+    needs.refuse(module, flags, stated)
     try:
         with _stdout_for_json(flags):
             return module.main(flags, *([paths] if takes_paths else []))

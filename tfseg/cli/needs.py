@@ -56,6 +56,20 @@ def typed(arguments: Iterable[str], flags: Flags) -> list[str]:
     return names
 
 
+def give_way(module: types.ModuleType, flags: Flags, names: Iterable[str]) -> None:
+    """Takes back what a recipe brought where the command states another of the same.
+
+    Args:
+        module: the verb's; its ONE_OF has names of flags of which one at most counts.
+        flags: `Flags`, parsed.
+        names: as from `typed`.
+    """
+    one_of = getattr(module, "ONE_OF", ())
+    if any(name in one_of and flags[name].value for name in names):
+        for name in set(one_of) - set(names):
+            flags[name].unparse()
+
+
 def refuse(module: types.ModuleType, flags: Flags, names: Iterable[str]) -> None:
     """Refuses those of the flags that do nothing with the others.
 

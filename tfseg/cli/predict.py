@@ -16,7 +16,6 @@ turned upright as their EXIF orientation says. Videos and cameras need the extra
 """
 
 import sys
-from typing import Any
 
 from tqdm import tqdm
 
@@ -93,7 +92,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
         return 0
     if not inputs:
         raise TfsegError("no image given: add files, folders or lists (.txt) to the command")
-    with Bars() as bars:
+    with shared.Bars() as bars:
         found = workflows.predict(
             trained_model.read(flags),
             inputs,
@@ -105,7 +104,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             shares=flags.shares,
             part=shared.read_part(flags),
             scenes=flags.scenes,
-            progress=bars,
+            progress=lambda unit, done, total: bars(done, total, unit=unit),
             on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
             on_shares=print_shares if flags.print_shares else None,
         )
@@ -132,27 +131,3 @@ def show_camera(flags: Flags) -> None:
     predictor = trained_model.read(flags).load(protocol.read(flags), protocol.read_crf(flags))
     frames, rate = predict_camera(predictor, flags.camera)
     print(f"showed {frames} frames, {rate:.1f} a second")
-
-
-class Bars:
-    """One bar after another, as their units change: a function (unit, done, total)."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.unit: str | None = None
-        self.done = 0
-
-    def __enter__(self) -> "Bars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.close()
-
-    def __call__(self, unit: str, done: int, total: int) -> None:
-        if self.unit != unit or done < self.done:
-            self.__exit__()
-            self.bar, self.unit, self.done = tqdm(unit=unit, disable=None), unit, 0
-        self.bar.total = total
-        self.bar.update(done - self.done)
-        self.done = done

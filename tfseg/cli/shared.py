@@ -78,6 +78,10 @@ REPLICAS = Need(
 )
 
 
+# The length of a run: recipes state one of them, which gives way to another in the command.
+LENGTHS = ("steps", "epochs", "minutes")
+
+
 def define_config(flags: Flags, config: type[TrainConfig]) -> None:
     """Defines a flag for each setting of `TrainConfig`, or of a class like it."""
     kinds = {
@@ -170,22 +174,42 @@ def draws_bars() -> bool:
     return False
 
 
+class Bars:
+    """One bar after another on a terminal, each from the first word of its work to the last.
+
+    What is printed before, between and after has its lines to itself.
+    """
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.options: dict[str, Any] = {}
+
+    def __enter__(self) -> "Bars":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = None
+
+    def __call__(self, done: int, total: int, **options: Any) -> None:
+        """Shows how much is done; other `options` of tqdm's, or less done, begin a bar."""
+        if self.bar is not None and (options != self.options or done < self.bar.n):
+            self.__exit__()
+        if self.bar is None:
+            self.options = options
+            self.bar = tqdm(total=total, disable=None, leave=False, **options)
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+        if done == total:
+            self.__exit__()
+
+
 @contextlib.contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, as a function (done, total) of numbers of `unit`."""
-    with tqdm(unit=unit, disable=None) as bar:
-        before = 0
-
-        def show(done: int, total: int) -> None:
-            nonlocal before
-            if done < before:
-                bar.reset()
-                before = 0
-            bar.total = total
-            bar.update(done - before)
-            before = done
-
-        yield show
+    """`Bars` as a function (done, total) of numbers of `unit`."""
+    with Bars() as bars:
+        yield lambda done, total: bars(done, total, unit=unit)
 
 
 def fetch(source: str) -> None:
@@ -198,11 +222,5 @@ def fetch(source: str) -> None:
 
     if source not in zoo.RELEASES or os.path.exists(source):
         return
-    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
-
-        def show(name: str, done: int, total: int) -> None:
-            bar.set_description(name, refresh=False)
-            bar.total = total
-            bar.update(done - bar.n)
-
-        zoo.fetch(source, show)
+    with Bars() as bars:
+        zoo.fetch(source, lambda *it: bars(it[1], it[2], desc=it[0], unit="B", unit_scale=True))

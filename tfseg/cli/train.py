@@ -50,6 +50,7 @@ NEEDS = {
     "replicas": shared.REPLICAS,
     "patience": Need("--val_split=val", given("val_split"), against="--val_split="),
 }
+ONE_OF = shared.LENGTHS
 
 
 def define(flags: Flags) -> None:
