@@ -43,7 +43,10 @@ def main(flags: Flags) -> None:
     flags.require("data_dir", "logits_dir", "output_dir")
     from tfseg.reports import summary
 
-    crf, parameters = protocol.read_crf(flags), _grid(flags)
+    # What may be wrong with the flags is said before what isn't installed.
+    parameters = _grid(flags)
+    part = None if parameters else shared.read_part(flags)
+    crf = protocol.read_crf(flags)
     start = time.perf_counter()
     with shared.progress_bar("image") as progress:
         arguments = {
@@ -54,7 +57,7 @@ def main(flags: Flags) -> None:
         if parameters:
             results, path = workflows.search(crf, parameters, **arguments)
         else:
-            found = workflows.refine(crf, **arguments, part=shared.read_part(flags))
+            found = workflows.refine(crf, **arguments, part=part)
     seconds = time.perf_counter() - start
     if not parameters and isinstance(found, Unfinished):
         shared.say_unfinished(flags, found)
