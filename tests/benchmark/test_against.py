@@ -51,8 +51,9 @@ def test_ratios_are_of_calls_that_follow_each_other(monkeypatch):
     [
         (["--model=drn_d_23"], "did you mean drn_d_22?"),
         (["--precision=float16"], "takes float32 and bfloat16"),
-        (["--saved_model=x"], "leave out --saved_model"),
-        (["--dilated_layers"], "leave out --dilated_layers"),
+        (["--saved_model=x"], "--against and --saved_model measure different things"),
+        (["--dilated_layers"], "--dilated_layers and --against measure different things"),
+        (["--requests=3"], "leave out --requests"),
         (["--model_option=output_stride=8"], "leave out --model_option"),
         ([], "error: --against=torch needs PyTorch beside TensorFlow: pip install torch"),
     ],

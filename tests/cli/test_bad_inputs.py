@@ -277,7 +277,9 @@ def results(tmp_path_factory):
     def run(*call):
         driver.stdin.write(json.dumps(call) + "\n")
         driver.stdin.flush()
-        return json.loads(driver.stdout.readline())
+        answer = driver.stdout.readline()
+        assert answer, f"the process ended in {' '.join(call[1])}"
+        return json.loads(answer)
 
     train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
     first = run("train", [text.format(**places) for text in train], 0)

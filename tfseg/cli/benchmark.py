@@ -30,6 +30,8 @@ GROUPS = {
     "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
 }
+# What is measured, where it isn't a network's parts.
+_KINDS = ("input", "evaluation", "dilated_layers", "against", "saved_model")
 _DATA = ("random_scale", "random_rotate", "mirror", "transforms", "cache", "split")
 NEEDS = {
     **{name: Need("--data_dir=FOLDER", given("data_dir")) for name in _DATA},
@@ -39,7 +41,7 @@ NEEDS = {
     "model": Need("--saved_model=FOLDER", without("saved_model"), beside=True),
     **{
         name: Need("--input", without("input"), beside=True)
-        for name in ("num_classes", "model_option", "precision")
+        for name in ("model_option", "precision")
     },
 }
 
@@ -148,7 +150,8 @@ def time_input(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     flags.require("data_dir")
     info = DataInfo.load(flags.data_dir)
     image_list = read_split(flags.data_dir, flags.split)
-    spec = ModelSpec(flags.model, len(info.classes or range(19)), {}, Preprocessing.of(info))
+    classes = flags.num_classes or len(info.classes or range(19))
+    spec = ModelSpec(flags.model, classes, {}, Preprocessing.of(info))
     values = input_parts(flags, image_list, info, spec, size)["input"]()
     print(
         f"samples of {size[0]}x{size[1]} from {len(image_list)} images of {flags.data_dir}: "
@@ -212,7 +215,7 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg import machine
     from tfseg.benchmark import against
 
-    for name in ("saved_model", "data_dir", "input", "evaluation", "dilated_layers", "requests"):
+    for name in ("data_dir", "requests"):
         if flags[name].value:
             raise TfsegError(f"--against compares networks alone: leave out --{name}")
     if flags.model_option:
@@ -239,6 +242,9 @@ def main(flags: Flags) -> None:
     from tfseg.training.values import height_width
 
     size = height_width("image_size", flags.image_size)
+    kinds = [f"--{name}" for name in _KINDS if flags[name].value]
+    if len(kinds) > 1:
+        raise TfsegError(f"{' and '.join(kinds)} measure different things: give one of them")
     if flags.against:
         values = compare_with_torch(flags, size)
     elif flags.dilated_layers:

@@ -48,13 +48,14 @@ class Evaluator:
         self.strategy = strategy or tf.distribute.get_strategy()
         self._image_list = self._dataset = self._step = None
 
-    def __call__(self, image_list, progress=None, on_prediction=None):
+    def __call__(self, image_list, progress=None, on_prediction=None, wanted=None):
         """The confusion matrix of a whole `ImageList` with labels.
 
         Args:
             image_list: what `tfseg.data.read_split` returns.
             progress: called as progress(done, total) with numbers of images, after each step.
             on_prediction: called with the `Predicted` of each image that this worker has seen.
+            wanted: function of an image's index that tells whether it is; default always.
 
         Returns:
             int64 [C, C], rows truth, columns prediction; the same on every worker.
@@ -79,7 +80,7 @@ class Evaluator:
                 matrices, *results = self._step(element)
                 seen = sum(index.shape[0] for index in results[0])
                 if on_prediction:
-                    self._hand_over(on_prediction, results)
+                    self._hand_over(on_prediction, wanted or (lambda _: True), results)
                 del results  # the next step needs the memory
                 if totals:
                     matrices = [a + b for a, b in zip(totals, matrices, strict=True)]
@@ -134,13 +135,20 @@ class Evaluator:
         values = self.strategy.experimental_distribute_values_from_function(function)
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
-    def _hand_over(self, on_prediction, results):
-        """Calls `on_prediction` for the images of all replicas that don't come again."""
-        for replica in zip(*results, strict=True):
-            arrays = (tensor.numpy() for tensor in replica)
-            for index, image, truth, labels, matrix in zip(*arrays, strict=True):
-                if index >= 0:
-                    classes = truth.astype(np.uint8)
-                    classes[truth == self.ignore_label] = 255
-                    picture = self._image_list.bands.picture(image)
-                    on_prediction(Predicted(int(index), picture, classes, labels, matrix))
+    def _hand_over(self, on_prediction, wanted, results):
+        """Calls `on_prediction` for the wanted images of all replicas that don't come again."""
+        for indices, *tensors in zip(*results, strict=True):
+            chosen = [
+                (place, int(index))
+                for place, index in enumerate(indices.numpy())
+                if index >= 0 and wanted(int(index))
+            ]
+            if not chosen:
+                continue
+            images, truths, labels, matrices = (tensor.numpy() for tensor in tensors)
+            for place, index in chosen:
+                truth = truths[place]
+                classes = truth.astype(np.uint8)
+                classes[truth == self.ignore_label] = 255
+                picture = self._image_list.bands.picture(images[place])
+                on_prediction(Predicted(index, picture, classes, labels[place], matrices[place]))

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.tools import flatbuffer_utils
 
 from tfseg.data.image_files import read_image
 from tfseg.data.shards import entry
@@ -59,7 +60,7 @@ def export_tflite(source, path, *, image_size, quantization="float16", calibrati
             f"TensorFlow Lite's {quantization} can't tell apart {predictor.bands.describe()}: "
             "export the model as saved_model or onnx"
         )
-    content = _convert(predictor, image_size, quantization, calibration, interpreter_class)
+    content = _convert(predictor, image_size, quantization, calibration)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -81,7 +82,7 @@ def _interpreter_class():
     return Interpreter
 
 
-def _convert(predictor, image_size, quantization, calibration, interpreter_class):
+def _convert(predictor, image_size, quantization, calibration):
     answers = Answers(predictor, strips=False)
     channels, dtype = input_of(predictor.bands)
     images = tf.TensorSpec([1, *image_size, channels], dtype, "images")
@@ -104,28 +105,31 @@ def _convert(predictor, image_size, quantization, calibration, interpreter_class
             yield [resized(image, image_size)[None].astype(dtype.name)]
 
     converter.representative_dataset = examples
-    return _in_integers(converter, examples, interpreter_class)
+    return _in_integers(converter, examples)
 
 
-def _in_integers(converter, examples, interpreter_class):
+def _in_integers(converter, examples):
     """The file in integers, but for what comes before the first convolutions and from the last on.
 
     256 levels are too few there: colours would be rounded once for each step of the preprocessing,
     and logits, whose range is that of the surest pixels, would be equal where classes meet.
     """
-    lite = tf.lite.experimental
-    debugger = lite.QuantizationDebugger(
-        converter=converter,
-        debug_dataset=examples,
-        debug_options=lite.QuantizationDebugOptions(),
+    options = tf.lite.experimental.QuantizationDebugOptions()
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=examples, debug_options=options
     )
-    interpreter = interpreter_class(model_content=debugger.calibrated_model)
-    names = {one["index"]: one["name"] for one in interpreter.get_tensor_details()}
-    # The interpreter has no public word for its operations.
-    outer = _outer(interpreter._get_ops_details())
-    debugger.options = lite.QuantizationDebugOptions(
-        denylisted_nodes=[names[tensor] for tensor in outer if tensor in names]
-    )
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(debugger.calibrated_model))
+    graph = model.subgraphs[0]
+    operations = [
+        {
+            "op_name": flatbuffer_utils.opcode_to_name(model, one.opcodeIndex),
+            "inputs": one.inputs,
+            "outputs": one.outputs,
+        }
+        for one in graph.operators
+    ]
+    # It looks at them when it quantizes, so they may come after it.
+    options.denylisted_nodes = [graph.tensors[i].name.decode() for i in _outer(operations)]
     return debugger.get_nondebug_quantized_model()
 
 

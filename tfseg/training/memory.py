@@ -17,6 +17,7 @@ from absl import logging
 from tfseg import machine
 from tfseg.errors import TfsegError
 from tfseg.training.remat import Recomputed
+from tfseg.training.strategy import count_workers
 
 GIB = 2**30
 # Compiled kernels, the graph's optimization, samples that are being made.
@@ -124,9 +125,10 @@ def _bytes(tensor: Any) -> int:
 def check_memory(session: Any, step: Any, element_spec: Any) -> None:
     """Refuses a run that can't fit into what this process may still take.
 
-    An estimate that leaves room for doubt warns only. Nothing is said where an accelerator holds
-    the network or the system doesn't tell what is free, of graphs that XLA compiles, and of images
-    whose sizes differ.
+    An estimate that leaves room for doubt warns only, and so do several workers, of which one that
+    refused would leave the others waiting. Nothing is said where an accelerator holds the network
+    or the system doesn't tell what is free, of graphs that XLA compiles, and of images whose sizes
+    differ.
 
     Args:
         session: `Session`.
@@ -144,7 +146,7 @@ def check_memory(session: Any, step: Any, element_spec: Any) -> None:
         f"an update takes about {_gib(found.bytes)} GiB more, give or take 15 %, and {_gib(free)} "
         "GiB are free"
     )
-    if found.bytes / ERROR <= free:
+    if found.bytes / ERROR <= free or count_workers(session.strategy) > 1:
         logging.warning("%s: it may not fit", said)
         return
     ways = list(_ways(session, found, free, element_spec))

@@ -146,20 +146,23 @@ class Trainer:
             if self.session.finished:
                 return TrainResult(first, values["best"])
             with self.signals:
-                work = self._work(first) if first != self.session.total_steps else None
+                work = self._work(first) if self._is_left(first) else None
                 self.session.begin()
                 self.told.start(self._facts())
                 if values["row"]:
                     self._finish_row(values["row"], {"log", "validate"})
                     if not self.signals.stop:
                         self._save()
-                left = first != self.session.total_steps and not self.session.out_of_patience
-                if left and not self.signals.stop:
+                if self._is_left(first) and not self.signals.stop:
                     self._loop(first, *work)
                 result = self._result()
                 return result
         finally:
             self.told.end(result)
+
+    def _is_left(self, first):
+        """Whether updates are left after the first so many."""
+        return first != self.session.total_steps and not self.session.out_of_patience
 
     def _console(self, progress_bar):
         return Console(

@@ -95,20 +95,29 @@ class Validator:
         """
         self._shown = {}
         with pipeline_errors(self.plan.val):
-            values = scores(self._evaluator(self.plan.val, progress, self._keep))
+            found = self._evaluator(self.plan.val, progress, self._keep, self._is_nearer)
+            values = scores(found)
         return {
             "val_mean_iou": values["mean_iou"],
             "val_pixel_accuracy": values["pixel_accuracy"],
             **{f"val_iou/{n}": x for n, x in zip(self.plan.classes, values["iou"], strict=True)},
         }
 
+    def _is_nearer(self, index):
+        return bool(self._places_nearer(index))
+
+    def _places_nearer(self, index):
+        """The places to which no image is nearer yet. They lie evenly over the list, for
+        neighbours in it are often frames of one video; a worker sees its own images alone."""
+        return [
+            place
+            for place in self.plan.val.places(PANELS)
+            if place not in self._shown
+            or abs(index - place) < abs(self._shown[place].index - place)
+        ]
+
     def _keep(self, predicted):
-        """Keeps it if it is to be shown: neighbours in a list are often frames of one video, so
-        those nearest to places that lie evenly over it, of what this worker sees."""
-        for place in self.plan.val.places(PANELS):
-            nearest = self._shown.get(place)
-            if not nearest or abs(predicted.index - place) < abs(nearest.index - place):
-                self._shown[place] = predicted
+        self._shown.update(dict.fromkeys(self._places_nearer(predicted.index), predicted))
 
     def panels(self):
         """Yields image, label map and prediction side by side, uint8 [H, W, 3], a few times.

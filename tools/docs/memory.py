@@ -1,10 +1,10 @@
 """Prints what training takes of memory beside its estimate, as a table for the documentation.
 
     python tools/docs/memory.py > table.md
-    python tools/docs/memory.py drn_d_105:840:2 drn_d_105:840:2:remat
+    python tools/docs/memory.py drn_d_105:840:2 resnet101+upernet:576:2
 
-Each row is a process of its own, which makes three updates in float32 on drawn images: the largest
-resident size of it, and what `tfseg train` expects of it before the first update.
+A row's sizes, without and with `--remat`, are of processes of their own, which make three updates
+on drawn images: the largest resident size, and what `tfseg train` expects before the first update.
 """
 
 import argparse
@@ -13,20 +13,17 @@ import subprocess
 import sys
 import tempfile
 
-# model:crop:batch, without and with `remat`.
-ROWS = [
-    row + remat
-    for row in (
-        *("drn_d_22:256:2", "drn_d_22:512:4", "drn_d_105:480:1"),
-        *("resnet50_v1+deeplab_v3plus:320:4", "resnet50_v1+deeplab_v3plus:513:2"),
-        *("resnet101+upernet:320:2", "resnet50_dilated8+ppm_bilinear_deepsup:320:2"),
-    )
-    for remat in ("", ":remat")
-]
+# model:crop:batch, and a precision where it isn't float32.
+ROWS = (
+    *("drn_d_22:256:2", "drn_d_22:512:4", "drn_d_105:480:1"),
+    *("resnet50_v1+deeplab_v3plus:320:4", "resnet50_v1+deeplab_v3plus:513:2"),
+    *("resnet101+upernet:320:2", "resnet50_dilated8+ppm_bilinear_deepsup:320:2"),
+    *("drn_d_22:320:2:bfloat16", "resnet18_v1+deeplab_v3plus:320:8:bfloat16"),
+)
 UPDATES = 3
 
 
-def measure(row):
+def measure(row, remat):
     """(estimate, largest resident size) of a row, in bytes, in this process."""
     from tfseg import machine
     from tfseg.data import write_sample_dataset
@@ -35,7 +32,7 @@ def measure(row):
     from tfseg.training.session import Session
     from tfseg.training.strategy import create_strategy
 
-    model, crop, batch, *remat = row.split(":")
+    model, crop, batch, *precision = row.split(":")
     with tempfile.TemporaryDirectory() as folder:
         write_sample_dataset(folder, train=12, val=1, size=(360, 480))
         config = TrainConfig(
@@ -44,7 +41,8 @@ def measure(row):
             model=model,
             crop_size=int(crop),
             batch_size=int(batch),
-            remat=bool(remat),
+            remat=remat,
+            precision="".join(precision) or "float32",
             steps=UPDATES,
         )
         strategy, task = create_strategy("one_device", 0), Segmentation()
@@ -59,27 +57,32 @@ def measure(row):
         return estimate, machine.memory_peak()["peak_rss_mib"] * machine.MIB
 
 
+def cells(row, remat):
+    """A row's cells without or with `remat`, measured in a process of its own."""
+    command = [sys.executable, __file__, "--one", row, *(["--remat"] if remat else [])]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    estimate, measured = (number / 2**30 for number in json.loads(output.splitlines()[-1]))
+    return f"{estimate:.2f} GiB | {measured:.2f} GiB | {estimate / measured:.2f}"
+
+
 def main():
     """Prints the rows that are named, or `ROWS`."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--one", help="print a row's two numbers in bytes")
-    parser.add_argument("rows", nargs="*", help="such as drn_d_22:512:4 or drn_d_22:512:4:remat")
+    parser.add_argument("--one", action="store_true", help="print a row's two numbers in bytes")
+    parser.add_argument("--remat", action="store_true", help="with --one: with that")
+    parser.add_argument("rows", nargs="*", help="such as drn_d_22:512:4 or drn_d_22:512:4:bfloat16")
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.one)))
+        print(json.dumps(measure(arguments.rows[0], arguments.remat)))
         return
-    print("| network | crop, batch | `--remat` | estimate | measured | estimate by measured |")
-    print("|---|---|---|---:|---:|---:|")
+    measured = "estimate | measured | estimate by measured"
+    print(f"| network | crop, batch | {measured} | with `--remat`: {measured} |")
+    print("|---|---|" + "---:|" * 6)
     for row in arguments.rows or ROWS:
-        command = [sys.executable, __file__, f"--one={row}"]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        estimate, measured = (number / 2**30 for number in json.loads(output.splitlines()[-1]))
-        model, crop, batch, *remat = row.split(":")
-        print(
-            f"| `{model}` | {crop}, {batch} | {'yes' if remat else ''} | {estimate:.2f} GiB "
-            f"| {measured:.2f} GiB | {estimate / measured:.2f} |",
-            flush=True,
-        )
+        model, crop, batch, *precision = row.split(":")
+        setting = ", ".join([crop, batch, *precision])
+        plain, thrifty = cells(row, False), cells(row, True)
+        print(f"| `{model}` | {setting} | {plain} | {thrifty} |", flush=True)
 
 
 if __name__ == "__main__":
