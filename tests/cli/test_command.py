@@ -99,6 +99,7 @@ def test_overview_lists_the_verbs(capsys):
         (["plot", "photo"], "--output is missing"),
         (["evaluate", "--run_dir=nowhere"], "no run directory or weights file nowhere"),
         (["prepare", "my/photos"], "add --data_dir=data/photos"),
+        (["prepare", "my/photos", "--overlap=later"], "--overlap=later is now --on_top=later"),
         (["predict", "--helo"], "did you mean --help or --helpfull"),
         (["check", f"--data_dir={ROOT / 'flags'}"], "--source="),
         (["check", "photo"], "unexpected argument 'photo'"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tfseg.bands import RGB, Bands
 from tfseg.data import scenes
@@ -142,18 +143,31 @@ def test_which_files_are_scenes(tmp_path, monkeypatch):
     indices = save(tmp_path / "palette.tif", array[..., 0], GEO, photometric="palette",
                    colormap=np.zeros((3, 256), np.uint16))  # fmt: skip
     (tmp_path / "other.tif").write_bytes(b"\xff\xd8\xff")
+    empty = save(tmp_path / "empty.tif", array, [nodata_tag(0)], **RGB_CONTIG)
     assert [is_scene(x) for x in (plain, located, indices)] == [False, True, False]
+    assert is_scene(empty) and not is_scene(empty, whole=True) and is_scene(empty, True, whole=True)
     assert is_scene(plain, True) and not is_scene(located, False)
     assert not is_scene(tmp_path / "other.tif", True) and not is_scene(tmp_path / "no.tif")
     assert not is_scene("gs://bucket/far.tif")
     with pytest.raises(UnsupportedLayout, match="colours are stored as a palette; `gdal_translate"):
         is_scene(indices, True)
     monkeypatch.setattr(scenes, "LARGE", 70 * 93 - 1)
-    assert is_scene(plain)
+    assert is_scene(plain) and is_scene(plain, whole=True)
     with pytest.raises(UnsupportedLayout, match="palette"):
         is_scene(indices)
     with Scene(indices, "mask", indices=True) as mask:
         np.testing.assert_array_equal(mask.read(0, 70, 0, 93)[..., 0], array[..., 0])
+
+
+def test_without_tifffile_what_pillow_refuses_names_the_extra(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.tif", drawn("uint8", 3), **RGB_CONTIG)
+    monkeypatch.setattr(scenes, "_is_installed", lambda: False)
+    assert not is_scene(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert not is_scene(path, False)
+    message = r'^image .*a\.tif is read in windows, which needs tifffile: .*"tfseg-keras\[tiff\]"$'
+    with pytest.raises(TfsegError, match=message):
+        is_scene(path)
 
 
 def test_what_cannot_be_read_in_windows(tmp_path, monkeypatch):
@@ -168,6 +182,11 @@ def test_what_cannot_be_read_in_windows(tmp_path, monkeypatch):
         path = save(tmp_path / f"{number}.tif", **{"array": array, **layout})
         with pytest.raises(UnsupportedLayout, match=message):
             Scene(path)
+    path = save(tmp_path / "bits.tif", array, **RGB_CONTIG, **ZIP)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags[258].overwrite((5, 6, 5))
+    with pytest.raises(UnsupportedLayout, match=r"its values have \(5, 6, 5\) bits"):
+        Scene(path)
     path = save(tmp_path / "strip.tif", array, rowsperstrip=70, **RGB_CONTIG, **ZIP)
     monkeypatch.setattr(scenes, "_LARGEST_PIECE", 10_000)
     with pytest.raises(UnsupportedLayout, match="a piece of 93x70 takes 0 MiB"):

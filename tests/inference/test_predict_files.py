@@ -24,6 +24,7 @@ class Stripes:
     palette = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
     bands = RGB
     spec = types.SimpleNamespace(classes=["ground", "stripe", "other"])
+    needs_whole = None
 
     def predict(self, image):
         return np.minimum(image[..., 0], 2)

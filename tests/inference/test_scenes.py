@@ -1,14 +1,18 @@
 """Label maps of scenes: those of the whole image, at the same place."""
 
+import dataclasses
 import os
 import shutil
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tests.data.test_scenes import GEO, GREY_CONTIG, RGB_CONTIG, STRIPS, TILES, ZIP, drawn, save
 from tfseg import visualize, workflows
+from tfseg.data import scenes
 from tfseg.data.geotiff import GEO_TAGS, nodata_tag
 from tfseg.data.image_files import read_image
 from tfseg.data.scenes import Scene
@@ -80,18 +84,21 @@ def test_labels_lie_where_the_scene_does(photographs, tmp_path):
     array = picture((70, 90))
     array[:20, :30] = 0
     path = save(tmp_path / "a.tif", array, [*GEO, nodata_tag(0)], **RGB_CONTIG, **TILES)
-    predictor = Predictor(*photographs)
+    spec, model = photographs
+    # Two values are those of classes: without data is the next.
+    spec = dataclasses.replace(spec, label_map={7: 0, 254: 1, 255: 2})
+    predictor = Predictor(spec, model)
     out, counted = tmp_path / "out", {}
     found = workflows.predict(
         predictor,
         [path],
         str(out),
-        ("labels", "color", "overlay", "panel"),
+        ("labels", "color", "ids", "overlay", "panel"),
         on_shares=lambda path, shares: counted.update(shares),
     )
     assert not found.failures and abs(sum(counted.values()) - 1) < 1e-9
     source = tifffile.TiffFile(path).pages[0]
-    for kind in ("labels", "color"):
+    for kind, empty in (("labels", "255"), ("color", "255"), ("ids", "253")):
         with tifffile.TiffFile(out / kind / "a.tif") as file:
             page = file.pages[0]
             assert page.is_tiled and page.compression == 8 and page.shape == (70, 90)
@@ -99,11 +106,13 @@ def test_labels_lie_where_the_scene_does(photographs, tmp_path):
                 ours, theirs = page.tags.get(code), source.tags.get(code)
                 assert (ours is None) == (theirs is None), code
                 assert theirs is None or (ours.value, ours.dtype) == (theirs.value, theirs.dtype)
-            assert page.tags[42113].value == "255" and page.geotiff_tags == source.geotiff_tags
+            assert page.tags[42113].value == empty and page.geotiff_tags == source.geotiff_tags
     labels = tifffile.imread(out / "labels/a.tif")
     assert (labels[:20, :30] == 255).all() and (labels == 255).sum() == 600
     # Smaller than a tile, the scene is seen whole.
     np.testing.assert_array_equal(labels[labels < 255], predictor.predict(array)[labels < 255])
+    values = np.array([7, 254, 255] + 253 * [253])
+    np.testing.assert_array_equal(tifffile.imread(out / "ids/a.tif"), values[labels])
     colours = np.asarray(Image.open(out / "color/a.tif").convert("RGB"))
     np.testing.assert_array_equal(colours, visualize.colorize(labels, predictor.palette))
     assert Image.open(out / "overlay/a.png").width >= 90
@@ -154,6 +163,43 @@ def test_kept_and_the_flag(photographs, tmp_path):
     np.testing.assert_array_equal(plain, tifffile.imread(tmp_path / "out/labels/a.tif"))
 
 
+@pytest.mark.parametrize("text", ["Gauß|".encode(), "Gauß|".encode("cp1252"), b" WGS 84 |"])
+def test_names_of_coordinate_systems_keep_their_bytes(photographs, tmp_path, text):
+    path = save(tmp_path / "a.tif", picture((40, 50)), [*GEO[:3], (34737, 2, 0, text, True)])
+    found = workflows.predict(Predictor(*photographs), [path], str(tmp_path / "out"), ("labels",))
+    assert not found.failures
+    with tifffile.TiffFile(tmp_path / "out/labels/a.tif") as file:
+        tag = file.pages[0].tags[34737]
+        file.filehandle.seek(tag.valueoffset)
+        assert file.filehandle.read(tag.count) == text + b"\0"
+
+
+@pytest.mark.parametrize(("size", "big"), [((60_000, 70_000), False), ((60_000, 75_000), True)])
+def test_offsets_suffice(monkeypatch, tmp_path, size, big):
+    told = {}
+    writer = types.SimpleNamespace(imwrite=lambda *_, **options: told.update(options))
+    monkeypatch.setattr(scene_files, "tifffile", writer)
+    scene_files._write(tmp_path / "a.tif", (), size, [])
+    assert told["bigtiff"] is big
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        Protocol(short_sides=(60,)),
+        Protocol(scales=(1.5,), image_resizing="pillow_bicubic", padded_scores=True),
+    ],
+)
+def test_what_needs_the_whole_image_gets_small_ones(photographs, tmp_path, protocol):
+    array = picture((40, 50))
+    path = save(tmp_path / "a.tif", array, [*GEO, nodata_tag(0)], **RGB_CONTIG, **TILES)
+    predictor = Predictor(*photographs, protocol)
+    found = workflows.predict(predictor, [path], str(tmp_path / "out"), ("labels",))
+    assert not found.failures
+    labels = np.asarray(Image.open(tmp_path / "out/labels/a.png"))
+    np.testing.assert_array_equal(labels, predictor.predict(array))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -165,10 +211,34 @@ def test_kept_and_the_flag(photographs, tmp_path):
         ({"crf": CRF()}, "the dense CRF (`crf`) needs the whole image"),
     ],
 )
-def test_what_needs_the_whole_image_is_refused(photographs, tmp_path, change, message):
+def test_what_needs_the_whole_image_is_refused(photographs, tmp_path, change, message, monkeypatch):
     path = save(tmp_path / "a.tif", picture((40, 50)), GEO, **RGB_CONTIG, **TILES)
-    found = workflows.predict(Predictor(*photographs, **change), [path], str(tmp_path / "out"))
-    assert len(found.failures) == 1 and message in found.failures[0]
+    predictor, out = Predictor(*photographs, **change), str(tmp_path / "out")
+    (failure,) = workflows.predict(predictor, [path], out, scenes=True).failures
+    assert message in failure and failure.endswith("; `scenes=False` reads it whole")
+    monkeypatch.setattr(scenes, "LARGE", 1000)
+    assert workflows.predict(predictor, [path], out).failures == (failure,)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 999)
+    (failure,) = workflows.predict(predictor, [path], out).failures
+    assert failure.endswith("needs the whole image")
+
+
+@pytest.mark.parametrize(
+    ("size", "way_out"),
+    [(250, ": `tile_size=125` takes less"), (128, ": `tile_size=96` takes less"), (96, "")],
+)
+def test_out_of_memory_names_tiles_that_are_taken(
+    photographs, tmp_path, size, way_out, monkeypatch
+):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    monkeypatch.setattr("tfseg.inference.inference.Inference.strips", fail)
+    path = save(tmp_path / "a.tif", picture((40, 50)), **RGB_CONTIG)
+    predictor = Predictor(*photographs, Protocol(tile_size=size))
+    with Scene(path) as scene, pytest.raises(TfsegError) as caught:
+        next(predictor.scene_strips(scene))
+    assert str(caught.value) == f"not enough memory for tiles of {size}x{size}{way_out}"
 
 
 def test_failures_leave_the_others(photographs, tmp_path):

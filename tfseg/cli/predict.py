@@ -9,8 +9,8 @@ below --output_dir (default RUN_DIR/predictions), with the folders' structure ke
     overlay/  the colours laid over the image; videos become videos here
     panel/    the image, the colours and the overlay side by side (--outputs=panel)
     ids/      the data set's own label values, as a benchmark's server takes them (--outputs=ids)
-Large TIFF files, and those with GeoTIFF tags, are read window by window; their label maps are TIFF
-files with the same tags (docs/scenes.md).
+Large TIFF files, and those with GeoTIFF or no-data tags, are read window by window; their label
+maps are TIFF files with the same GeoTIFF tags (docs/scenes.md).
 Run again with the same settings, it predicts what is missing or older than its image. Photos are
 turned upright as their EXIF orientation says. Videos and cameras need the extra [video].
 """
@@ -77,7 +77,7 @@ def define(flags: Flags) -> None:
         "scenes",
         None,
         "Read TIFF files window by window and write TIFF with their GeoTIFF tags; default: those "
-        "with such tags, and those of more than 64 megapixels.",
+        "with GeoTIFF or no-data tags, and those of more than 64 megapixels.",
     )
     flags.integer("camera", None, "Number of a camera to show in a window, from 0.", 0)
     shared.define_part(flags)
@@ -105,7 +105,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             part=shared.read_part(flags),
             scenes=flags.scenes,
             progress=lambda unit, done, total: bars(done, total, unit=unit),
-            on_failure=lambda text: tqdm.write(f"error: {text}", file=sys.stderr),
+            on_failure=lambda text: tqdm.write(f"error: {flags.spell(text)}", file=sys.stderr),
             on_shares=print_shares if flags.print_shares else None,
         )
     flags.found = found

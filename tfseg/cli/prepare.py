@@ -23,6 +23,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from absl import flags as absl_flags
+
 from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
@@ -49,6 +51,15 @@ NEEDS = {
 }
 
 
+class _Overlap(absl_flags.IntegerParser):
+    """A number of pixels; the flag was that of what is --on_top before."""
+
+    def parse(self, argument: str | int) -> int:
+        if argument in OVERLAPS:
+            raise TfsegError(f"--overlap={argument} is now --on_top={argument}")
+        return super().parse(argument)
+
+
 def define(flags: Flags) -> None:
     flags.choice(
         *("format", None, [*IMPORT_FORMATS, *DATASETS, "tfds", "sample"]),
@@ -66,14 +77,10 @@ def define(flags: Flags) -> None:
         1,
     )
     flags.integer(
-        *(
-            "tile_size",
-            None,
-            "Cut images and masks into tiles of this height and width.",
-        ),
-        32,
+        "tile_size", None, "Cut images and masks into tiles of this height and width.", 32
     )
     flags.integer("overlap", None, "With --tile_size: pixels that neighbouring tiles share (0).", 0)
+    flags["overlap"].parser = _Overlap(0)
     flags.boolean("in_place", False, "Don't copy: list the source's files as they lie.")
     flags.integer("shards", 0, "Also pack each split into so many TFRecord files.", 0)
     flags.number(

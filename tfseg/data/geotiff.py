@@ -21,7 +21,20 @@ def geo_tags(tags):
     """The tags of `GEO_TAGS` among a tifffile page's: [(code, type, count, value, True)], as its
     writer takes them."""
     found = (tags.get(code) for code in GEO_TAGS)
-    return [(tag.code, int(tag.dtype), tag.count, tag.value, True) for tag in found if tag]
+    return [(tag.code, int(tag.dtype), tag.count, _value(tag), True) for tag in found if tag]
+
+
+def _value(tag):
+    """A tag's value; a text as its bytes.
+
+    Keys find their names in the text by the number of the byte, and not all of it is ASCII:
+    tifffile would decode and strip it, and write only ASCII.
+    """
+    if tag.dtype != _ASCII:
+        return tag.value
+    file = tag.parent.filehandle
+    file.seek(tag.valueoffset)
+    return file.read(tag.count)
 
 
 def nodata_of(tags):

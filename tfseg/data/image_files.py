@@ -54,6 +54,13 @@ def any_size():
         Image.MAX_IMAGE_PIXELS = before
 
 
+def opens(size):
+    """Whether Pillow opens an image of (H, W), as far as its number of pixels goes: see
+    `any_size`."""
+    limit = Image.MAX_IMAGE_PIXELS
+    return limit is None or size[0] * size[1] <= 2 * limit
+
+
 def rgb_array(image):
     """A PIL image, as stored, as uint8 RGB [H, W, 3].
 

@@ -7,6 +7,7 @@ import os
 import threading
 
 import numpy as np
+from PIL import Image
 
 from tfseg.data.geotiff import geo_tags, is_nodata, nodata_of
 from tfseg.data.image_files import as_wanted, require_bands
@@ -27,12 +28,19 @@ _UNCOMPRESSED, _JPEG = 1, 7
 _CACHE, _LARGEST_PIECE = 1 << 28, 1 << 28
 
 
-def is_scene(path, scenes=None):
-    """Whether an image file is read window by window: see `open_scene`."""
+def is_scene(path, scenes=None, whole=False):
+    """Whether an image file is read window by window.
+
+    Args:
+        path, scenes: as for `open_scene`.
+        whole: whether all of an image is needed at once: with `scenes=None`, only those of more
+            than `LARGE` pixels are scenes then.
+    """
     scene = open_scene(path, scenes)
-    if scene is not None:
-        scene.close()
-    return scene is not None
+    if scene is None:
+        return False
+    with scene:
+        return bool(scenes) or not whole or scene.is_large
 
 
 def open_scene(path, scenes=None, kind="image", indices=False):
@@ -41,12 +49,15 @@ def open_scene(path, scenes=None, kind="image", indices=False):
     Args:
         path, kind, indices: as for `Scene`.
         scenes: True for every TIFF file, False for none; None for those of more than `LARGE`
-            pixels, and those with GeoTIFF tags whose layout `Scene` reads.
+            pixels, and those with GeoTIFF or no-data tags whose layout `Scene` reads.
 
     Raises:
         TfsegError: it is large, or all are wanted, and it can't be read so.
     """
-    if scenes is False or not _is_tiff(path) or (scenes is None and not _is_installed()):
+    if scenes is False or not _is_tiff(path):
+        return None
+    if scenes is None and not _is_installed():
+        _require_openable(path, kind)
         return None
     try:
         scene = Scene(path, kind, indices)
@@ -55,7 +66,7 @@ def open_scene(path, scenes=None, kind="image", indices=False):
         if scenes or (isinstance(error, UnsupportedLayout) and error.is_large):
             raise
         return None
-    if scenes or scene.tags or scene.is_large:
+    if scenes or scene.tags or scene.nodata is not None or scene.is_large:
         return scene
     scene.close()
     return None
@@ -77,6 +88,23 @@ def _is_installed():
         return bool(tifffile.TiffFile)
     except ImportError:
         return False
+
+
+def _require_openable(path, kind):
+    """Checks that Pillow takes a file of this size: what it says else doesn't name the extra."""
+    try:
+        with open_file(path) as file, Image.open(file):
+            pass
+    except Image.DecompressionBombError as error:
+        raise _needs_tifffile(f"{kind} {os.fspath(path)}") from error
+    except (OSError, SyntaxError, ValueError, TfsegError):
+        pass  # whoever reads it says more
+
+
+def _needs_tifffile(title):
+    return TfsegError(
+        f'{title} is read in windows, which needs tifffile: pip install "tfseg-keras[tiff]"'
+    )
 
 
 class UnsupportedLayout(TfsegError):
@@ -110,10 +138,7 @@ class Scene:
         self._lock, self._cache, self._cached = threading.Lock(), collections.OrderedDict(), 0
         self._opened = None
         if not _is_installed():
-            raise TfsegError(
-                f"{self._title} is read in windows, which needs tifffile: pip install "
-                '"tfseg-keras[tiff]"'
-            )
+            raise _needs_tifffile(self._title)
         try:
             self._opened = tifffile.TiffFile(self.path)
             series = self._opened.series[0]
@@ -179,9 +204,10 @@ class Scene:
         )
         self._rows = page.compression == _UNCOMPRESSED and not page.is_tiled
         self._together = together
-        amount = math.prod(self._pieces) * together * (page.bitspersample // 8)
-        if fault is None and not self._rows and amount > _LARGEST_PIECE:
-            fault = f"a piece of {self._pieces[1]}x{self._pieces[0]} takes {amount >> 20} MiB"
+        if fault is None and not self._rows:
+            amount = math.prod(self._pieces) * together * self._dtype.itemsize
+            if amount > _LARGEST_PIECE:
+                fault = f"a piece of {self._pieces[1]}x{self._pieces[0]} takes {amount >> 20} MiB"
         if fault is not None:
             raise UnsupportedLayout(
                 f"{self._title} can't be read in windows: {fault}; `gdal_translate -co TILED=YES "
@@ -285,8 +311,9 @@ class Scene:
     def image(self, bands, *window):
         """A window as an image, and where it has no data.
 
-        Pixels of which all bands have the file's nodata value are zero, as they were for training
-        (`prepare`) and are for prediction: the value itself may be NaN, or far from all others.
+        Pixels of which all bands have the file's nodata value are zero: the value itself may be
+        NaN, or far from all others. So are those of tiles that `prepare` cuts (`tile_size`) and of
+        scenes that are predicted; images that are read whole keep the value.
 
         Args:
             bands: `Bands` of what is wanted.

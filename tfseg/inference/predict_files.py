@@ -146,7 +146,8 @@ def predict_files(
         settings: what the results depend on, as from `settings_of`: what an earlier run with the
             same settings has left isn't predicted again. None predicts all.
         labels_wanted: whether only results count that tell the label map.
-        scenes: which TIFF files are scenes: see `tfseg.data.scenes.is_scene`.
+        scenes: which TIFF files are scenes: see `tfseg.data.scenes.open_scene`. Where the predictor
+            needs whole images and this is None, only those of more than 64 megapixels are.
         progress: called as progress("row", done, total) while a scene is predicted.
 
     Yields:
@@ -158,7 +159,7 @@ def predict_files(
             that aren't an earlier run's.
     """
     folder, there = OutputFolder(output_dir, names), set()
-    large, failed = _scenes(names, scenes)
+    large, failed = _scenes(names, scenes, predictor.needs_whole)
     results = {
         path: [scene_name(kind, name) if path in large else f"{kind}/{name}" for kind in outputs]
         for path, name in names.items()
@@ -206,12 +207,12 @@ def predict_files(
                 yield Done(path, labels, counts=_counts(labels))
 
 
-def _scenes(paths, scenes):
+def _scenes(paths, scenes, whole):
     """The set of those that are scenes, and {path: why it can't be read}."""
     found, failed = set(), {}
     for path in paths:
         try:
-            if is_scene(path, scenes):
+            if is_scene(path, scenes, whole):
                 found.add(path)
         except TfsegError as error:
             failed[path] = error

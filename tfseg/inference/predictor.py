@@ -12,7 +12,7 @@ from PIL import Image
 from tfseg import models, runs, visualize, zoo
 from tfseg.bands import RGB
 from tfseg.checks import require_number
-from tfseg.data.image_files import read_image
+from tfseg.data.image_files import opens, read_image
 from tfseg.errors import TfsegError, unknown
 from tfseg.inference.pretrained import save_pretrained, saved_protocol
 from tfseg.inference.protocol import Protocol
@@ -167,33 +167,34 @@ class Predictor:
                 predictor needs the whole image at once.
         """
         scene.require(self.bands)
-        for needed, whole in self._whole:
-            if needed:
-                raise TfsegError(
-                    f"{scene.path} is read window by window, but {whole} needs the whole image"
-                )
+        if self.needs_whole:
+            way_out = "; `scenes=False` reads it whole" if opens(scene.size) else ""
+            raise TfsegError(
+                f"{scene.path} is read window by window, but {self.needs_whole} needs the whole "
+                f"image{way_out}"
+            )
         from tfseg.inference.sources import Windows
 
         try:
             yield from self._scene_inference.strips(Windows(scene, self.bands))
         except tf.errors.ResourceExhaustedError as error:
             size = self._scene_inference.protocol["tile_size"]
-            raise TfsegError(
-                f"not enough memory for tiles of {size}x{size}: `tile_size={size // 2}` takes a "
-                "quarter of it"
-            ) from error
+            smaller = max(size // 2, 3 * self.model.size_period)
+            way_out = f": `tile_size={smaller}` takes less" if smaller < size else ""
+            raise TfsegError(f"not enough memory for tiles of {size}x{size}{way_out}") from error
 
     @property
-    def _whole(self):
-        """[(whether it is wanted, what can't be computed from windows)]."""
+    def needs_whole(self):
+        """What can't be computed from windows of an image, in words; None if all can."""
         protocol = self.protocol
         resizes = not all(protocol.keeps_size(index) for index, _ in protocol.views)
-        return (
+        kinds = (
             (self.crf is not None, "the dense CRF (`crf`)"),
             (protocol.short_sides, "`short_sides`"),
             (resizes and protocol.in_levels, f"`image_resizing={protocol.image_resizing}`"),
             (not self._compiles, f"the {keras.backend.backend()} backend"),
         )
+        return next((words for needed, words in kinds if needed), None)
 
     @functools.cached_property
     def _scene_inference(self):

@@ -1,6 +1,7 @@
 """Label maps of scenes, which are written as they are read: piece by piece."""
 
 import contextlib
+import math
 import os
 import tempfile
 
@@ -19,6 +20,8 @@ tifffile = LazyModule("tifffile")
 IGNORED = 255
 # Of the files that are written: pixels of a side. TIFF 6.0 wants multiples of 16.
 _TILE = 512
+# Bytes of data for which the offsets of 32 bits suffice, with some room for tags.
+_CLASSIC = 2**32 - 2**25
 # The longest side of what is shown of a scene.
 _SHOWN = 2048
 
@@ -34,7 +37,8 @@ def predict_scene(predictor, path, name, folder, outputs, ids=None, progress=Non
 
     `labels`, `color` and `ids` become TIFF files of the scene's size, in tiles, compressed without
     loss, with its GeoTIFF tags; pictures are reduced to at most 2048 pixels a side. Pixels without
-    data have the label 255, which the files state as their nodata value.
+    data have the label 255, which the files state as their nodata value; `ids` have another there
+    if a class has 255.
 
     Args:
         predictor, outputs, ids: as for `tfseg.inference.predict_files`.
@@ -54,7 +58,9 @@ def predict_scene(predictor, path, name, folder, outputs, ids=None, progress=Non
     with contextlib.ExitStack() as stack:
         scene = stack.enter_context(Scene(path))
         work = stack.enter_context(_work_folder(folder.folder))
-        tags = scene.tags + ([nodata_tag(IGNORED)] if scene.nodata is not None else [])
+
+        def tags(empty=IGNORED):
+            return scene.tags + ([nodata_tag(empty)] if scene.nodata is not None else [])
 
         def blocks():
             done = 0
@@ -67,19 +73,27 @@ def predict_scene(predictor, path, name, folder, outputs, ids=None, progress=Non
                 yield block
 
         made = os.path.join(work, "labels.tif")
-        _write(made, blocks(), scene.size, tags)
+        _write(made, blocks(), scene.size, tags())
         with Scene(made, "label map") as labels:
             for kind in outputs:
                 if kind in PICTURES:
                     _draw(kind, places[kind], predictor, scene, labels)
                 elif kind == "color":
-                    _write(places[kind], _read(labels), scene.size, tags, predictor.palette)
+                    _write(places[kind], _read(labels), scene.size, tags(), predictor.palette)
                 elif kind == "ids":
-                    _write(places[kind], (ids[x] for x in _read(labels)), scene.size, tags)
+                    table, empty = _with_empty(ids, predictor.spec.num_classes)
+                    _write(places[kind], (table[x] for x in _read(labels)), scene.size, tags(empty))
         if "labels" in places:
             with replacing(places["labels"]) as temporary:
                 os.replace(made, temporary)
     return counts
+
+
+def _with_empty(ids, classes):
+    """The values of labels with one for `IGNORED`, and that one: the highest that no class has."""
+    table = ids.copy()
+    table[IGNORED] = max({*range(256)} - {*ids[:classes].tolist()}, default=IGNORED)
+    return table, int(table[IGNORED])
 
 
 def stored_counts(path):
@@ -154,6 +168,8 @@ def _write(path, blocks, size, tags, palette=None):
             dtype=np.uint8,
             tile=(_TILE, _TILE),
             compression="zlib",
+            # tifffile can't tell what compressed data will take, and would choose the small format.
+            bigtiff=math.prod(size) > _CLASSIC,
             extratags=tags,
             metadata=None,
             maxworkers=1,  # several would take all tiles into memory first

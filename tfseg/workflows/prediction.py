@@ -69,9 +69,9 @@ def predict(
             model's own.
         shares: a JSON file for each class's share of each image, or None.
         part: which share of the images and videos to predict; None for all.
-        scenes: True reads every TIFF file window by window, False none; None those with GeoTIFF
-            tags and those of more than 64 megapixels. Their results are TIFF files with the same
-            GeoTIFF tags: see docs/scenes.md.
+        scenes: True reads every TIFF file window by window, False none; None those with GeoTIFF or
+            no-data tags, unless what is wanted needs the whole image, and those of more than 64
+            megapixels. Their results are TIFF files with the same GeoTIFF tags: see docs/scenes.md.
         progress: called as progress(unit, done, total), where unit is "frame", "image" or, of
             scenes, "row".
         on_failure: called with one line for each image that can't be read.

@@ -163,7 +163,7 @@ def plan(
 
 
 # What means something with every import format.
-_COMMON = (*("classes", "unlabelled", "val_share", "group_by", "channels", "tile_size", "overlap"),)
+_COMMON = ("classes", "unlabelled", "val_share", "group_by", "channels", "tile_size", "overlap")
 
 
 def _check_meaning(row, given):
@@ -228,13 +228,14 @@ def _read_masks(items, found, whole, progress):
 
 def _cut(whole, sizes, progress):
     """Puts tiles in the place of a plan's images."""
-    number = sum(map(len, whole.splits.values()))
     whole.splits = cut(whole.splits, whole.tiling, sizes, whole.skipped, progress)
     if not whole.splits:
         raise TfsegError(f"{whole.source} has no image that can be cut: {whole.skipped[0][1]}")
+    items = [item for split in whole.splits.values() for item in split]
+    number = len({item.image for item in items})
     if number == 1 and "train" in whole.splits:
         whole.notes.append("there is one scene, whose tiles stay together: none validates")
-    size, tiles = whole.tiling.tile_size, sum(map(len, whole.splits.values()))
+    size, tiles = whole.tiling.tile_size, len(items)
     whole.notes.append(
         f"{number} image{' becomes' if number == 1 else 's become'} {tiles} tiles of at most "
         f"{size}x{size} pixels, which share {whole.tiling.overlap} with the next, or more at the "
