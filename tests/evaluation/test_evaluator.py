@@ -159,6 +159,8 @@ def free_ports(count):
     return ports
 
 
+# A training of two workers validates with both: tests/training/test_processes.py.
+@pytest.mark.slow
 def test_two_workers_count_the_same(data_dir, weights, tmp_path):
     np.savez(tmp_path / "weights.npz", *weights)
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}

@@ -154,6 +154,7 @@ def test_resume_on_other_replicas_is_refused(config):
         train(config(steps=2, val_split="", strategy="mirrored", replicas=2))
 
 
+@pytest.mark.slow
 def test_epochs_and_rates_are_what_they_are_told(config, run_of):
     settings = config(
         steps=0,
