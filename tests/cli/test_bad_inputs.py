@@ -266,38 +266,38 @@ def results(tmp_path_factory):
         for name, (verb, arguments, limit) in calls.items()
     }
 
-    driver = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(places["run"])],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    with process as driver:
 
-    def run(*call):
-        driver.stdin.write(json.dumps(call) + "\n")
-        driver.stdin.flush()
-        answer = driver.stdout.readline()
-        assert answer, f"the process ended in {' '.join(call[1])}"
-        return json.loads(answer)
+        def run(*call):
+            driver.stdin.write(json.dumps(call) + "\n")
+            driver.stdin.flush()
+            answer = driver.stdout.readline()
+            assert answer, f"the process ended in {' '.join(call[1])}"
+            return json.loads(answer)
 
-    train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
-    first = run("train", [text.format(**places) for text in train], 0)
-    assert first["code"] == 0 and first["changed"], first["error"]
-    # Training goes on where a class has no pixel, but says so.
-    assert re.search(
-        r"the split train: none of the 4 label maps has a pixel of the class(es)? (0 .*)?1 \(",
-        first["error"],
-    ), first["error"]
-    shutil.copytree(places["run"], places["damaged"])
-    cut(places["damaged"] / "checkpoints" / "step-1.index")
-    cut(places["damaged"] / "best.weights.h5")
-    Image.new("RGB", (64, 64)).save(places["damaged"] / "photo.jpg")
-    cut(places["damaged"] / "photo.jpg")
-    places["unfinished"].mkdir()
-    shutil.copy(places["run"] / "model.json", places["unfinished"])
-    found = {name: run(*call) for name, call in calls.items()}
-    driver.communicate()
+        train = ["--run_dir={run}", "--data_dir={good}", *TRAIN, "--steps=1"]
+        first = run("train", [text.format(**places) for text in train], 0)
+        assert first["code"] == 0 and first["changed"], first["error"]
+        # Training goes on where a class has no pixel, but says so.
+        assert re.search(
+            r"the split train: none of the 4 label maps has a pixel of the class(es)? (0 .*)?1 \(",
+            first["error"],
+        ), first["error"]
+        shutil.copytree(places["run"], places["damaged"])
+        cut(places["damaged"] / "checkpoints" / "step-1.index")
+        cut(places["damaged"] / "best.weights.h5")
+        Image.new("RGB", (64, 64)).save(places["damaged"] / "photo.jpg")
+        cut(places["damaged"] / "photo.jpg")
+        places["unfinished"].mkdir()
+        shutil.copy(places["run"] / "model.json", places["unfinished"])
+        found = {name: run(*call) for name, call in calls.items()}
     assert not places["new"].exists()
     return found
 

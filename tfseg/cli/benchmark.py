@@ -85,14 +85,21 @@ def model_spec(flags: Flags, info: Any) -> Any:
     """The `ModelSpec` that the flags and a `DataInfo`, or None, state."""
     from tfseg.models import ModelSpec, Preprocessing
 
-    if info:
-        info.bands.require_rgb("a benchmark")
     return ModelSpec(
         flags.model,
         flags.num_classes or len((info and info.classes) or range(19)),
         shared.parse_options(flags.model_option),
         Preprocessing.of(info) if info else Preprocessing(),
     )
+
+
+def load_rgb(data_dir: str) -> Any:
+    """The `DataInfo` of a folder of photographs, as networks are measured with."""
+    from tfseg.data import DataInfo
+
+    info = DataInfo.load(data_dir)
+    info.bands.require_rgb("a benchmark")
+    return info
 
 
 def saved_model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -107,9 +114,9 @@ def saved_model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, An
 def model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], dict[str, Any]]:
     """({name: part}, facts) of --model, and of the input pipeline if there is --data_dir."""
     from tfseg import benchmark
-    from tfseg.data import DataInfo, read_split
+    from tfseg.data import read_split
 
-    info = DataInfo.load(flags.data_dir) if flags.data_dir else None
+    info = load_rgb(flags.data_dir) if flags.data_dir else None
     spec = model_spec(flags, info)
     image_list = read_split(flags.data_dir, flags.split) if info else None
     parts, step = benchmark.network_parts(
@@ -145,13 +152,11 @@ def input_parts(
 
 def time_input(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg.data import DataInfo, read_split
-    from tfseg.models import ModelSpec, Preprocessing
 
     flags.require("data_dir")
     info = DataInfo.load(flags.data_dir)
     image_list = read_split(flags.data_dir, flags.split)
-    classes = flags.num_classes or len(info.classes or range(19))
-    spec = ModelSpec(flags.model, classes, {}, Preprocessing.of(info))
+    spec = model_spec(flags, info)
     values = input_parts(flags, image_list, info, spec, size)["input"]()
     print(
         f"samples of {size[0]}x{size[1]} from {len(image_list)} images of {flags.data_dir}: "
@@ -182,11 +187,11 @@ def time_parts(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
 
 def time_evaluation(flags: Flags) -> dict[str, Any]:
     from tfseg import benchmark
-    from tfseg.data import DataInfo, read_split
+    from tfseg.data import read_split
     from tfseg.reports import summary
 
     flags.require("data_dir")
-    info = DataInfo.load(flags.data_dir)
+    info = load_rgb(flags.data_dir)
     image_list = read_split(flags.data_dir, flags.split).first(flags.images)
     spec = model_spec(flags, info)
     predictor = benchmark.create_predictor(spec, protocol.read(flags), flags.precision)
