@@ -1,4 +1,4 @@
-"""What `import tfseg` arranges for imports to come: a quiet TensorFlow, a Keras that knows us.
+"""What is arranged for imports to come: a quiet TensorFlow, a Keras that knows us, shared GPUs.
 
 TensorFlow speaks at its import, before it reads any setting, and Keras has to have been told of a
 class before it loads a .keras file with one.
@@ -82,6 +82,15 @@ def quiet_tensorflow() -> None:
     wanted = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("0", "1")
     if "tensorflow" not in sys.modules and not wanted:
         sys.meta_path.insert(0, _Finder("tensorflow", _load_muted))
+
+
+def share_gpus() -> None:
+    """Lets TensorFlow take a GPU's memory as it needs it, unless the environment says otherwise.
+
+    By itself it takes all at once, and the second process on a GPU fails: a sweep's second job, an
+    evaluation beside a training, PyTorch beside us in a benchmark.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def _load_muted(execute: _Load, module: types.ModuleType) -> None:

@@ -1,5 +1,6 @@
 """Networks that are timed beside PyTorch's, and what is said of the times."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -54,6 +55,7 @@ def test_ratios_are_of_calls_that_follow_each_other(monkeypatch):
         (["--saved_model=x"], "--against and --saved_model measure different things"),
         (["--dilated_layers"], "--dilated_layers and --against measure different things"),
         (["--requests=3"], "leave out --requests"),
+        (["--evaluation"], "--evaluation and --against measure different things"),
         (["--model_option=output_stride=8"], "leave out --model_option"),
         ([], "error: --against=torch needs PyTorch beside TensorFlow: pip install torch"),
     ],
@@ -62,6 +64,25 @@ def test_one_clear_line(flags, message, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(["benchmark", "--against=torch", *flags]) == 1
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_pytorch_is_imported_before_tensorflow():
+    # Its Triton ends a process that has TensorFlow; the order shows in a process of its own.
+    script = (
+        "import sys, types\n"
+        "from tfseg.cli import benchmark\n"
+        "order = []\n"
+        "benchmark.importlib = types.SimpleNamespace(\n"
+        "    import_module=lambda name: order.append((name, 'tensorflow' in sys.modules)))\n"
+        "benchmark.load_torch_first()\n"
+        "print(order)\n"
+        "from tfseg.cli import main\n"
+        "main(['benchmark', '--against=torch', '--model=drn_d_23'])\n"
+        "print(order)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    found = [("torch", False), ("triton", False)]
+    assert result.stdout.splitlines()[-2:] == [str(found), str(found * 2)]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from PIL import Image
 
 import tfseg
 from tfseg import benchmark
+from tfseg.cli import main
 from tfseg.data import Augmentation, DataInfo, read_split
 from tfseg.errors import TfsegError
 from tfseg.inference.predictor import Predictor
@@ -36,6 +37,19 @@ def test_parts_of_a_network_and_its_data(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
     with pytest.raises(TfsegError, match=r"b\.png"):
         parts["input"]()
+
+
+@pytest.mark.slow
+def test_compiled_parts():
+    parts, _ = benchmark.network_parts(SPEC, SIZE, 2, xla=True, repeats=1)
+    assert all(part()["median_ms"] > 0 for part in parts.values())
+
+
+@pytest.mark.parametrize("kind", ["--input", "--evaluation", "--dilated_layers", "--saved_model=x"])
+def test_what_compiles_nothing_refuses_to(kind, capsys):
+    assert main(["benchmark", kind, "--xla"]) == 1
+    message = f"{kind.partition('=')[0]} compiles nothing: leave out --xla"
+    assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_parts_of_an_export(tmp_path):

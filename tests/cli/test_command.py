@@ -1,5 +1,6 @@
 """The command before its verbs do anything: help, errors, flag files, and what it imports."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def test_flags_are_parsed_without_keras_and_tensorflow(verb, tmp_path):
         [sys.executable, "-c", PARSE, verb], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("given", [None, "false"])
+def test_a_gpu_is_shared_unless_the_environment_says_otherwise(given, monkeypatch):
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    if given:
+        monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", given)
+    assert main(["--version"]) == 0
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == (given or "true")
 
 
 @pytest.mark.parametrize("verb", VERBS)

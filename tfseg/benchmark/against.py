@@ -21,16 +21,20 @@ RIVALS = {
 PRECISIONS = ("float32", "bfloat16")
 
 
-def against_torch(name, num_classes, size, batch_size, *, precision="float32", repeats=20):
+def against_torch(
+    name, num_classes, size, batch_size, *, precision="float32", xla=False, repeats=20
+):
     """Times a network's forward pass and training step beside the same in PyTorch.
 
     Both run in this process on random images, one call of each in turn, and the ratio is that of
-    calls which follow each other: what slows the machine down slows both.
+    calls which follow each other: what slows the machine down slows both. PyTorch's Triton, where
+    it is, has to be imported before TensorFlow: after it, it ends the process.
 
     Args:
         name: a name in `RIVALS`.
         num_classes, size, batch_size: of the network and its images, (height, width).
         precision: one of `PRECISIONS`; in PyTorch, "bfloat16" is autocasting.
+        xla: compile both: ours with XLA, PyTorch's with `torch.compile`.
         repeats: pairs of calls.
 
     Returns:
@@ -59,7 +63,7 @@ def against_torch(name, num_classes, size, batch_size, *, precision="float32", r
     labels = generator.integers(0, num_classes, (batch_size, *size), np.int32)
     device = "cuda" if has_gpu() and torch.cuda.is_available() else "cpu"
     theirs = pytorch.Runner(
-        getattr(pytorch, RIVALS[name]), num_classes, images, labels, precision, device
+        getattr(pytorch, RIVALS[name]), num_classes, images, labels, precision, device, xla
     )
     weights = sum(int(np.prod(one.shape)) for one in model.trainable_variables)
     if weights != theirs.weights:
@@ -67,9 +71,12 @@ def against_torch(name, num_classes, size, batch_size, *, precision="float32", r
     images, labels = tf.constant(images), tf.constant(labels)
     specs = (tf.TensorSpec(images.shape, images.dtype), tf.TensorSpec(labels.shape, labels.dtype))
     forward = tf.function(
-        lambda x: model(x, training=False)["logits"], input_signature=specs[:1], autograph=False
+        lambda x: model(x, training=False)["logits"],
+        input_signature=specs[:1],
+        autograph=False,
+        jit_compile=xla or None,
     )
-    step = create_train_step(model, specs, precision)
+    step = create_train_step(model, specs, precision, xla)
     results = {
         "forward": paired(lambda: wait_for(forward(images)), theirs.forward, repeats),
         "training": paired(lambda: wait_for(step(images, labels)), theirs.training, repeats),

@@ -21,7 +21,9 @@ from tfseg.inference.predictor import Predictor
 from tfseg.serving import read_card
 
 
-def network_parts(spec, size, batch_size, *, precision="float32", repeats=20, requests=0):
+def network_parts(
+    spec, size, batch_size, *, precision="float32", xla=False, repeats=20, requests=0
+):
     """A model with fresh weights on random images: forward pass, inference and training step.
 
     Args:
@@ -29,6 +31,7 @@ def network_parts(spec, size, batch_size, *, precision="float32", repeats=20, re
         size: (height, width) of the images.
         batch_size: images per call.
         precision: the network's arithmetic, one of `tfseg.models.PRECISIONS`.
+        xla: compile the forward passes and the training step with XLA.
         repeats: timed calls of each part.
         requests: above 0, a part more: so many predictions at once, see `measure_requests`.
 
@@ -46,11 +49,11 @@ def network_parts(spec, size, batch_size, *, precision="float32", repeats=20, re
     images = tf.random.stateless_normal((*shape, 3), [0, 1])
     labels = tf.random.stateless_uniform(shape, [0, 2], maxval=spec.num_classes, dtype=tf.int32)
     forward, folded = (
-        tf.function(_logits(m), input_signature=specs[:1], autograph=False)
+        tf.function(_logits(m), input_signature=specs[:1], autograph=False, jit_compile=xla or None)
         for m in (model, models.fold(model))
     )
     inference = tf.function(Inference(model).labels, input_signature=specs[:1], autograph=False)
-    step = create_train_step(model, specs, precision)
+    step = create_train_step(model, specs, precision, xla)
     gflop = count_flops(forward, specs[0]) / 1e9
 
     def part(call, work):

@@ -192,15 +192,17 @@ class Runner:
         labels: int [N, H, W].
         precision: "float32", or "bfloat16" for autocasting.
         device: PyTorch's name of it.
+        compiled: go through `torch.compile`.
     """
 
-    def __init__(self, network, num_classes, images, labels, precision, device):
+    def __init__(self, network, num_classes, images, labels, precision, device, compiled=False):
         self.device, self.precision = device, precision
         self.network = network(num_classes).to(device, memory_format=torch.channels_last)
         self.images = torch.tensor(images.transpose(0, 3, 1, 2)).to(
             device, memory_format=torch.channels_last
         )
         self.labels = torch.tensor(labels).long().to(device)
+        self.outputs = torch.compile(self.network) if compiled else self.network
         trained = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.SGD(trained, 1e-5, 0.9, weight_decay=1e-4, fused=True)
         self.weights = sum(weight.numel() for weight in trained)
@@ -212,14 +214,14 @@ class Runner:
         """One inference up to the class scores."""
         self.network.eval()
         with torch.inference_mode(), self._cast():
-            return self._wait(self.network(self.images))
+            return self._wait(self.outputs(self.images))
 
     def training(self):
         """One update of the weights."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         with self._cast():
-            logits, labels = self.network(self.images), self.labels
+            logits, labels = self.outputs(self.images), self.labels
             if self.network.loss_at_logits:
                 size = logits.shape[2:]
                 labels = functional.interpolate(labels[:, None].float(), size)[:, 0].long()

@@ -112,7 +112,7 @@ def run(parts, dtype):
     return results, peaks
 
 
-def create_train_step(model, element_spec, precision="float32"):
+def create_train_step(model, element_spec, precision="float32", xla=False):
     """The trainer's own step for `model` on this device, as a function of (images, labels).
 
     Args:
@@ -120,6 +120,7 @@ def create_train_step(model, element_spec, precision="float32"):
         element_spec: `tf.TensorSpec`s of a batch: images float32 [N, H, W, 3], labels int32
             [N, H, W], shapes static.
         precision: "float16" adds loss scaling.
+        xla: compile it with XLA.
     """
     every = variable_names(model).items()
     variables = {name: v.value for name, v in every if v.trainable}
@@ -131,6 +132,7 @@ def create_train_step(model, element_spec, precision="float32"):
         tf.distribute.get_strategy(),
         element_spec,
         loss_scale=LossScale() if precision == "float16" else None,
+        xla=xla,
     )
     # A rate so low that random labels can't drive the weights to infinity.
     return lambda images, labels: step(((images, labels),), learning_rate=1e-5)

@@ -15,6 +15,8 @@ dilated convolution adds to it. --against=torch measures the same network in PyT
 installed, in turn with ours.
 """
 
+import contextlib
+import importlib
 from typing import Any
 
 from tfseg.cli import protocol, shared
@@ -24,7 +26,7 @@ from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS
 
 GROUPS = {
-    "Model": "model num_classes model_option precision saved_model",
+    "Model": "model num_classes model_option precision xla saved_model",
     "What": "image_size batch_size data_dir split input evaluation dilated_layers against",
     "Samples": "random_scale random_rotate mirror transforms cache",
     "Measurement": "repeats requests images json",
@@ -53,6 +55,9 @@ def define(flags: Flags) -> None:
     flags.string("image_size", "256", "Images and training crops: height,width or one number.")
     flags.integer("batch_size", 2, "Images per step.", 1)
     flags.choice("precision", "float32", PRECISIONS, "Arithmetic of the network.")
+    flags.boolean(
+        "xla", False, "Compile forward pass and training step; PyTorch's with torch.compile."
+    )
     flags.string(
         "saved_model", None, "A folder that `tfseg export` wrote: measured in place of --model."
     )
@@ -122,13 +127,14 @@ def model_parts(flags: Flags, size: tuple[int, int]) -> tuple[dict[str, Any], di
     parts, step = benchmark.network_parts(
         *(spec, size, flags.batch_size),
         precision=flags.precision,
+        xla=flags.xla,
         repeats=flags.repeats,
         requests=flags.requests,
     )
     if info:
         parts |= input_parts(flags, image_list, info, spec, size, step)
-    facts = {name: flags[name].value for name in ("model", "model_option", "data_dir")}
-    return parts, {**facts, "num_classes": spec.num_classes, "precision": flags.precision}
+    names = ("model", "model_option", "data_dir", "precision", "xla")
+    return parts, {**{name: flags[name].value for name in names}, "num_classes": spec.num_classes}
 
 
 def input_parts(
@@ -216,6 +222,16 @@ def compare_dilated_layers(flags: Flags) -> dict[str, Any]:
     return {"dilated_layers": results}
 
 
+def load_torch_first() -> None:
+    """Imports PyTorch and its compiler, where they are, before TensorFlow.
+
+    Triton's LLVM ends a process that has TensorFlow's.
+    """
+    for name in ("torch", "triton"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
 def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg import machine
     from tfseg.benchmark import against
@@ -229,6 +245,7 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     results, facts = against.against_torch(
         *(flags.model, num_classes, size, flags.batch_size),
         precision=flags.precision,
+        xla=flags.xla,
         repeats=flags.repeats,
     )
     here = machine.describe()
@@ -239,10 +256,12 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
         f"{flags.precision}, batch {flags.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(against.paired_table(results))
-    return {"against": facts, "parts": results}
+    return {"against": {**facts, "xla": flags.xla}, "parts": results}
 
 
 def main(flags: Flags) -> None:
+    if flags.against:
+        load_torch_first()
     from tfseg import machine
     from tfseg.training.values import height_width
 
@@ -250,6 +269,8 @@ def main(flags: Flags) -> None:
     kinds = [f"--{name}" for name in _KINDS if flags[name].value]
     if len(kinds) > 1:
         raise TfsegError(f"{' and '.join(kinds)} measure different things: give one of them")
+    if flags.xla and kinds and not flags.against:
+        raise TfsegError(f"{kinds[0]} compiles nothing: leave out --xla")
     if flags.against:
         values = compare_with_torch(flags, size)
     elif flags.dilated_layers:

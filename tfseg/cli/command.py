@@ -22,6 +22,7 @@ from tfseg.cli.flags import Flags, define_common
 from tfseg.cli.verbs import VERBS
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import atomic_write
+from tfseg.startup import share_gpus
 from tfseg.version import __version__
 
 _HELP = ("-h", "--help", "-help", "--helpshort")
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    share_gpus()
     try:
         code = _run(arguments) or 0
         sys.stdout.flush()
