@@ -44,7 +44,7 @@ runs
 legends machine
 bands visualize
 checks digests files outputs parallel parts tables
-errors lazy startup types version
+errors lazy startup types version words
 """
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfseg.checks import are_numbers, are_whole, is_whole
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 # A file may state it, and shall not state a first kernel that fills the memory.
 MOST_CHANNELS = 1024
@@ -87,7 +88,7 @@ class Bands:
 
     def describe(self) -> str:
         """What images there are, for messages: "3 channels of values in 0..255"."""
-        return f"{counted(self.channels)} of values in " + "..".join(
+        return f"{counted(self.channels, 'channel')} of values in " + "..".join(
             f"{value:g}" for value in self.value_range
         )
 
@@ -110,12 +111,13 @@ class Bands:
         own = channels if self.channels == 4 else channels - alpha
         # Grey photographs have always been taken for RGB.
         if own != self.channels and not (self.channels == 3 and own == 1):
-            return f"has {counted(channels)}; {self.describe()} are expected"
+            return f"has {counted(channels, 'channel')}; {self.describe()} are expected"
         if self.in_levels and bits > 8:
             span = "the lowest and the highest value" if bits == 32 else "[0, 65535]"
             return (
-                f"has {bits} bits, which would be cut to 8: {self.describe()} are expected; a data "
-                f"folder that is prepared from such images has {span} as its value_range"
+                f"has {counted(bits, 'bit')}, which would be cut to 8: {self.describe()} are "
+                f"expected; a data folder that is prepared from such images has {span} as its "
+                "value_range"
             )
         if bits == 8 and self.value_range[1] > 255:
             return f"has 8 bits; {self.describe()} are expected"
@@ -149,8 +151,3 @@ class Bands:
 
 
 RGB = Bands()
-
-
-def counted(channels: int) -> str:
-    """ "1 channel", "4 channels"."""
-    return "1 channel" if channels == 1 else f"{channels} channels"

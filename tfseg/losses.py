@@ -17,6 +17,7 @@ from tfseg.checks import are_numbers
 from tfseg.errors import TfsegError
 from tfseg.layers import resize
 from tfseg.types import Tensor
+from tfseg.words import counted
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -72,7 +73,8 @@ class SegmentationLoss(keras.losses.Loss):
         classes = y_pred.shape[-1]
         if self.class_weights and len(self.class_weights) != classes:
             raise TfsegError(
-                f"class_weights has {len(self.class_weights)} numbers for {classes} classes"
+                f"class_weights has {counted(len(self.class_weights), 'number')} for "
+                f"{counted(classes, 'class')}"
             )
         labels = ops.cast(y_true, "int32")
         size = ops.shape(labels)[1:3]

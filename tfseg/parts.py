@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 _FOLDER = "parts"
 
@@ -35,7 +36,7 @@ class Part:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise TfsegError(
-                f"`part={self}`: of {self.count} parts there are numbers 1..{self.count}"
+                f"`part={self}`: of {counted(self.count, 'part')} there are numbers 1..{self.count}"
             )
 
     def __str__(self) -> str:
@@ -87,7 +88,9 @@ class Part:
             TfsegError: there is none.
         """
         if total < self.count:
-            raise TfsegError(f"`part={self}`: a list of {total} has no more than {total} parts")
+            raise TfsegError(
+                f"`part={self}`: a list of {total} has no more than {counted(total, 'part')}"
+            )
         return range(self.number - 1, total, self.count)
 
     @property

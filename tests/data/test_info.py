@@ -60,7 +60,7 @@ def test_missing_folder(tmp_path):
         ({"classes": "road"}, "classes must be a list"),
         ({"classes": []}, "classes must be a list"),
         ({"palette": [[0, 0, 256]]}, "palette must be"),
-        ({"classes": ["a", "b"], "palette": [[0, 0, 0]]}, "1 colours for 2 classes"),
+        ({"classes": ["a", "b"], "palette": [[0, 0, 0]]}, "1 colour for 2 classes"),
         ({"ignore_label": 256}, "ignore_label must be"),
         ({"ignore_label": True}, "ignore_label must be"),
         ({"label_map": {"x": 1}}, "label_map must map"),

@@ -174,7 +174,7 @@ def test_what_cannot_be_read_in_windows(tmp_path, monkeypatch):
     array = drawn("uint8", 3)
     wrong = {
         "white is zero": {"photometric": "miniswhite", "array": array[..., 0]},
-        r"its values have 1 bits": {"array": array[..., 0] > 100, "photometric": "minisblack"},
+        r"its values have 1 bit": {"array": array[..., 0] > 100, "photometric": "minisblack"},
         r"turned or mirrored": {"geo": [(274, 3, 1, 6, True)], **RGB_CONTIG},
         r"its pages are no bands \(axes": {"array": np.stack([array, array]), **RGB_CONTIG},
     }

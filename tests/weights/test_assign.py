@@ -153,7 +153,7 @@ def test_hugging_face_is_recognised(model):
 
 def test_missing_entry_is_named(model, source):
     del source["base.3.0.conv1.weight"]
-    _fails(model, source, "1 variables are not in it (base.3.0.conv1.weight)")
+    _fails(model, source, "1 variable is not in it (base.3.0.conv1.weight)")
 
 
 def test_surplus_entry_is_named(model, source):

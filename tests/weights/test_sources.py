@@ -137,7 +137,7 @@ def test_shapes_are_compared_before_anything_is_read():
     model = tfseg.create_model("drn_d_22", 5, **TINY)
     state = to_original(model)
     source = Lazy({**state, "seg.weight": state["seg.weight"][:3]})
-    with pytest.raises(tfseg.TfsegError, match="1 shapes differ"):
+    with pytest.raises(tfseg.TfsegError, match="1 shape differs"):
         tfseg.load_weights(model, source)
     assert source.reads == 0
     source = Lazy(state)

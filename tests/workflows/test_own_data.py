@@ -80,7 +80,7 @@ def test_what_is_said_and_kept(photos, tmp_path, monkeypatch, capfd):
     lines = [line.split()[0] for line in text.splitlines() if line.startswith("  --")]
     assert {"--lr_warmup_steps=20", "--batch_size=4", "--crop_size=48,64"} < set(lines)
     assert not any(line.startswith(("--class_crops", "--steps", "--model_opt")) for line in lines)
-    assert "mean IoU 0.5000 and pixel accuracy 0.7500 on 1 images for val" in text
+    assert "mean IoU 0.5000 and pixel accuracy 0.7500 on 1 image for val" in text
     assert re.search(r"next: .* predict --run_dir=run mine/val_images.txt$", said.err.strip())
     kept = json.loads((tmp_path / "run" / runs.PROPOSAL).read_text())
     assert {"name": "lr_warmup_steps", "value": 20, "reason": "the head is fresh"} in kept[

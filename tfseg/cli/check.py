@@ -14,6 +14,7 @@ from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
+from tfseg.words import counted
 
 GROUPS = {
     "Data": "data_dir splits num_classes",
@@ -60,7 +61,8 @@ def main(flags: Flags) -> int | None:
             print(f"{kind}: and {more} more; --max_errors prints them", file=sys.stderr)
     if not report.errors and not report.warnings:
         count = sum(split.pairs for split in report.splits.values())
-        print(f"\nnothing wrong with {count} images and their label maps")
+        pairs = counted(count, "image and its label map", "images and their label maps")
+        print(f"\nnothing wrong with {pairs}")
     flags.found = {
         "errors": report.errors,
         "warnings": report.warnings,

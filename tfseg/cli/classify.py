@@ -20,6 +20,7 @@ from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError, unknown
 from tfseg.training.classify_config import ClassifyConfig
 from tfseg.training.values import height_width
+from tfseg.words import counted
 
 PATHS = "train|test|locate IMAGE…"
 GROUPS = {
@@ -85,7 +86,7 @@ def test(flags: Flags) -> None:
             progress,
         )
     flags.found = found
-    print(f"{found['images']} images, {found['classes']} classes")
+    print(f"{counted(found['images'], 'image')}, {counted(found['classes'], 'class')}")
     print(f"top-1 {found['top1']:.4f}\ntop-5 {found['top5']:.4f}")
 
 
@@ -110,7 +111,7 @@ def locate(flags: Flags, paths: list[str]) -> None:
     )
     flags.found = {"images": pictures, "localisation_error": {k: v[0] for k, v in errors.items()}}
     for top, (error, count) in errors.items():
-        print(f"top-{top} localisation error {error:.4f} of {count} images")
+        print(f"top-{top} localisation error {error:.4f} of {counted(count, 'image')}")
 
 
 def _classifier(flags: Flags) -> "workflows.TrainedClassifier":

@@ -19,6 +19,7 @@ from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, without
 from tfseg.errors import TfsegError
 from tfseg.parts import Unfinished
+from tfseg.words import counted
 
 GROUPS = {
     "Data": "data_dir split logits_dir output_dir images json",
@@ -72,7 +73,7 @@ def main(flags: Flags) -> None:
         return
     print(summary.table(found.values))
     there = f"; {found.kept} were there already" if found.kept else ""
-    print(f"\nrefined {found.refined} images in {seconds:.1f} s{there}")
+    print(f"\nrefined {counted(found.refined, 'image')} in {seconds:.1f} s{there}")
     print(f"written to {found.metrics_path} and {found.labels_dir}")
 
 

@@ -20,6 +20,7 @@ from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
 from tfseg.parts import Unfinished
+from tfseg.words import counted
 
 if typing.TYPE_CHECKING:
     from tfseg.workflows import Evaluation
@@ -99,7 +100,7 @@ def main(flags: Flags) -> None:
     flags.found = found.values
     print(summary.table(found.values))
     rate = found.timed / found.seconds
-    print(f"\n{found.timed} images in {found.seconds:.1f} s, {rate:.2f} images/s")
+    print(f"\n{counted(found.timed, 'image')} in {found.seconds:.1f} s, {rate:.2f} images/s")
     print(f"written: {', '.join(found.written)}")
     if not flags.predictions:
         source, model = trained_model.named_by(flags)

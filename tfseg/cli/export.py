@@ -18,6 +18,7 @@ from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
 from tfseg.errors import TfsegError
 from tfseg.serving.formats import EXPORT_FORMATS
+from tfseg.words import counted
 
 GROUPS = {
     "Model": trained_model.GROUP,
@@ -84,6 +85,7 @@ def main(flags: Flags) -> None:
     if "images" in found:
         before, after = found["mean_iou"], found["mean_iou_exported"]
         print(
-            f"{found['images']} images of {flags.split}: {found['equal_labels']:.2%} of pixels get "
-            f"the label of the model in float32; mean IoU {after:.4f}, the model's {before:.4f}"
+            f"{counted(found['images'], 'image')} of {flags.split}: {found['equal_labels']:.2%} of "
+            f"pixels get the label of the model in float32; mean IoU {after:.4f}, the model's "
+            f"{before:.4f}"
         )

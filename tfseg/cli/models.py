@@ -16,6 +16,7 @@ from tfseg.decoders import DECODERS
 from tfseg.encoders import ENCODERS
 from tfseg.errors import unknown
 from tfseg.models import list_models
+from tfseg.words import counted
 
 GROUPS = {"What to list": "grep released json"}
 
@@ -63,7 +64,7 @@ def print_releases(pattern: str) -> dict[str, Any]:
         how = "" if all(file.url for file in row.files) else "; fetched by hand"
         kind = "classifier" if row.classifier else "segmenter"
         print(
-            f"{name:<{width}}  {kind} {row.model}, {row.num_classes} classes, "
+            f"{name:<{width}}  {kind} {row.model}, {counted(row.num_classes, 'class')}, "
             f"{row.dataset or 'data set not stated'}: {scores}; {row.source}, "
             f"licence {row.licence or 'not stated'}{how}"
         )

@@ -8,6 +8,7 @@ from tfseg import workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
 from tfseg.training.config import EARLIER_NAMES, TrainConfig
+from tfseg.words import counted
 
 
 def main(flags: Flags) -> int:
@@ -68,7 +69,7 @@ def _tell(flags: Flags, fact: Any) -> None:
         _say(f"\n{summary.class_table(fact.values)}\n")
         _say(
             f"mean IoU {scores['mean_iou']:.4f} and pixel accuracy {scores['pixel_accuracy']:.4f} "
-            f"on {images} images for {fact.values['protocol']['split']}"
+            f"on {counted(images, 'image')} for {fact.values['protocol']['split']}"
         )
 
 
@@ -78,9 +79,9 @@ def _tell_prepared(flags: Flags, found: "workflows.Prepared") -> None:
     folder = flags.data_dir or os.path.join(flags.run_dir, "data")
     images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
     names = textwrap.shorten(", ".join(found.info.classes or ()), 300, placeholder=" …")
-    _say(f"{folder}: {images}; {found.num_classes} classes: {names}")
+    _say(f"{folder}: {images}; {counted(found.num_classes, 'class')}: {names}")
     if found.skipped:
-        _say(f"left out {len(found.skipped)} files: see {folder}/skipped.csv")
+        _say(f"left out {counted(len(found.skipped), 'file')}: see {folder}/skipped.csv")
     if found.sheet:
         _say(f"look whether the masks are right: {found.sheet}")
 

@@ -27,6 +27,7 @@ from tfseg.cli.needs import Need, given
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError
 from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
+from tfseg.words import counted
 
 PATHS = "IMAGE|FOLDER|LIST|VIDEO…"
 GROUPS = {
@@ -110,13 +111,13 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
         )
     flags.found = found
     for source, (path, frames, rate) in found.videos.items():
-        print(f"predicted {frames} frames of {source}, {rate:.1f} a second: {path}")
+        print(f"predicted {counted(frames, 'frame')} of {source}, {rate:.1f} a second: {path}")
     if found.images:
         folders = ", ".join(f"{kind}/" for kind in flags.outputs)
         there = f", {found.kept} were there already" if found.kept else ""
         done = found.images - len(found.failures) - found.kept
         where = f"{found.output_dir} has {folders}" if done + found.kept else "nothing is written"
-        print(f"predicted {done} of {found.images} images{there}: {where}")
+        print(f"predicted {done} of {counted(found.images, 'image')}{there}: {where}")
     if flags.shares:
         print(f"written: {flags.shares}")
     if not found.failures:
@@ -130,4 +131,4 @@ def show_camera(flags: Flags) -> None:
 
     predictor = trained_model.read(flags).load(protocol.read(flags), protocol.read_crf(flags))
     frames, rate = predict_camera(predictor, flags.camera)
-    print(f"showed {frames} frames, {rate:.1f} a second")
+    print(f"showed {counted(frames, 'frame')}, {rate:.1f} a second")

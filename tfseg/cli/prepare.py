@@ -35,6 +35,7 @@ from tfseg.data.prepare.formats.table import IMPORT_FORMATS, UNLABELLED
 from tfseg.data.prepare.source import SKIPPED
 from tfseg.errors import TfsegError
 from tfseg.parts import Unfinished
+from tfseg.words import counted
 
 PATHS = "[SOURCE]"
 GROUPS = {
@@ -148,7 +149,8 @@ def main(flags: Flags, paths: list[str]) -> None:
         print(flags.spell(f"- {note}"))
     if flags.dry_run:
         images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
-        print(f"{images} images would be written, and {len(found.skipped)} files be left out")
+        left = counted(len(found.skipped), "file")
+        print(f"images that would be written: {images}; {left} would be left out")
         for file, reason in found.skipped[:20]:
             print(f"  {file}: {reason}")
     else:
@@ -179,7 +181,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
 def print_summary(data_dir: str, found: "workflows.Prepared") -> None:
     """What the folder has, and what comes next."""
     images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
-    print(f"{data_dir}: {images}" + (f"; {found.shards} shards" if found.shards else ""))
+    print(f"{data_dir}: {images}" + (f"; {counted(found.shards, 'shard')}" if found.shards else ""))
     info = found.info
     print("mean    " + "  ".join(f"{value:.4f}" for value in info.mean))
     print("std     " + "  ".join(f"{value:.4f}" for value in info.std))
@@ -192,7 +194,7 @@ def print_summary(data_dir: str, found: "workflows.Prepared") -> None:
         print(f"class weights for --class_weights: {', '.join(info.class_weights)}")
     if found.skipped:
         path = os.path.join(data_dir, SKIPPED)
-        print(f"left out {len(found.skipped)} files, listed with the reasons in {path}")
+        print(f"left out {counted(len(found.skipped), 'file')}, listed with the reasons in {path}")
     if found.sheet:
         print(f"look at {found.sheet}")
     unnamed = None if info.classes else found.num_classes

@@ -16,6 +16,7 @@ from tfseg.cli.needs import Need
 from tfseg.errors import TfsegError
 from tfseg.parts import Part, Unfinished
 from tfseg.training.config import EARLIER_NAMES, TrainConfig
+from tfseg.words import counted
 
 
 def define_data(flags: Flags, split: str | None = None) -> None:
@@ -55,8 +56,8 @@ def say_unfinished(flags: Flags, found: Unfinished) -> None:
     """Says that other parts are missing, and which."""
     numbers = ", ".join(map(str, found.missing[:10])) + (" …" if found.missing[10:] else "")
     print(
-        f"part {found.part} of {found.folder} is done: {found.entries} images; "
-        f"{len(found.missing)} of {found.part.count} parts are missing: {numbers}"
+        f"part {found.part} of {found.folder} is done: {counted(found.entries, 'image')}; "
+        f"missing of {counted(found.part.count, 'part')}: {numbers}"
     )
     flags.found = {"part": str(found.part), "images": found.entries, "missing": found.missing}
 

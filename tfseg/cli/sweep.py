@@ -18,6 +18,7 @@ from typing import NoReturn
 from tfseg import workflows
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 PATHS = "[RECIPE] [-- FLAG…]"
 GROUPS = {"Study": "data_dir set seeds jobs", "Results": "output_dir json"}
@@ -50,7 +51,7 @@ def main(flags: Flags, paths: list[str]) -> None:
     for row in found["runs"]:
         print(f"{row['mean_iou']:.4f} mean IoU: {row['variant']}, seed {row['seed']}")
     page = f", {flags.output_dir}/comparison.html" if found["comparison"] else ""
-    print(f"written: {len(study)} runs in {flags.output_dir}{page}")
+    print(f"written: {counted(len(study), 'run')} in {flags.output_dir}{page}")
 
 
 def _variant(text: str) -> "workflows.Variant":

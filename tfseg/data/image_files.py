@@ -16,6 +16,7 @@ from tfseg.data import exif, pixel_files, png
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
 from tfseg.lazy import LazyModule
+from tfseg.words import counted
 
 tf = LazyModule("tensorflow")
 
@@ -128,7 +129,9 @@ def read_image(source, title=None, max_side=None, bands=RGB):
         pixels = pixel_files.look(file, title)
         if max_side and max(pixels.size) > max_side:
             width, height = pixels.size
-            raise TfsegError(f"{title} is {width}x{height}, above {max_side} pixels a side")
+            raise TfsegError(
+                f"{title} is {width}x{height}, above {counted(max_side, 'pixel')} a side"
+            )
         require_bands(bands.fault(pixels.channels, pixels.bits, pixels.alpha), title)
         if not pixels.plain:
             image = pixel_files.read_pixels(file, title)

@@ -9,6 +9,7 @@ from tfseg.bands import Bands
 from tfseg.checks import are_numbers, is_whole
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
+from tfseg.words import counted
 
 FILE_NAME = "info.json"
 
@@ -98,7 +99,10 @@ class DataInfo:
                 raise TfsegError("palette must be a list of [r, g, b] in 0..255")
             object.__setattr__(self, "palette", [[int(x) for x in colour] for colour in palette])
         if classes is not None and palette is not None and len(palette) < len(classes):
-            raise TfsegError(f"palette has {len(palette)} colours for {len(classes)} classes")
+            raise TfsegError(
+                f"palette has {counted(len(palette), 'colour')} for "
+                f"{counted(len(classes), 'class')}"
+            )
 
     @classmethod
     def load(cls, data_dir):

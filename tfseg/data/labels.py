@@ -5,6 +5,7 @@ import numpy as np
 from tfseg.data.decoding import require
 from tfseg.errors import TfsegError
 from tfseg.lazy import LazyModule
+from tfseg.words import counted
 
 tf = LazyModule("tensorflow")
 
@@ -24,7 +25,7 @@ def label_table(num_classes, label_map=None, ignore_label=255):
     """
     if num_classes > 256:
         raise TfsegError(
-            f"{num_classes} classes are too many: label maps have 8 bits, for 256 at most"
+            f"{counted(num_classes, 'class')} are too many: label maps have 8 bits, for 256 at most"
         )
     table = np.full(256, -1, np.int32)
     if label_map is None:
@@ -32,14 +33,15 @@ def label_table(num_classes, label_map=None, ignore_label=255):
     else:
         if ignore_label < num_classes:
             raise TfsegError(
-                f"the ignore_label {ignore_label} of info.json is one of the {num_classes} classes "
-                "that label_map leads to: pixels of that class would not count; use 255"
+                f"the ignore_label {ignore_label} of info.json is one of "
+                f"{counted(num_classes, 'class')} that label_map leads to: pixels of that class "
+                "would not count; use 255"
             )
         for value, target in label_map.items():
             if target != ignore_label and not 0 <= target < num_classes:
                 raise TfsegError(
                     f"the label_map of info.json takes {value} to {target}, but there are "
-                    f"{num_classes} classes (0..{num_classes - 1}) and the ignore label "
+                    f"{counted(num_classes, 'class')} (0..{num_classes - 1}) and the ignore label "
                     f"{ignore_label}"
                 )
             table[value] = target
@@ -78,7 +80,7 @@ def describe_values(table, ignore_label):
     elif len(allowed) <= 12:
         text = ", ".join(map(str, allowed))
     else:
-        text = f"the {len(allowed)} values of label_map"
+        text = f"the {counted(len(allowed), 'value')} of label_map"
     return f"{text} and {ignore_label}" if ignored else text
 
 

@@ -15,6 +15,7 @@ from tfseg.data.info import read_bands
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, require_file
 from tfseg.lazy import LazyModule
+from tfseg.words import counted
 
 tf = LazyModule("tensorflow")
 
@@ -269,7 +270,8 @@ def _read_two_lists(path, names, labels):
     maps = entries.single_names(label_path, names)
     if len(maps) != len(images):
         raise TfsegError(
-            f"{path} lists {len(images)} images, but {label_path} lists {len(maps)} label maps"
+            f"{path} lists {counted(len(images), 'image')}, but {label_path} lists "
+            f"{counted(len(maps), 'label map')}"
         )
     return list(zip(images, maps, strict=True))
 

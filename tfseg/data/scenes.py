@@ -15,6 +15,7 @@ from tfseg.data.pixel_files import TIFF_SIGNATURES, as_stored, bands_first, of_a
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
 from tfseg.lazy import LazyModule
+from tfseg.words import counted
 
 tifffile = LazyModule("tifffile")
 
@@ -194,7 +195,7 @@ class Scene:
         elif math.prod(series.shape) != len(pages) * math.prod(page.shape):
             fault = f"only the first of its pages is described (axes {series.axes})"
         elif self._dtype is None or page.bitspersample != 8 * self._dtype.itemsize:
-            fault = f"its values have {page.bitspersample} bits"
+            fault = f"its values have {counted(page.bitspersample, 'bit')}"
         elif int(getattr(page.tags.get(274), "value", 1)) != 1:
             fault = "its rows are turned or mirrored (orientation)"
         self._pieces = (

@@ -11,6 +11,7 @@ from tfseg.encoders.features import FeatureEncoder
 from tfseg.encoders.positions import POINTWISE, is_gridless, is_pointwise, measure, tensors_of
 from tfseg.errors import TfsegError
 from tfseg.layers import BatchNorm
+from tfseg.words import counted
 
 
 def from_keras(
@@ -210,7 +211,9 @@ class _Walk:
         inner.grids[id(fresh)] = grid
         outputs = inner.through(model, fresh)
         if len(outputs) != 1:
-            raise TfsegError(f"{named(model)} has {len(outputs)} outputs; a part may have one")
+            raise TfsegError(
+                f"{named(model)} has {counted(len(outputs), 'output')}; a part may have one"
+            )
         maps = inner.cuts(fresh, outputs)
         layer = keras.Model(fresh, [*maps, *outputs], name=model.name)
         for tensor, source in zip(layer(inputs), [*maps, *outputs], strict=True):

@@ -11,6 +11,7 @@ from tfseg.evaluation.intervals import Resampling, interval
 from tfseg.evaluation.metrics import METRICS
 from tfseg.evaluation.records import Records
 from tfseg.visualize import class_names
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ def summarize(
     result["names"] = records.facts.get("categories")
     bins = records.settings.bins
     result["places"] = {
-        "width": [f"within {width} pixels" for width in records.settings.trimap_widths],
+        "width": [f"within {counted(width, 'pixel')}" for width in records.settings.trimap_widths],
         "bin": [f"{index / bins:.2f} to {(index + 1) / bins:.2f}" for index in range(bins)],
     }
     result["intervals"] = None if weights is None else resampling.describe(records.names)
@@ -270,5 +271,5 @@ def _title(names: list[str]) -> str:
         return names[0]
     folders = {name.rpartition("/")[0] for name in names}
     if len(folders) == 1 and "" not in folders:
-        return f"{folders.pop()} ({len(names)} seeds)"
-    return f"{names[0]} and {len(names) - 1} more seeds"
+        return f"{folders.pop()} ({counted(len(names), 'seed')})"
+    return f"{names[0]} and {counted(len(names) - 1, 'more seed')}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 METHOD = "95% percentile bootstrap (Efron and Tibshirani, 1993, section 13.3)"
 _LEVEL = 0.95
@@ -53,9 +54,9 @@ class Resampling:
 
     def describe(self, names: Sequence[str]) -> str:
         """In words, for protocols."""
-        what = f"{len(names)} images"
+        what = f"{counted(len(names), 'image')}"
         if self.groups is not None:
-            what = f"{len({self.groups[name] for name in names})} groups of {what}"
+            what = f"{counted(len({self.groups[name] for name in names}), 'group')} of {what}"
         return f"{METHOD} over {what}, {self.replicates} replicates, seed {self.seed}"
 
 

@@ -13,6 +13,7 @@ from tfseg.data.image_files import opened, reading, rgb_array
 from tfseg.data.lists import ImageList
 from tfseg.errors import TfsegError
 from tfseg.evaluation.measures import VOID
+from tfseg.words import counted
 
 ENDINGS = (".png", ".npy", ".bmp", ".tif", ".tiff", ".gif")
 # How far the probabilities of a pixel may be from 1 in sum, by the bytes of a number.
@@ -197,7 +198,7 @@ def _checked_probabilities(path, values, rule):
     if values.ndim != 3 or classes not in (values.shape[0], values.shape[-1]):
         raise TfsegError(
             f"prediction {path} has floats of the shape {list(values.shape)}; probabilities of "
-            f"{classes} classes have [H, W, {classes}] or [{classes}, H, W]"
+            f"{counted(classes, 'class')} have [H, W, {classes}] or [{classes}, H, W]"
         )
     if values.shape[-1] != classes:
         values = np.moveaxis(values, 0, -1)
@@ -211,8 +212,8 @@ def _checked_probabilities(path, values, rule):
         low = values[row, column].min()
         text = f"sum to {sums[row, column]:.4g}" if not low < 0 else f"have {low:.4g} among them"
         raise TfsegError(
-            f"prediction {path}: the values of {wrong.sum()} pixels are no probabilities; those "
-            f"of row {row}, column {column} {text}"
+            f"prediction {path}: the values of {counted(wrong.sum(), 'pixel')} are no "
+            f"probabilities; those of row {row}, column {column} {text}"
         )
     return values
 
@@ -236,10 +237,12 @@ def _wrong_value(path, values, wrong, rule):
     allowed = np.flatnonzero((rule.table >= 0) & (rule.table != VOID)).tolist()
     text = f"{allowed[0]}..{allowed[-1]}"
     if allowed != list(range(allowed[0], allowed[-1] + 1)):
-        text = ", ".join(map(str, allowed)) if len(allowed) <= 12 else f"{len(allowed)} values"
+        text = (
+            ", ".join(map(str, allowed)) if len(allowed) <= 12 else counted(len(allowed), "value")
+        )
     return TfsegError(
-        f"prediction {path} has the value {value} in {(values == value).sum()} pixels; allowed "
-        f"are {text} and {rule.ignore_label} for no class"
+        f"prediction {path} has the value {value} in {counted((values == value).sum(), 'pixel')}; "
+        f"allowed are {text} and {rule.ignore_label} for no class"
     )
 
 
@@ -293,7 +296,8 @@ def _from_colours(path, pixels, colours, rule):
         code = int(found[classes < 0][0])
         raise TfsegError(
             f"prediction {path} has the colour {(code >> 16, code >> 8 & 255, code & 255)} in "
-            f"{(codes == code).sum()} pixels, which is no class's; there are {len(table)} colours"
+            f"{counted((codes == code).sum(), 'pixel')}, which is no class's; there are "
+            f"{counted(len(table), 'colour')}"
         )
     classes = np.where(classes < rule.num_classes, classes, VOID)
     return classes.astype(np.uint8)[places.reshape(codes.shape)]

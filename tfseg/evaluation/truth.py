@@ -9,6 +9,7 @@ from tfseg.data.labels import describe_values, label_table
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError
 from tfseg.evaluation.confusion import count_pairs
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,7 +75,8 @@ class Truth:
         if (classes < 0).any():
             wrong = values[classes < 0][0]
             raise TfsegError(
-                f"label map {title} has the value {wrong} in {(values == wrong).sum()} pixels; "
+                f"label map {title} has the value {wrong} in "
+                f"{counted((values == wrong).sum(), 'pixel')}; "
                 f"allowed are {describe_values(self._table, self.ignore_label)}"
             )
         return np.where(classes == self.ignore_label, 255, classes).astype(np.uint8)

@@ -18,6 +18,7 @@ from tfseg.inference.pretrained import save_pretrained, saved_protocol
 from tfseg.inference.protocol import Protocol
 from tfseg.lazy import LazyModule
 from tfseg.weights import find_spec, load_weights, release_spec
+from tfseg.words import counted
 
 tf = LazyModule("tensorflow")
 
@@ -126,7 +127,11 @@ class Predictor:
             for field in own
             if getattr(self.protocol, field.name) != field.default
         ]
-        parts = [f"{len(names)} classes: {shown}", *changed, *(["CRF"] if self.crf else [])]
+        parts = [
+            f"{counted(len(names), 'class')}: {shown}",
+            *changed,
+            *(["CRF"] if self.crf else []),
+        ]
         return f"<Predictor {self.spec.name}, {'; '.join(parts)}>"
 
     def predict(self, image):

@@ -9,6 +9,7 @@ from tfseg.inference.protocol import Protocol
 from tfseg.models.table import resolve
 from tfseg.visualize import class_names
 from tfseg.weights.pretrained import is_pretrained, read_pretrained, write_pretrained
+from tfseg.words import counted
 from tfseg.zoo.hub import CARD
 
 # A README.md with this line is ours to write again.
@@ -95,7 +96,7 @@ def _card(predictor, spec, values):
         _MARK,
         f"# {spec.name}",
         "",
-        f"Semantic segmentation of {spec.num_classes} classes: {', '.join(names)}.",
+        f"Semantic segmentation of {counted(spec.num_classes, 'class')}: {', '.join(names)}.",
         "",
         "```python",
         "import tfseg  # pip install tfseg-keras",

@@ -7,6 +7,7 @@ from keras import ops
 
 from tfseg.errors import TfsegError, unknown
 from tfseg.types import Shape, Tensor
+from tfseg.words import counted
 
 PADDINGS = ("symmetric", "same")
 
@@ -117,7 +118,8 @@ class Conv2D(keras.layers.Layer):
         size, channels = (self.kernel_size, self.kernel_size), input_shape[-1]
         if channels % self.groups or self.filters % self.groups:
             raise TfsegError(
-                f"groups must divide {channels} channels and {self.filters} filters, not be "
+                f"groups must divide {counted(channels, 'channel')} and "
+                f"{counted(self.filters, 'filter')}, not be "
                 f"{self.groups}"
             )
         self.kernel = self.add_weight(

@@ -11,6 +11,7 @@ from tfseg.evaluation.measures import VOID, Maps
 from tfseg.evaluation.measures import measure as measure_maps
 from tfseg.evaluation.metrics import Settings
 from tfseg.evaluation.records import Records
+from tfseg.words import counted
 
 
 def measure(
@@ -52,7 +53,9 @@ def measure(
             raise TfsegError(f"pair {number} has no probabilities, as others have")
         rows.append(measure_maps(maps, settings, measures))
     if names is not None and len(names) != len(rows):
-        raise TfsegError(f"there are {len(names)} names of {len(rows)} images")
+        raise TfsegError(
+            f"there are {counted(len(names), 'name')} of {counted(len(rows), 'image')}"
+        )
     facts: dict[str, Any] = {"absent_classes": absent_classes}
     if classes is not None:
         facts["classes"] = list(classes)

@@ -17,6 +17,7 @@ from tfseg.models.multi_scale import check_scales
 from tfseg.models.segmenter import Segmenter
 from tfseg.models.spec import ModelSpec
 from tfseg.models.table import resolve
+from tfseg.words import counted
 
 
 def create_model(
@@ -127,7 +128,7 @@ def _decoder(
     if not isinstance(decoder, str):
         classes = getattr(decoder, "num_classes", num_classes)
         if not isinstance(decoder, keras.layers.Layer) or classes != num_classes:
-            raise TfsegError(f"`decoder` must be a Keras layer for {num_classes} classes")
+            raise TfsegError(f"`decoder` must be a Keras layer for {counted(num_classes, 'class')}")
         return decoder
     own = {**row.fixed, **(row.at_stride_8 if encoder.output_stride == 8 else {})}
     own |= {key: values[key] for key in row.options if key in values}

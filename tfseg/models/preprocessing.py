@@ -9,6 +9,7 @@ import numpy as np
 from tfseg.bands import RGB, Bands
 from tfseg.errors import TfsegError
 from tfseg.types import Tensor
+from tfseg.words import counted
 
 CHANNEL_ORDERS = ("RGB", "BGR")
 # What of `Bands` isn't told by the number of means.
@@ -50,7 +51,8 @@ class Preprocessing:
             object.__setattr__(self, name, value)
         if len(self.mean) != len(self.std):
             raise TfsegError(
-                f"mean has {len(self.mean)} numbers and std {len(self.std)}: one for each channel"
+                f"mean has {counted(len(self.mean), 'number')} and std {len(self.std)}: one for "
+                "each channel"
             )
         if min(self.std) <= 0:
             raise TfsegError(f"std must be positive, not {list(self.std)}")

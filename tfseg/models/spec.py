@@ -9,6 +9,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.models.table import KINDS, resolve
+from tfseg.words import counted
 
 FORMAT = 1
 
@@ -74,7 +75,8 @@ class ModelSpec:
             value = getattr(self, name)
             if value is not None and len(value) < self.num_classes:
                 raise TfsegError(
-                    f"{name} has {len(value)} entries for a model of {self.num_classes} classes"
+                    f"{name} has {counted(len(value), 'entry')} for a model of "
+                    f"{counted(self.num_classes, 'class')}"
                 )
 
     def build(self, **options: Any) -> Any:

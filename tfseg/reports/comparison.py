@@ -5,6 +5,7 @@ import html
 from tfseg.evaluation.metrics import METRICS
 from tfseg.reports.html import facts, figure, formulas, section, write_page
 from tfseg.reports.summary import between
+from tfseg.words import counted
 
 
 def table(values):
@@ -44,7 +45,7 @@ def write(path, values, pictures=None):
             occur; or None for no pictures.
     """
     names = [one["name"] for one in values["contestants"]]
-    about = [f"{values['images']} images that all have."]
+    about = [f"{counted(values['images'], 'image')} that all have."]
     if values["intervals"]:
         about.append(f"Intervals: {values['intervals']}; differences are paired.")
     sections = [
@@ -69,7 +70,7 @@ def _settings(values):
 
 
 def _contestants(values):
-    lines = [f"{values['images']} images that all have"]
+    lines = [f"{counted(values['images'], 'image')} that all have"]
     for one in values["contestants"]:
         members = one["members"]
         text = one["name"]
@@ -185,7 +186,7 @@ def _seeds(values):
                 mean = row["values"][index]["value"]
                 rows[title] = (
                     f"mean {mean:.2%}, {spread[0]:.2%} to {spread[1]:.2%} over "
-                    f"{len(one['members'])} seeds"
+                    f"{counted(len(one['members']), 'seed')}"
                 )
     return [section("Seeds", facts(rows, str))] if rows else []
 

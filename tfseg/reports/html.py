@@ -11,6 +11,7 @@ from tfseg.files import atomic_write
 from tfseg.reports.charts import SvgCanvas, draw, training_series
 from tfseg.reports.summary import NO_CLASS, SUMMARY, between, entry_title, plain
 from tfseg.visualize import data_uri
+from tfseg.words import counted
 
 _STYLE = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1c2226;--soft:#5f6b73;--line:#dde3e7;
@@ -132,7 +133,7 @@ def _summary(values):
         for key, name in (dict(SUMMARY) | titles).items()
     )
     images = values["protocol"].get("images")
-    note = f"<p>{images} images</p>" if images else ""
+    note = f"<p>{counted(images, 'image')}</p>" if images else ""
     return f"{note}<div class=cards>{cards}</div>"
 
 

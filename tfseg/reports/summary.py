@@ -6,6 +6,7 @@ from tfseg.evaluation.confusion import COUNTED_CLASSES, scores
 from tfseg.evaluation.metrics import METRICS
 from tfseg.files import write_json
 from tfseg.visualize import class_names
+from tfseg.words import counted
 
 SUMMARY = (
     ("pixel_accuracy", "pixel accuracy"),
@@ -154,7 +155,7 @@ def plain(value):
         return "yes" if value else "no"
     if isinstance(value, dict):
         if len(value) > 12:  # A label map; metrics.json has all of it.
-            return f"{len(value)} values"
+            return counted(len(value), "value")
         parts = (f"{key}={plain(part).replace(', ', ',')}" for key, part in value.items())
         return " ".join(parts) or "none"
     if isinstance(value, list | tuple):

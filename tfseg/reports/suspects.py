@@ -9,6 +9,7 @@ from tfseg import legends, visualize
 from tfseg.evaluation.suspects import Suspect
 from tfseg.files import write_json
 from tfseg.reports.html import figure, section, write_page
+from tfseg.words import counted
 
 _WIDTH = 260
 _LEAST_MARGIN = 12
@@ -77,7 +78,7 @@ def _figure(one, load, classes, palette):
     sure = "" if one.confidence == 1 else f", {one.confidence:.0%} sure"
     caption = (
         f"{one.image} at {one.place[0]}, {one.place[1]}: labelled {_name(one.given, classes)}, "
-        f"predicted {_name(one.suggested, classes)}{sure}, {one.pixels} pixels"
+        f"predicted {_name(one.suggested, classes)}{sure}, {counted(one.pixels, 'pixel')}"
     )
     entries = legends.occurring([labels[rows, columns]], classes, palette)
     return figure(shown, entries, caption, "row pair")

@@ -18,6 +18,7 @@ from tfseg.errors import TfsegError
 from tfseg.inference.crf import CRF, require_crf
 from tfseg.inference.predictor import Predictor
 from tfseg.reports.summary import class_shares
+from tfseg.words import counted
 
 _NONE = "none"
 # A dense CRF holds several copies of every pixel's class probabilities: 0.25 GB each at most.
@@ -210,8 +211,8 @@ def view(predictor, image, name):
     pixels, count = image.shape[0] * image.shape[1], predictor.spec.num_classes
     if predictor.crf and pixels * count > _MAX_CRF_VALUES:
         raise TfsegError(
-            f"the image has {pixels} pixels; for a CRF of {count} classes, this page takes "
-            f"{_MAX_CRF_VALUES // count} at most"
+            f"the image has {counted(pixels, 'pixel')}; for a CRF of {counted(count, 'class')}, "
+            f"this page takes {_MAX_CRF_VALUES // count} at most"
         )
     start = time.perf_counter()
     labels = predictor.predict(image)

@@ -14,6 +14,7 @@ from tfseg.training.losses import LOSSES, check_loss, parse_loss
 from tfseg.training.optimizers import OPTIMIZERS
 from tfseg.training.schedules import SCHEDULES
 from tfseg.training.trackers import TRACKERS
+from tfseg.words import counted
 
 # {name of an option in version 0.1, which keeps working as an argument and as a flag: name now}.
 EARLIER_NAMES = {"padding_constant": "size_divisor"}
@@ -360,7 +361,9 @@ class TrainConfig:
             return per_epoch, None
         total = self.steps or math.ceil(self.epochs * per_epoch)
         if (warmup := self.lr_warmup_steps) >= total:
-            raise TfsegError(f"`lr_warmup_steps={warmup}` must be below the run's {total} updates")
+            raise TfsegError(
+                f"`lr_warmup_steps={warmup}` must be below the run's {counted(total, 'update')}"
+            )
         return per_epoch, total
 
     def fixed(self, replicas):

@@ -8,6 +8,7 @@ from absl import logging
 from tqdm import tqdm
 
 from tfseg.training.callbacks import Callback
+from tfseg.words import counted
 
 # Seconds between two lines about one validation, where there is no bar.
 _EVERY = 30
@@ -91,11 +92,12 @@ class Console(Callback):
         val = f", {len(plan.val)} for validation" if plan.val else ""
         devices = f", {replicas} replicas" if replicas > 1 else ""
         minutes = f"for {config.minutes:g} min in steps"
-        length = minutes if self.total is None else f"{self.total} steps"
+        length = minutes if self.total is None else counted(self.total, "step")
+        classes = counted(plan.spec.num_classes, "class")
         self.line(
-            f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {plan.spec.num_classes} "
-            f"classes; {len(plan.train)} images{val}; {length} of "
-            f"{config.effective_batch} images{devices}"
+            f"{plan.spec.name}: {weights / 1e6:.1f} million weights, {classes}; "
+            f"{counted(len(plan.train), 'image')}{val}; {length} of "
+            f"{counted(config.effective_batch, 'image')}{devices}"
         )
         if (self.total is not None and step >= self.total) or session.out_of_patience:
             self.line(f"{config.run_dir} is finished: it is at step {step}")
@@ -144,7 +146,7 @@ class Console(Callback):
         validations = self._validations(step)
         if validations and self.validated is None:
             # How long one takes shows when the first is done.
-            more = "1 validation" if validations == 1 else f"{validations} validations"
+            more = counted(validations, "validation")
             return f", {duration(seconds)} and {more} left"
         return f", {duration(seconds + validations * (self.validated or 0))} left"
 

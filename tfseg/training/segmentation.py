@@ -10,6 +10,7 @@ from tfseg.training.losses import SegmentationLoss
 from tfseg.training.plan import check_data, plan_run
 from tfseg.training.samples import distributed_dataset, files_of_step
 from tfseg.training.validation import Validator
+from tfseg.words import counted
 
 
 def load_teacher(config, plan):
@@ -21,7 +22,7 @@ def load_teacher(config, plan):
     teacher = load(config.teacher, precision=config.precision)
     if teacher.spec.num_classes != plan.spec.num_classes:
         raise TfsegError(
-            f"`teacher={config.teacher}` has {teacher.spec.num_classes} classes, not "
+            f"`teacher={config.teacher}` has {counted(teacher.spec.num_classes, 'class')}, not "
             f"{plan.spec.num_classes}"
         )
     if teacher.spec.preprocessing != plan.spec.preprocessing:

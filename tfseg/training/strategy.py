@@ -7,6 +7,7 @@ import os
 import tensorflow as tf
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 
 def create_strategy(name="auto", replicas=0, single=False):
@@ -80,7 +81,9 @@ def _multi_worker():
 def _devices(gpus, replicas):
     if gpus:
         if replicas > len(gpus):
-            raise TfsegError(f"`replicas={replicas}` asks for more than the {len(gpus)} GPUs here")
+            raise TfsegError(
+                f"`replicas={replicas}` asks for more than the {counted(len(gpus), 'GPU')} here"
+            )
         return [f"GPU:{index}" for index in range(replicas or len(gpus))]
     replicas = max(replicas, 1)
     cpu = tf.config.list_physical_devices("CPU")[0]

@@ -29,6 +29,7 @@ from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.training.trackers import TRACKERS
 from tfseg.training.validation import Interrupted, Validations
 from tfseg.training.values import interval
+from tfseg.words import counted
 
 # The length for schedules before time has told it: all of them stand at their beginnings.
 _UNKNOWN = 2**40
@@ -235,7 +236,8 @@ class Trainer:
                 break
             if self.session.out_of_patience:
                 self.console.line(
-                    f"ends at step {step}: no better score in {config.patience} validations"
+                    f"ends at step {step}: no better score in "
+                    f"{counted(config.patience, 'validation')}"
                 )
                 break
 
@@ -250,7 +252,7 @@ class Trainer:
         self.schedule = self._schedule()
         self.console.total = total
         if earlier is None:
-            self.console.line(f"{self.config.minutes:g} min allow about {total} steps")
+            self.console.line(f"{self.config.minutes:g} min allow about {counted(total, 'step')}")
 
     def _spent(self):
         """Seconds of the run so far, in earlier calls too."""

@@ -6,7 +6,6 @@ import re
 import keras
 import numpy as np
 
-from tfseg.bands import counted
 from tfseg.errors import TfsegError
 from tfseg.models.preprocessing import Preprocessing
 from tfseg.models.variables import variable_names
@@ -14,6 +13,7 @@ from tfseg.weights.causes import explain
 from tfseg.weights.layouts.families import layouts
 from tfseg.weights.layouts.layout import is_filter, is_first, is_head
 from tfseg.weights.sources import shape_of, variants
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +44,17 @@ class Report:
 
     def __str__(self):
         of = f" of {self.part}" if self.part else ""
-        parts = [f"loaded {len(self.loaded)} variables{of} ({self.layout} layout)"]
+        parts = [f"loaded {counted(len(self.loaded), 'variable')}{of} ({self.layout} layout)"]
         if self.spread:
-            parts.append(f"spread the first kernel's 3 channels over {counted(self.spread)}")
+            parts.append(
+                f"spread the first kernel's 3 channels over {counted(self.spread, 'channel')}"
+            )
         if self.skipped:
             reasons = "; ".join(sorted(set(self.skipped.values())))
-            parts.append(f"left out {len(self.skipped)} entries ({reasons})")
+            parts.append(f"left out {counted(len(self.skipped), 'entry')} ({reasons})")
         if self.fresh:
             first = ", ".join(self.fresh[:3]) + (", …" if len(self.fresh) > 3 else "")
-            parts.append(f"kept {len(self.fresh)} fresh variables ({first})")
+            parts.append(f"kept {counted(len(self.fresh), 'fresh variable')} ({first})")
         return ", ".join(parts)
 
 

@@ -8,6 +8,7 @@ from tfseg.weights.foreign import library_of
 from tfseg.weights.layouts.families import family
 from tfseg.weights.layouts.layout import is_filter, is_head
 from tfseg.weights.sources import shape_of
+from tfseg.words import counted
 
 # What a file holds that only models with an option have: (expression over the names of entries
 # without a place, what they are, the option).
@@ -38,15 +39,18 @@ def explain(model, match, origin, new_head):
     faults = []
     if match.missing:
         sought = [match.names[path] or path for path in match.missing]
-        faults.append(f"{len(match.missing)} variables are not in it ({_some(sought)})")
+        are = counted(len(match.missing), "variable is", "variables are")
+        faults.append(f"{are} not in it ({_some(sought)})")
     if match.unused:
-        faults.append(f"{len(match.unused)} of its entries have no place ({_some(match.unused)})")
+        have = counted(len(match.unused), "of its entries has", "of its entries have")
+        faults.append(f"{have} no place ({_some(match.unused)})")
     if match.wrong:
         shapes = [
             f"{match.names[path]} is {list(found)}, wanted {list(wanted)}"
             for path, (found, wanted) in match.wrong.items()
         ]
-        faults.append(f"{len(shapes)} shapes differ ({_some(shapes, 2)})")
+        differ = counted(len(shapes), "shape differs", "shapes differ")
+        faults.append(f"{differ} ({_some(shapes, 2)})")
     cause = _likely_cause(match, new_head)
     if library := library_of(list(match.source)):
         cause = f"it was saved by {library.name}: {_of_library(library, match, cause)}"
@@ -115,7 +119,7 @@ def _head_cause(match):
     if not match.missing and len(counts) == 1:
         (((found,), (wanted,)),) = counts
         return (
-            f"it has {found} classes, the model {wanted}: give the model {found}, "
+            f"it has {counted(found, 'class')}, the model {wanted}: give the model {found}, "
             "or ask for a new head (new_head)"
         )
     if not match.unused and not any(map(is_head, [*match.fitting, *match.wrong])):

@@ -8,6 +8,7 @@ from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing
 from tfseg.weights.assign import weights_of
 from tfseg.weights.layouts.families import layouts
+from tfseg.words import counted
 
 
 def to_original(model, layout=None):
@@ -63,8 +64,8 @@ def _find(model, variables, wanted):
             return layout, names
         nameless = min(nameless, lacking, key=len)
     raise TfsegError(
-        f"the original code has no name for {len(nameless)} variables of this model, such as "
-        f"{nameless[0]}"
+        f"the original code has no name for {counted(len(nameless), 'variable')} of this model, "
+        f"such as {nameless[0]}"
     )
 
 

@@ -17,6 +17,7 @@ from tfseg.weights import readers
 from tfseg.weights.assign import assign
 from tfseg.weights.pretrained import is_pretrained, read_pretrained, weights_of_pretrained
 from tfseg.weights.readers import hdf5
+from tfseg.words import counted
 
 # What a .keras file calls our models: whether they are classifiers.
 _KERAS_CLASSES = {"tfseg>Segmenter": False, "tfseg>Classifier": True}
@@ -142,7 +143,7 @@ def load_own(model, path, new_head=False):
     stated = spec and spec.preprocessing
     if card:
         stated = stated or ModelSpec.load(card).preprocessing
-    origin = f"{path} (a {spec.name} of {spec.num_classes} classes)" if spec else path
+    origin = f"{path} (a {spec.name} of {counted(spec.num_classes, 'class')})" if spec else path
     report = assign(model, _in_our_names(weights, model), new_head, origin)
     return dataclasses.replace(report, preprocessing=stated)
 

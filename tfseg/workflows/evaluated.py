@@ -13,6 +13,7 @@ from tfseg.evaluation.records import Records
 from tfseg.parts import PartFiles, file_marks
 from tfseg.reports import html, summary, suspects
 from tfseg.reports.gallery import Gallery
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Evaluation:
         scores = self.values["scores"]
         named = [f"{title} {scores[key]:.4f}" for key, title in summary.SUMMARY if scores.get(key)]
         images = self.values["protocol"]["images"]
-        return f"<Evaluation of {images} images: {', '.join(named)}; {self.written[0]}>"
+        return f"<Evaluation of {counted(images, 'image')}: {', '.join(named)}; {self.written[0]}>"
 
     def __str__(self):
         return summary.table(self.values)

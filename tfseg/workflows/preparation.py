@@ -17,6 +17,7 @@ from tfseg.data.prepare.source import carry_out, plan
 from tfseg.errors import TfsegError
 from tfseg.parts import Part, Unfinished
 from tfseg.reports.contact_sheet import write_contact_sheet
+from tfseg.words import counted
 
 # What is no source of files, and the arguments that have a meaning with it.
 _OWN = ("label_map", "classes", "size")
@@ -193,7 +194,7 @@ def _from_source(
     whole = plan(source, format, options, facts=facts, tell=_tell, progress=progress, **more)
     if dry_run:
         names = whole.dataset.classes
-        notes = (*whole.notes, f"{len(names)} classes: {', '.join(names)}")
+        notes = (*whole.notes, f"{counted(len(names), 'class')}: {', '.join(names)}")
         return Prepared(whole.counts, None, 0, len(names), notes, tuple(whole.skipped))
     found = carry_out(whole, data_dir, size, in_place, progress, part=part)
     if isinstance(found, Unfinished):

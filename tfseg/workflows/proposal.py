@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfseg.bands import counted
 from tfseg.tables import Row, Table
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +38,10 @@ class DataFacts:
     value_bytes: int = 1
 
     def __str__(self) -> str:
-        bands = "" if self.channels == 3 else f", {counted(self.channels)}"
+        bands = "" if self.channels == 3 else f", {counted(self.channels, 'channel')}"
         return (
-            f"{self.images} training and {self.val_images} validation images of "
-            f"{self.width}x{self.height}{bands}, {len(self.shares)} classes"
+            f"{self.images} training and {counted(self.val_images, 'validation image')} of "
+            f"{self.width}x{self.height}{bands}, {counted(len(self.shares), 'class')}"
         )
 
 
@@ -65,7 +65,7 @@ class MachineFacts:
 
     def __str__(self) -> str:
         devices = f"{self.gpus} GPU, " if self.gpus else ""
-        return f"{devices}{self.cores} cores, {self.memory / 2**30:.0f} GiB free"
+        return f"{devices}{counted(self.cores, 'core')}, {self.memory / 2**30:.0f} GiB free"
 
 
 @dataclasses.dataclass

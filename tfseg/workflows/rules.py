@@ -8,6 +8,7 @@ import math
 
 from tfseg.training.losses import parse_loss
 from tfseg.training.values import height_width
+from tfseg.words import counted
 from tfseg.zoo import RELEASES
 
 # Of networks at output stride 16 in bfloat16: bytes that training keeps for each pixel of a batch,
@@ -36,7 +37,9 @@ def model_options(now):
     if not now.encoder.endswith("_v1") or not now.chosen["model"].endswith("+deeplab_v3plus"):
         return None
     if now.machine.gpus and now.data.smallest_object < 16:
-        return {"output_stride": 8}, f"objects of {now.data.smallest_object:.0f} pixels"
+        return {
+            "output_stride": 8
+        }, f"objects of {counted(round(now.data.smallest_object), 'pixel')}"
     why = "objects are large enough" if now.machine.gpus else "8 takes long without a GPU"
     return {"output_stride": 16}, why
 
@@ -121,7 +124,7 @@ def steps(now):
     most = 20_000 if now.machine.gpus else 4_000
     epochs = 40 if now.pretrained else 80
     steps = min(max(math.ceil(epochs * now.data.images / now.batch), 500), most)
-    return steps, f"{steps * now.batch / now.data.images:.0f} epochs"
+    return steps, counted(round(steps * now.batch / now.data.images), "epoch")
 
 
 def learning_rate(now):
@@ -159,7 +162,10 @@ def class_crops(now):
     rare = [share for share in now.data.shares if 0 < share < 0.02]
     if not rare or not now.data.weights:
         return None
-    return 0.3, f"{len(rare)} of the classes have under 2% of the pixels"
+    return (
+        0.3,
+        f"{counted(len(rare), 'of the classes has', 'of the classes have')} under 2% of the pixels",
+    )
 
 
 def random_rotate(now):

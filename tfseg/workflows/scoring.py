@@ -28,6 +28,7 @@ from tfseg.reports.gallery import Gallery
 from tfseg.reports.panels import LabelWriter, OverlayWriter, PanelWriter
 from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.visualize import class_names
+from tfseg.words import counted
 from tfseg.workflows import evaluated
 from tfseg.workflows.trained import TrainedModel, load_predictor
 
@@ -269,7 +270,8 @@ def _classes(spec, info, data_dir):
     """
     if info.classes not in (None, spec.classes) and len(info.classes) != spec.num_classes:
         raise TfsegError(
-            f"the model tells {spec.num_classes} classes apart, {data_dir} has {len(info.classes)}"
+            f"the model tells {counted(spec.num_classes, 'class')} apart, {data_dir} has "
+            f"{len(info.classes)}"
         )
     for index, names in enumerate(zip(spec.classes or (), info.classes or (), strict=False)):
         if len(set(names)) > 1:

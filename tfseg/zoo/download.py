@@ -13,6 +13,7 @@ import urllib.request
 from absl import logging
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 _CHUNK = 1 << 20
 _ATTEMPTS = 5
@@ -71,7 +72,9 @@ def verify(path, sha256=None, size=None, origin=None):
     origin = f"from {origin} " if origin else ""
     found = os.path.getsize(path)
     if size is not None and found != size:
-        raise TfsegError(f"{path} {origin}has {found} bytes instead of {size}: it was not kept")
+        raise TfsegError(
+            f"{path} {origin}has {counted(found, 'byte')} instead of {size}: it was not kept"
+        )
     if sha256:
         digest = sha256_of(path)
         if not digest.startswith(sha256):
@@ -170,7 +173,7 @@ class _Transfer:
                 if self.progress:
                     self.progress(done, total)
         if total is not None and done < total:
-            raise _Dropped(f"the connection ended after {done} of {total} bytes")
+            raise _Dropped(f"the connection ended after {done} of {counted(total, 'byte')}")
 
     def _part(self, start):
         try:

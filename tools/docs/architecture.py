@@ -22,7 +22,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 BASE = "base"
 
 WIDTH, HEIGHT = 250, 62  # of a box, and
-BASE_WIDTH = 420  # of the box of files
+BASE_WIDTH = 460  # of the box of files
 LANE = 16  # what an arrow takes that passes a row of boxes
 GAP, STEP, MARGIN = 24, 104, 16  # between neighbours, from row to row, around all
 

@@ -135,7 +135,7 @@ def not_utf8(folder):
     [
         (swap_lists, ["label map", "3.png has 8-bit RGB pixels", "are the two lists swapped?"]),
         (shift_list, ["different orders in 6 places", "0.png stands beside", "1_label.png"]),
-        (one_pixel, ["3_label.png has the value 4 in 1 pixels; allowed are 0..3 and 255"]),
+        (one_pixel, ["3_label.png has the value 4 in 1 pixel; allowed are 0..3 and 255"]),
         (grey_image, ["image", "3.png is grey (L)"]),
         (sixteen_bits, ["3_label.png has 16-bit grey pixels", "8-bit grey or palette"]),
         (colours, ["3_label.png has 8-bit RGB pixels", "`color_map`"]),
@@ -143,7 +143,7 @@ def not_utf8(folder):
         (blended, ["3_label.png looks anti-aliased"]),
         (same_name, ["train/3.jpg", "duplicate", "as train/3.png"]),
         (in_both_splits, ["image train/3.png of the split val has a duplicate", "in train"]),
-        (exif(3), ["1 of 6 images are turned as their EXIF orientation says", "train/3.png"]),
+        (exif(3), ["1 of 6 images is turned as EXIF orientation says", "train/3.png"]),
         (
             exif(6),
             ["3.png, turned as its EXIF orientation 6 says, is 32x48", "3_label.png is 48x32"],

@@ -171,7 +171,7 @@ def test_labels_that_are_all_ignored(folder, quick):
         "the split val has no pixel that counts: all pixels of the 3 label maps"
     )
     (warning,) = report.warnings
-    assert "1 of the 3 label maps have no pixel that counts" in warning
+    assert "1 of the 3 label maps has no pixel that counts" in warning
 
 
 def test_masks_of_0_and_255(folder):

@@ -85,7 +85,7 @@ def test_a_further_call_loses_no_list(tmp_path):
     draw(tmp_path / "a", "images/0.png", "labels/0.png", "images/1.png", "labels/1.png")
     draw(tmp_path / "b", "images/2.png", "labels/2.png")
     prepare_folder(tmp_path / "a", tmp_path / "out", val_share=0.5)
-    with pytest.raises(TfsegError, match="1 images of the split train already, of which 1 would"):
+    with pytest.raises(TfsegError, match="1 image of the split train already, of which 1 would"):
         prepare_folder(tmp_path / "b", tmp_path / "out")
     assert sum(map(len, names(tmp_path / "out").values())) == 2
     prepare_folder(tmp_path / "a", tmp_path / "out")

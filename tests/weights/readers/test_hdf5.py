@@ -107,7 +107,7 @@ def test_arrays_of_another_shape_are_not_read(model, whole, tmp_path, monkeypatc
         del file[KERNEL]
         file[KERNEL] = np.zeros((3, 3), np.float32)
     monkeypatch.setattr(hdf5._Walk, "_read", None)
-    assert "1 shapes differ (decoder/classifier/kernel is [3, 3]" in _refused(model, path)
+    assert "1 shape differs (decoder/classifier/kernel is [3, 3]" in _refused(model, path)
 
 
 @pytest.mark.parametrize(

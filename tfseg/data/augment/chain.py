@@ -5,10 +5,10 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfseg.bands import counted
 from tfseg.data.augment.table import load_transforms
 from tfseg.data.order import fold
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 
 class Chain:
@@ -34,7 +34,8 @@ class Chain:
         for row, _ in self.steps:
             if row.channels not in (None, channels):
                 raise TfsegError(
-                    f"transforms: {row.name} is for {counted(row.channels)}, not for {channels}"
+                    f"transforms: {row.name} is for {counted(row.channels, 'channel')}, not for "
+                    f"{channels}"
                 )
         self.preprocessing = preprocessing
         self.show, self.size = show, size

@@ -15,6 +15,7 @@ from tfseg.data.labels import describe_values, label_table
 from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
 from tfseg.visualize import class_names
+from tfseg.words import counted
 
 # How many pairs of a split the quick check decodes, and how many more label maps at most while
 # there are classes that none of them shows.
@@ -142,7 +143,7 @@ def _judge(image_list, found, table, info, report, painted):
             if table[int(value)] < 0:
                 split.wrong = True
                 report.errors.append(
-                    f"label map {title} has the value {value} in {count} pixels; "
+                    f"label map {title} has the value {value} in {counted(count, 'pixel')}; "
                     f"allowed are {describe_values(table, info.ignore_label)}{edges}"
                 )
             counts[int(value)] += count
@@ -163,9 +164,10 @@ def _judge(image_list, found, table, info, report, painted):
         if facts["turned"] != 1:
             turned.append(image_list.image_titles[index])
     if turned:
+        of = f"of {counted(len(image_list), 'image')}"
         report.warnings.append(
-            f"{len(turned)} of {len(image_list)} images are turned as their EXIF orientation says, "
-            f"such as {turned[0]}: their label maps must show them upright"
+            f"{counted(len(turned), f'{of} is turned', f'{of} are turned')} as EXIF orientation "
+            f"says, such as {turned[0]}: their label maps must show them upright"
         )
     split.ignored = int(counts[table == info.ignore_label].sum())
     for value in np.flatnonzero((table >= 0) & (table != info.ignore_label)):
@@ -206,7 +208,8 @@ def _check_shown(name, split, info, report):
     """Looks for label maps and classes without pixels; a split without any is an error."""
     if not split.decoded or split.wrong:
         return
-    seen = f"the {split.decoded} label maps" + (" looked at" if split.decoded < split.pairs else "")
+    seen = f"the {counted(split.decoded, 'label map')}"
+    seen += " looked at" if split.decoded < split.pairs else ""
     hint = ""
     if info.ignore_label == 255 and not info.label_map and len(split.pixels) == 2:
         hint = ': if 255 is a class, say so by "label_map": {"0": 0, "255": 1} in info.json'
@@ -218,17 +221,18 @@ def _check_shown(name, split, info, report):
             )
         return
     if split.empty:
+        have = counted(len(split.empty), f"of {seen} has", f"of {seen} have")
         split.warnings.append(
-            f"the split {name}: {len(split.empty)} of {seen} have no pixel that counts, "
-            f"such as {split.empty[0]}"
+            f"the split {name}: {have} no pixel that counts, such as {split.empty[0]}"
         )
     missing = set(np.flatnonzero(split.pixels == 0).tolist()) - {info.ignore_label}
     absent = [f"{index} ({report.classes[index]})" for index in sorted(missing)]
     if absent:
         more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
         classes = "class" if len(absent) == 1 else "classes"
+        none_has = f"none of {seen} has a" if split.decoded > 1 else f"{seen} has no"
         split.warnings.append(
-            f"the split {name}: none of {seen} has a pixel of the {classes} "
+            f"the split {name}: {none_has} pixel of the {classes} "
             f"{', '.join(absent[:5])}{more}{hint if split.ignored else ''}"
         )
 
@@ -288,6 +292,6 @@ def _check_order(image_list):
     wrong = [index for index in range(len(images)) if images[index] != labels[index]]
     first = wrong[0]
     return [
-        f"the lists are in different orders in {len(wrong)} places: image "
+        f"the lists are in different orders in {counted(len(wrong), 'place')}: image "
         f"{image_list.images[first]} stands beside label map {image_list.labels[first]}"
     ]

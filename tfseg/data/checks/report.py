@@ -5,6 +5,8 @@ import dataclasses
 
 import numpy as np
 
+from tfseg.words import counted
+
 
 @dataclasses.dataclass
 class SplitCheck:
@@ -52,8 +54,8 @@ class CheckReport:
 
     def __repr__(self):
         pairs = ", ".join(f"{split.pairs} {name}" for name, split in self.splits.items())
-        found = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
-        return f"<CheckReport of {pairs or 'no'} images: {found}>"
+        found = f"{counted(len(self.errors), 'error')}, {counted(len(self.warnings), 'warning')}"
+        return f"<CheckReport, images: {pairs or 'none'}; {found}>"
 
     @property
     def frequencies(self):

@@ -16,6 +16,7 @@ from tfseg.data.order import Shuffled, epoch_key, fold
 from tfseg.data.pipelines.loading import finish, image_loader
 from tfseg.data.pipelines.segmentation import numbered_dataset
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -78,9 +79,7 @@ def read_class_folders(data_dir, split, classes):
     missing = [name for name in classes if name not in folders]
     if missing:
         some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-        logging.warning(
-            "%s has no images of %d of the %d classes: %s", root, len(missing), len(classes), some
-        )
+        logging.warning("%s has no images of %s: %s", root, counted(len(missing), "class"), some)
     images = [os.path.join(root, name) for name in names]
     return ClassifiedImages(root, images, None, names, targets=targets)
 

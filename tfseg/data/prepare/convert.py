@@ -15,6 +15,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file
 from tfseg.outputs import ending
 from tfseg.parallel import in_order
+from tfseg.words import counted
 
 
 def convert_image(source, target, size, bands=RGB):
@@ -159,8 +160,8 @@ def read_label(source, dataset, name=None):
         wrong = source[labels < 0]
         count = np.sum(wrong == wrong[0])
         raise TfsegError(
-            f"label map {name} has the value {wrong[0]} in {count} pixels, which {dataset.title} "
-            f"does not have: it has {describe_values(table, dataset.ignore_label)}"
+            f"label map {name} has the value {wrong[0]} in {counted(count, 'pixel')}, which "
+            f"{dataset.title} does not have: it has {describe_values(table, dataset.ignore_label)}"
         )
     return labels.astype(np.uint8)
 
@@ -177,9 +178,12 @@ def _from_colours(pixels, name, dataset):
         values, counts = np.unique(found[unknown], return_counts=True)
         most = int(values[counts.argmax()])
         colour = (most >> 16, most >> 8 & 255, most & 255)
-        more = f" (and {len(values) - 1} more unknown colours)" if len(values) > 1 else ""
+        more = (
+            f" (and {counted(len(values) - 1, 'more unknown colour')})" if len(values) > 1 else ""
+        )
         raise TfsegError(
-            f"label map {name} has the unknown colour {colour} in {counts.max()} pixels{more}"
+            f"label map {name} has the unknown colour {colour} in "
+            f"{counted(counts.max(), 'pixel')}{more}"
         )
     return indices[places]
 

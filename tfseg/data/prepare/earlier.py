@@ -7,6 +7,7 @@ from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import is_list, read_split, remove
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
+from tfseg.words import counted
 
 # {split: the folder, or data set, that its copies were made from}.
 SOURCES = "sources.json"
@@ -32,9 +33,9 @@ def stale_splits(data_dir, images):
         lost = sorted({_stem(data_dir, path) for path in listed} - everything)
         if lost and split in new:
             raise TfsegError(
-                f"{data_dir} lists {len(listed)} images of the split {split} already, of which "
-                f"{len(lost)} would be lost, such as {lost[0]}: name another `data_dir`, or remove "
-                f"{split}_images.txt first"
+                f"{data_dir} lists {counted(len(listed), 'image')} of the split {split} already, "
+                f"of which {len(lost)} would be lost, such as {lost[0]}: name another `data_dir`, "
+                f"or remove {split}_images.txt first"
             )
         if split not in new and not lost:
             stale.append(split)

@@ -38,6 +38,7 @@ from tfseg.data.prepare.tiling import Piece
 from tfseg.errors import TfsegError
 from tfseg.outputs import OutputFolder, ending, stems
 from tfseg.parts import PartFiles, Unfinished, file_marks, interleave
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +101,8 @@ def prepare_dataset(name, source, data_dir, size=None, in_place=False, progress=
         published = row.images.get(split, len(chosen))
         if len(chosen) != published:
             logging.warning(
-                "%s: %d images for %s; %s was published with %d",
-                *(sources[0], len(chosen), split, row.help, published),
+                "%s: %s for %s; %s was published with %d",
+                *(sources[0], counted(len(chosen), "image"), split, row.help, published),
             )
     return store(splits, row.facts, data_dir, size, in_place, progress, part=part)
 

@@ -5,6 +5,7 @@ import os
 import re
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 VAL_SHARE = 0.2
 
@@ -51,10 +52,10 @@ def part(items, val_share, group_by, source, notes):
     for number, group in enumerate(groups.values()):
         parts["val" if number in chosen else "train"] += group
     if parts["val"]:
-        of = f" ({count} of {len(groups)} groups)" if group_by else ""
+        of = f" ({count} of {counted(len(groups), 'group')})" if group_by else ""
         notes.append(
-            f"no validation split: {len(parts['val'])} of {len(splits['train'])} images are set "
-            f"aside{of}, evenly over the sorted names"
+            f"no validation split: {len(parts['val'])} of {counted(len(splits['train']), 'image')} "
+            f"are set aside{of}, evenly over the sorted names"
         )
     if not group_by and (hint := _video_like([item.name for item in splits["train"]])):
         notes.append(f"names look like frames of scenes: {hint} keeps each scene together")

@@ -10,7 +10,7 @@ import os
 import numpy as np
 from absl import logging
 
-from tfseg.bands import RGB, Bands, counted
+from tfseg.bands import RGB, Bands
 from tfseg.data.catalog import Dataset, DatasetRow
 from tfseg.data.lists import ImageList
 from tfseg.data.prepare.bands import survey_bands
@@ -27,6 +27,7 @@ from tfseg.errors import TfsegError
 from tfseg.files import atomic_write
 from tfseg.outputs import OutputFolder, stems
 from tfseg.parts import Unfinished
+from tfseg.words import counted
 
 # Beside the lists: what was left out and why, and the colours that were counted.
 SKIPPED, COLOURS = "skipped.csv", "colours.csv"
@@ -157,7 +158,11 @@ def plan(
     if whole.bands != RGB:
         # The range of floats is measured when they are read.
         floats = whole.bands.value_range == (0, 1)
-        words = f"{counted(whole.bands.channels)} of floats" if floats else whole.bands.describe()
+        words = (
+            f"{counted(whole.bands.channels, 'channel')} of floats"
+            if floats
+            else whole.bands.describe()
+        )
         whole.notes.append(f"images of {words}")
     return whole
 
@@ -190,7 +195,7 @@ def _labelled(found, unlabelled, root, whole):
         bare, tests = bare + tests, []
     if not bare:
         return labelled + tests
-    words = f"{len(bare)} images have no labels, such as {bare[0].image}"
+    words = f"{counted(len(bare), 'image has', 'images have')} no labels, such as {bare[0].image}"
     if unlabelled == "error":
         raise TfsegError(f"{words}: `unlabelled=skip` leaves them out")
     if unlabelled == "skip":
@@ -237,7 +242,7 @@ def _cut(whole, sizes, progress):
         whole.notes.append("there is one scene, whose tiles stay together: none validates")
     size, tiles = whole.tiling.tile_size, len(items)
     whole.notes.append(
-        f"{number} image{' becomes' if number == 1 else 's become'} {tiles} tiles of at most "
+        f"{counted(number, 'image becomes', 'images become')} {counted(tiles, 'tile')} of at most "
         f"{size}x{size} pixels, which share {whole.tiling.overlap} with the next, or more at the "
         "right and lower edge"
     )
@@ -307,9 +312,9 @@ def _copied(whole, data_dir, size, progress, part):
     failed = len(whole.skipped) - before
     if failed:
         logging.warning(
-            "%d of %d images can't be used, such as: %s",
+            "%d of %s can't be used, such as: %s",
             failed,
-            len(rows),
+            counted(len(rows), "image"),
             whole.skipped[before][1],
         )
     return done

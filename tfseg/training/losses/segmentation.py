@@ -8,6 +8,7 @@ from tfseg.layers import resize
 from tfseg.models.sizes import OutputSizes
 from tfseg.training.losses.table import create_terms
 from tfseg.training.losses.terms import Targets
+from tfseg.words import counted
 
 # The name of a teacher's logits among a model's outputs.
 TEACHER = "teacher_logits"
@@ -51,7 +52,8 @@ class SegmentationLoss:
     ):
         if class_weights and len(class_weights) != model.num_classes:
             raise TfsegError(
-                f"`class_weights` has {len(class_weights)} numbers for {model.num_classes} classes"
+                f"`class_weights` has {counted(len(class_weights), 'number')} for "
+                f"{counted(model.num_classes, 'class')}"
             )
         self.model = model
         self._output_sizes = OutputSizes(model)

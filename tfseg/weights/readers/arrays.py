@@ -10,6 +10,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
+from tfseg.words import counted
 
 
 class ReadError(TfsegError):
@@ -107,7 +108,7 @@ class Stream:
     def read(self, count):
         """Exactly `count` bytes."""
         if count > self._longest:
-            raise ValueError(f"it holds one value of {count} bytes")
+            raise ValueError(f"it holds one value of {counted(count, 'byte')}")
         start = self.skip(count) - self._buffer_start
         if not 0 <= start <= len(self._buffer) - count:
             self._fill(self.position - count, count)
@@ -181,7 +182,7 @@ class WeightFile(Mapping):
         return name in self._entries
 
     def __repr__(self):
-        return f"<{self.format} file {self.path}: {len(self)} arrays>"
+        return f"<{self.format} file {self.path}: {counted(len(self), 'array')}>"
 
     def renamed(self, rename):
         """The same file with other names; `rename` is a function from name to name."""

@@ -2,6 +2,8 @@
 
 import re
 
+from tfseg.words import counted
+
 # What training scripts call the weights themselves: one of these is taken before others.
 _PLAIN = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights")
 # What they call running averages of the weights, which are taken where there is nothing else.
@@ -64,7 +66,9 @@ def _choose(found):
     others = [len(found[keys]) for keys in plain if keys != most]
     if len(found[most]) > 10 * max(others):
         return most
-    listed = ", ".join(f"{_said(keys)} ({len(found[keys])} entries)" for keys in plain[:5])
+    listed = ", ".join(
+        f"{_said(keys)} ({counted(len(found[keys]), 'entry')})" for keys in plain[:5]
+    )
     raise ValueError(f"it holds several models, {listed}: save the one that is meant by itself")
 
 

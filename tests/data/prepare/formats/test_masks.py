@@ -366,7 +366,7 @@ def test_what_cannot_be_used_is_left_out_and_listed(folder, scenes):
 def test_images_without_masks(folder, scenes):
     folder.scenes("images/{}.png", "labels/{}.png")
     folder.image("images/scene_9.png", scenes["scene_0"].image)
-    with pytest.raises(TfsegError, match=r"1 images have no labels, such as .*scene_9\.png"):
+    with pytest.raises(TfsegError, match=r"1 image has no labels, such as .*scene_9\.png"):
         folder.prepare(unlabelled="error")
     assert len(folder.prepare(unlabelled="skip")[0]) == 4
     found, _ = folder.prepare(unlabelled="background")
@@ -399,7 +399,7 @@ def test_nothing_that_matches(folder, scenes):
     scene = scenes["scene_0"]
     folder.image("images/apple.png", scene.image)
     folder.image("masks/zebra.png", scene.labels)
-    with pytest.raises(TfsegError, match="1 images and 1 masks, but no names that match"):
+    with pytest.raises(TfsegError, match="1 image and 1 mask, but no names that match"):
         folder.prepare()
     with pytest.raises(TfsegError, match="`on_top` has no meaning with `format=folder`"):
         folder.prepare(options=Options(on_top="later"))

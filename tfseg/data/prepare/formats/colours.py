@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 # The largest difference in a channel that is noise: of files without loss, and of JPEG.
 EXACT, LOSSY = 8, 64
@@ -57,9 +58,9 @@ def classes_of(found, lossy):
     chosen = _joined(colours, counts) if lossy else _solid(colours, counts)
     if not 0 < len(chosen) <= 255:
         raise TfsegError(
-            f"the masks have {len(codes)} colours, of which {len(chosen)} could be classes; 1 to "
-            "255 are possible: are they photographs, or colours of objects? `color_map` is a table "
-            "of those that are classes"
+            f"the masks have {counted(len(codes), 'colour')}, of which {len(chosen)} could be "
+            "classes; 1 to 255 are possible: are they photographs, or colours of objects? "
+            "`color_map` is a table of those that are classes"
         )
     chosen = sorted(chosen, key=lambda k: (tuple(colours[k]) != (0, 0, 0), -counts[k][0], k))
     return [tuple(colours[k].tolist()) for k in chosen]

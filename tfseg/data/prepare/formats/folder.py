@@ -11,6 +11,7 @@ from tfseg.data.prepare.formats.found import Found, Item
 from tfseg.data.prepare.formats.tree import MASK_ENDINGS, PICTURE_ENDINGS, split_of
 from tfseg.data.prepare.formats.values import read_values
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 # What folders of images, of masks and of what is neither are called, in any case. Where several
 # folders of masks fit as well, the first counts.
@@ -95,9 +96,11 @@ def read(tree, options):
     pairs, words = _matched(images, masks)
     if not pairs:
         raise TfsegError(
-            f"{tree.root} has {len(images)} images and {len(masks)} masks, but no names that match"
+            f"{tree.root} has {counted(len(images), 'image')} and {counted(len(masks), 'mask')}, "
+            "but no names that match"
             if masks
-            else f"{tree.root} has {len(images)} images and no masks that could belong to them"
+            else f"{tree.root} has {counted(len(images), 'image')} and no masks that could belong "
+            "to them"
         )
     if words:
         found.notes.append(words)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfseg.data.info import require_distinct
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 # What the place is called where nothing is.
 _BACKGROUND = ("background", "bg", "void background", "unlabeled background")
@@ -96,7 +97,9 @@ def with_background(names, title):
     if not any(map(is_background, names)):
         names = ["background", *names]
     if len(names) > 255:
-        raise TfsegError(f"{title} has {len(names)} classes; label maps have room for 255")
+        raise TfsegError(
+            f"{title} has {counted(len(names), 'class')}; label maps have room for 255"
+        )
     try:
         require_distinct(names)
     except TfsegError as error:

@@ -10,6 +10,7 @@ from tfseg.data.prepare.formats.found import Found
 from tfseg.data.prepare.formats.survey import Survey
 from tfseg.data.prepare.formats.values import read_palette, read_values
 from tfseg.errors import TfsegError
+from tfseg.words import counted
 
 _BINARY = ("background", "object")
 
@@ -60,7 +61,8 @@ class Reading:
         if (known[places] != values).any():
             wrong = values[known[places] != values]
             raise TfsegError(
-                f"mask {path} has the value {wrong[0]} in {np.sum(wrong == wrong[0])} pixels, "
+                f"mask {path} has the value {wrong[0]} in "
+                f"{counted(np.sum(wrong == wrong[0]), 'pixel')}, "
                 "which has no meaning here"
             )
         return indices[places]
@@ -180,8 +182,8 @@ def _indices(seen, found, title, palette):
         raise TfsegError(f"mask {seen.where[min(seen.values)]} has the value {min(seen.values)}")
     if len(plain) > 256:
         raise TfsegError(
-            f"the masks of {title} have {len(plain)} different values, which are too many for "
-            "classes: are they photographs, or numbers of objects?"
+            f"the masks of {title} have {counted(len(plain), 'different value')}, which are too "
+            "many for classes: are they photographs, or numbers of objects?"
         )
     lossy = "; some masks were compressed with loss, which changes values" if seen.lossy else ""
     top, notes = plain[-1] if plain else 0, []
@@ -193,7 +195,8 @@ def _indices(seen, found, title, palette):
         notes.append(f"values are 1 to {count}: class k is the value k + 1")
     elif names:
         raise TfsegError(
-            f"mask {seen.where[top]} has the value {top}, but there are {count} classes (0.."
+            f"mask {seen.where[top]} has the value {top}, but there are {counted(count, 'class')} "
+            "(0.."
             f"{count - 1}, and {ignored} for none); `label_map` says what others mean{lossy}"
         )
     elif plain and plain[0] == 1 and top <= 2 * len(plain) + 8:
@@ -211,7 +214,7 @@ def _indices(seen, found, title, palette):
     if not names:
         count = max(table.values()) + 1
         names = _BINARY if count == 2 else tuple(f"class {k}" for k in range(count))
-        notes.append(f"{len(names)} classes without names: `classes` names them")
+        notes.append(f"{counted(len(names), 'class')} without names: `classes` names them")
     identity = all(value == index for value, index in table.items())
     if ignored in seen.values and ignored not in table:
         share = seen.values[ignored] / sum(seen.values.values())
@@ -228,20 +231,20 @@ def _indices(seen, found, title, palette):
 
 def _by_colour(seen, found, table, title, notes):
     """Colours that are classes: by a table, or counted."""
-    counted = dict(seen.colours)
+    pixels = dict(seen.colours)
     for value, count in seen.values.items():
         # What is grey throughout, such as a mask without objects, or of a palette.
         if not any(seen.palettes) and 0 <= value <= 255:
             code = value * 0x010101
-            counted[code] = counted.get(code, 0) + np.array([count, count])
+            pixels[code] = pixels.get(code, 0) + np.array([count, count])
     made = table is None
     if made:
-        chosen = colours.classes_of(counted, seen.lossy)
+        chosen = colours.classes_of(pixels, seen.lossy)
         table = {colour: k for k, colour in enumerate(chosen)}
-        notes = (*notes, f"{len(chosen)} colours of the masks are the classes")
+        notes = (*notes, f"the classes are {counted(len(chosen), 'colour')} of the masks")
     known = np.array(list(table), np.int64)
-    other, total = 0, sum(int(count[0]) for count in counted.values())
-    for code, (count, solid) in counted.items():
+    other, total = 0, sum(int(count[0]) for count in pixels.values())
+    for code, (count, solid) in pixels.items():
         far = int(np.abs(known - colours.colours_of(code)).max(-1).min())
         if far <= (colours.LOSSY if seen.lossy else colours.EXACT):
             continue
@@ -261,9 +264,9 @@ def _by_colour(seen, found, table, title, notes):
         names = _BINARY if names == ("background", "class 1") else names
     elif made and (len(names) != len(table) or len(names) > 2):
         raise TfsegError(
-            f"the masks of {title} have {len(table)} colours, and nothing says which of them is "
-            "which class: leave out `classes`, name them in the table that is written then, and "
-            "give that as `color_map`"
+            f"the masks of {title} have {counted(len(table), 'colour')}, and nothing says which of "
+            "them is which class: leave out `classes`, name them in the table that is written "
+            "then, and give that as `color_map`"
         )
     if palette is None:
         shown = {index: colour for colour, index in reversed(table.items()) if index != 255}

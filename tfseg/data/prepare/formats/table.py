@@ -6,6 +6,7 @@ from typing import Any
 from tfseg.data.catalog import DATASETS
 from tfseg.errors import TfsegError, unknown
 from tfseg.tables import Row, Table
+from tfseg.words import counted
 
 _FORMATS = "tfseg.data.prepare.formats"
 
@@ -103,7 +104,7 @@ def recognise(tree):
             return row, why
     raise TfsegError(
         f"{tree.root} has no images and none of the formats {', '.join(IMPORT_FORMATS)}; "
-        f"it has {len(tree.files)} files such as {tree.files[0]}"
+        f"it has {counted(len(tree.files), 'file')} such as {tree.files[0]}"
     )
 
 

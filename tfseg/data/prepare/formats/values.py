@@ -13,6 +13,7 @@ from tfseg.data.prepare.formats.raster import MAX_PIXELS
 from tfseg.data.scenes import open_scene
 from tfseg.errors import TfsegError
 from tfseg.files import open_file
+from tfseg.words import counted
 
 # Of large TIFF files: as much as a row of usual pieces, and not too much of a wide one.
 _ROWS, _COLUMNS = 512, 8192
@@ -65,8 +66,8 @@ def open_large(path):
     if scene.pixels.channels not in (1, 3):
         scene.close()
         raise TfsegError(
-            f"mask {path} has {scene.pixels.channels} channels; large TIFF files have one, or red, "
-            "green and blue"
+            f"mask {path} has {counted(scene.pixels.channels, 'channel')}; large TIFF files have "
+            "one, or red, green and blue"
         )
     return scene
 
