@@ -131,4 +131,4 @@ def test_groups_are_named_after_their_folder():
     names = ["mean/seed-0", "mean/seed-1", "plain", "a/x", "b/x"]
     settings = dict.fromkeys(names[:2], same) | {"plain": None} | {x: {"--y"} for x in names[3:]}
     titles = [title for title, _ in group_by_seed(settings)]
-    assert titles == ["mean (2 seeds)", "plain", "a/x and 1 more seeds"]
+    assert titles == ["mean (2 seeds)", "plain", "a/x and 1 more seed"]

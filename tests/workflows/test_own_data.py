@@ -137,6 +137,25 @@ def test_a_source_is_prepared_again_when_it_has_changed(photos, tmp_path):
     assert not own_data._is_prepared(folder, root)
 
 
+def test_names_of_classes_are_given_with_the_source(photos, tmp_path, monkeypatch):
+    seen = []
+
+    def stop(data_dir, *_):
+        seen.append(own_data.DataInfo.load(data_dir).classes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own_data, "_propose", stop)
+    names, others = list("abcdefg"), list("tuvwxyz")
+    told = {"source": str(photos), "run_dir": str(tmp_path / "run")}
+    for classes in (names, others, ()):
+        with pytest.raises(KeyboardInterrupt):
+            tfseg.train(**told, classes=classes)
+    assert seen == [names, others, others]  # prepared again for other names alone
+    monkeypatch.setattr(own_data, "_earlier", lambda *_: object())
+    with pytest.raises(TfsegError, match=r"began with the classes t, u, .*leave out `classes`"):
+        tfseg.train(**told, classes=names)
+
+
 def test_without_weights_a_line_says_what_it_costs(photos, tmp_path, monkeypatch):
     def fails(*_):
         raise TfsegError("can't download it: no route")

@@ -1,6 +1,7 @@
 """`tfseg train --source=FOLDER`: what is said on the way from a folder to a trained network."""
 
 import os
+import re
 import textwrap
 from typing import Any
 
@@ -19,6 +20,7 @@ def main(flags: Flags) -> int:
             flags.source,
             flags.run_dir,
             flags.data_dir,
+            classes=flags.classes,
             started=flags.started,
             progress_bar=shared.draws_bars(),
             progress=progress,
@@ -75,7 +77,9 @@ def _tell(flags: Flags, fact: Any) -> None:
 
 def _tell_prepared(flags: Flags, found: "workflows.Prepared") -> None:
     for note in found.notes:
-        _say(flags.spell(f"- {note}"))
+        # What is left between backticks are options that `prepare` alone has.
+        told = re.sub(r"`(\w+[^`]*)`", r"--\1 of tfseg prepare", flags.spell(note))
+        _say(f"- {told}")
     folder = flags.data_dir or os.path.join(flags.run_dir, "data")
     images = ", ".join(f"{count} {split}" for split, count in found.counts.items())
     names = textwrap.shorten(", ".join(found.info.classes or ()), 300, placeholder=" …")

@@ -19,11 +19,11 @@ from tfseg.training.config import TrainConfig
 from tfseg.training.schedules import SCHEDULES, ScheduleRow
 
 GROUPS = {
-    "Run": "source recipe data_dir run_dir init_weights new_head",
+    "Run": "source classes recipe data_dir run_dir init_weights new_head",
     "Model": "model num_classes model_option precision",
     "Length": "epochs steps minutes batch_size validate_every patience",
     "Rate": "learning_rate lr_schedule optimizer weight_decay",
-    "Samples": "crop_size random_scale mirror transforms cache",
+    "Samples": "crop_size random_scale transforms cache",
     "Loss": "loss class_weights",
     "Devices": "strategy accumulation_steps",
 }
@@ -46,6 +46,7 @@ def _scheduled() -> Iterator[tuple[str, Need]]:
 NEEDS = {
     **dict(_scheduled()),
     "max_long_side": Need("--short_sides=300", given("short_sides")),
+    "classes": Need("--source=FOLDER", given("source")),
     "new_head": Need("--init_weights=FILE", given("init_weights")),
     "replicas": shared.REPLICAS,
     "patience": Need("--val_split=val", given("val_split"), against="--val_split="),
@@ -60,6 +61,7 @@ def define(flags: Flags) -> None:
         "Folder of images and masks, or an export of an annotation tool: it is made a data folder "
         "(--data_dir, or data/ in the run), and flags that aren't given are proposed for it.",
     )
+    flags.several("classes", [], "With --source: the classes' names.")
     shared.define_config(flags, TrainConfig)
     flags.report()
 

@@ -77,6 +77,7 @@ def train_source(
     run_dir: str,
     data_dir: str | None = None,
     *,
+    classes: Iterable[str] = (),
     started: float | None = None,
     progress_bar: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -92,6 +93,7 @@ def train_source(
         source: what `tfseg.prepare` takes.
         run_dir: the run's folder.
         data_dir: the data folder that is made of the source; default data/ in `run_dir`.
+        classes: the classes' names, as `tfseg.prepare` takes them; default what the source says.
         started: `time.monotonic()` at the call that `minutes` count from; default this one.
         progress_bar: as for `trainer.train`.
         progress: called as progress(done, total) with numbers of images that are prepared.
@@ -108,14 +110,21 @@ def train_source(
         raise TfsegError("`run_dir` is missing")
     data_dir = data_dir or os.path.join(run_dir, "data")
     root = os.path.realpath(source)
+    classes = tuple(classes)
     proposal = _earlier(run_dir, root)
     # A run that has begun goes on with the images and the settings that it began with.
     if proposal is None:
-        if not _is_prepared(data_dir, root):
-            tell(_prepare(source, data_dir, progress))
+        if not _is_prepared(data_dir, root) or not _are_named(data_dir, classes):
+            tell(_prepare(source, data_dir, classes, progress))
         proposal = _propose(data_dir, given, fetch, tell)
         tell(proposal)
         write_json(os.path.join(run_dir, runs.PROPOSAL), {"source": root, **proposal.to_dict()})
+    elif not _are_named(data_dir, classes):
+        names = ", ".join(DataInfo.load(data_dir).classes or ())
+        raise TfsegError(
+            f"{run_dir} began with the classes {names}: leave out `classes`, or use another "
+            "`run_dir`"
+        )
     proposal = proposal.without(given)
     config = TrainConfig(data_dir=data_dir, run_dir=run_dir, **{**proposal.values, **given})
     allowance = Allowance(started, lambda validation: 1.3 * validation + _CLOSING)
@@ -130,9 +139,9 @@ def train_source(
     return Trained(**facts, evaluation=evaluation, overlays=overlays)
 
 
-def _prepare(source, data_dir, progress):
+def _prepare(source, data_dir, classes, progress):
     try:
-        return prepare(source=source, data_dir=data_dir, progress=progress)
+        return prepare(source=source, data_dir=data_dir, classes=classes, progress=progress)
     except TfsegError as error:
         if "`" not in str(error) or error.remedy:
             raise
@@ -159,6 +168,12 @@ def _is_prepared(data_dir: str, root: str) -> bool:
         if any(os.lstat(os.path.join(path, name)).st_mtime > since for name in files):
             return False
     return True
+
+
+def _are_named(data_dir: str, classes: tuple[str, ...]) -> bool:
+    """Whether a data folder's classes have these names; a background may come before them."""
+    names = tuple(DataInfo.load(data_dir).classes or ())
+    return not classes or classes in (names, names[1:])
 
 
 def _earlier(run_dir: str, root: str) -> Proposal | None:

@@ -428,3 +428,47 @@ def test_matching_by_affixes(images, masks, pairs):
 def test_rows_name_code_that_is_there():
     for row in IMPORT_FORMATS.values():
         assert callable(row.load()) and row.recognise.__doc__ and row.help
+
+
+UNNAMED = "nothing names the classes, so they are called class 0, class 1, class 2: "
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "note"),
+    [
+        (None, None, UNNAMED + "name them with `classes`, in this order"),
+        ("\n".join(CLASSES), None, "class names are from classes.txt; `classes` gives others"),
+        (None, Options(classes=CLASSES), None),
+    ],
+)
+def test_where_the_names_are_from_is_said(folder, text, options, note):
+    folder.scenes("images/{}.png", "masks/{}.png")
+    if text:
+        folder.text("classes.txt", text)
+    folder.prepare(options=options)
+    assert [one for one in folder.plan.notes if "name" in one and "validation" not in one] == (
+        [note] if note else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "called"),
+    [
+        (
+            lambda scene: (scene.labels == 1) * np.uint8(255),
+            "background, object: name them with `classes`",
+        ),
+        (
+            lambda scene: scene.labels * np.uint8(60),
+            "value 0, value 60, value 120: name them with `classes`",
+        ),
+        (
+            lambda scene: np.array([[0, 0, 0], [128, 0, 0], [0, 128, 64]], np.uint8)[scene.labels],
+            "background, class 1, class 2: name them in the data folder's colours.csv",
+        ),
+    ],
+)
+def test_what_nothing_names_says_how_to_name_it(folder, values, called):
+    folder.scenes("images/{}.png", "masks/{}.png", values)
+    folder.prepare()
+    assert any(f"so they are called {called}" in note for note in folder.plan.notes)

@@ -54,6 +54,7 @@ def test_labelme(folder, scenes):
         folder.text(f"{name}.json", labelme_json(name, shapes))
     folder.check("labelme")
     assert "the later of two objects lies on top" in folder.plan.notes
+    assert "class names are from the labels of the shapes" in folder.plan.notes
 
 
 def drawn(shapes, on_top=None, size=(32, 24)):

@@ -15,13 +15,14 @@ _COLOUR_LINES = ("labelmap.txt", "label_colors.txt", "label_colours.txt")
 
 
 def names(tree):
-    """The names, in order, of a text file with one a line; None where there is none."""
+    """(file, names in order) of a text file with one a line; (None, []) where there is none."""
     found = tree.matching(*_NAMES, *(f"*/{name}" for name in _NAMES))
     if not found:
-        return None
-    lines = [line.strip() for line in tree.text(min(found, key=_depth)).splitlines()]
+        return None, []
+    file = min(found, key=_depth)
+    lines = [line.strip() for line in tree.text(file).splitlines()]
     # LabelMe's begins with what is to be ignored.
-    return [plain(line) for line in lines if line and plain(line).lower() != "ignore"] or None
+    return file, [plain(line) for line in lines if line and plain(line).lower() != "ignore"]
 
 
 def colours(tree):

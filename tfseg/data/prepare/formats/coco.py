@@ -8,7 +8,7 @@ import numpy as np
 
 from tfseg.data.prepare.formats import raster
 from tfseg.data.prepare.formats.colours import codes_of
-from tfseg.data.prepare.formats.found import Found, Item, with_background
+from tfseg.data.prepare.formats.found import Found, Item, named_by, with_background
 from tfseg.data.prepare.formats.tree import split_in
 from tfseg.data.prepare.formats.values import read_values
 from tfseg.errors import TfsegError
@@ -58,7 +58,9 @@ def read(tree, options):
                     f"{categories[number]}"
                 )
     names = [categories[number] for number in sorted(categories)]
-    found = Found([], notes=["crowds count as their class"] if any(map(_has_crowd, files)) else [])
+    found = Found([], notes=[named_by("the file's categories", others=False)])
+    if any(map(_has_crowd, files)):
+        found.notes.append("crowds count as their class")
     if panoptic:
         found.classes = tuple(names)
         indices = {number: index for index, number in enumerate(sorted(categories))}

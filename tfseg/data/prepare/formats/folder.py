@@ -7,7 +7,7 @@ import numpy as np
 
 from tfseg.data.entries import LABEL_ENDINGS
 from tfseg.data.prepare.formats import affixes, class_files
-from tfseg.data.prepare.formats.found import Found, Item
+from tfseg.data.prepare.formats.found import Found, Item, named_by
 from tfseg.data.prepare.formats.tree import MASK_ENDINGS, PICTURE_ENDINGS, split_of
 from tfseg.data.prepare.formats.values import read_values
 from tfseg.errors import TfsegError
@@ -135,9 +135,12 @@ def name_classes(tree, found):
     if table:
         file, found.classes, found.color_map = table
         left_out = "; what it calls void is ignored" if 255 in found.color_map.values() else ""
-        found.notes.append(f"classes and colours are those of {file}{left_out}")
-    elif names := class_files.names(tree):
+        found.notes.append(f"class names and colours are from {file}{left_out}")
+        return
+    file, names = class_files.names(tree)
+    if names:
         found.classes = tuple(names)
+        found.notes.append(named_by(file))
 
 
 def _sorted_out(tree, files):

@@ -77,6 +77,16 @@ class Options:
     on_top: str | None = None
 
 
+def named_by(origin, others=True):
+    """The note that says where the classes' names are from, and how to give others.
+
+    Args:
+        origin: what names them: a file, or what there is in the source.
+        others: whether the same classes can be given other names.
+    """
+    return f"class names are from {origin}" + ("; `classes` gives others" if others else "")
+
+
 def plain(name):
     """A class's name without the underscores of "_background_"."""
     return name.strip().strip("_").strip() or name.strip()

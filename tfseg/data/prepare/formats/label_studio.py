@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from tfseg.data.prepare.formats import raster
-from tfseg.data.prepare.formats.found import Found, Item, with_background
+from tfseg.data.prepare.formats.found import Found, Item, named_by, with_background
 from tfseg.data.prepare.formats.tree import split_in
 from tfseg.data.prepare.formats.values import read_values
 from tfseg.errors import TfsegError
@@ -51,6 +51,8 @@ def read(tree, options):
     used = {label for rows in brushed.values() for _, label, _ in rows}
     used |= {one["label"] for task in tasks.values() for one in task["objects"]}
     names = list(options.classes) or sorted(used)
+    if not options.classes:
+        found.notes.append(named_by("the labels of the objects", others=False))
     found.classes, found.background = with_background(names, tree.root)
     indices = {name: index for index, name in enumerate(found.classes)}
     unknown = sorted(label for label in used if label not in indices)

@@ -8,7 +8,14 @@ import os
 import numpy as np
 
 from tfseg.data.prepare.formats import class_files, raster
-from tfseg.data.prepare.formats.found import Found, Item, is_background, plain, with_background
+from tfseg.data.prepare.formats.found import (
+    Found,
+    Item,
+    is_background,
+    named_by,
+    plain,
+    with_background,
+)
 from tfseg.data.prepare.formats.tree import split_in
 from tfseg.data.prepare.formats.values import read_values
 from tfseg.errors import TfsegError
@@ -50,11 +57,14 @@ def read(tree, options):
             continue
         files.append((name, image, content))
         used.update(dict.fromkeys(shape["label"] for shape in content["shapes"]))
+    file, listed = class_files.names(tree)
     names = (
         list(options.classes)
-        or class_files.names(tree)
+        or listed
         or sorted(label for label in used if not is_background(label))
     )
+    if not options.classes:
+        found.notes.append(named_by(file if listed else "the labels of the shapes", others=False))
     names = [name for name in names if plain(name).lower() not in class_files.IGNORED]
     found.classes, found.background = with_background(names, tree.root)
     indices = {name.lower(): index for index, name in enumerate(found.classes)}

@@ -4,7 +4,7 @@ import os
 
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import is_labelled, is_list, read_split
-from tfseg.data.prepare.formats.found import Found, Item
+from tfseg.data.prepare.formats.found import Found, Item, named_by
 
 _SPLITS = ("train", "val", "test")
 
@@ -21,10 +21,11 @@ def read(tree, options):
     path = os.path.join(tree.root, FILE_NAME)
     if os.path.isfile(path):
         info = DataInfo.load(tree.root)
-        found.classes = found.classes or (tuple(info.classes) if info.classes else None)
+        if info.classes and not found.classes:
+            found.classes = tuple(info.classes)
+            found.notes.append(named_by(FILE_NAME))
         found.palette = tuple(map(tuple, info.palette)) if info.palette else None
         found.label_map, found.ignore_label = info.label_map, info.ignore_label
-        found.notes.append(f"classes are those of {FILE_NAME}")
     for split in _SPLITS:
         if not is_list(tree.root, split):
             continue

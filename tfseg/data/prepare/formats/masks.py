@@ -130,6 +130,20 @@ def _painted(found, palettes):
     return {colour: k for k, colour in enumerate(seen)}
 
 
+def _unnamed(names, by_table=False):
+    """The note that nothing names the classes.
+
+    Args:
+        names: what they are called.
+        by_table: whether it takes a table of their colours to name them.
+    """
+    called = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    how = "name them with `classes`, in this order"
+    if by_table:
+        how = "name them in the data folder's colours.csv, and give it as `color_map`"
+    return f"nothing names the classes, so they are called {called}: {how}"
+
+
 def _is_binary(seen, names):
     if names and len(names) > 2:
         return False
@@ -147,11 +161,15 @@ def _binary(seen, found, title):
     names = found.classes or _BINARY
     names = (_BINARY[0], *names) if len(names) == 1 else names
     between = 1 - sum(seen.values[end] for end in (0, 255)) / sum(seen.values.values())
-    note = f"masks of 0 and 255: 0 is class 0 ({names[0]}), 255 is class 1 ({names[1]})"
+    notes = [f"masks of 0 and 255: 0 is class 0 ({names[0]}), 255 is class 1 ({names[1]})"]
     if between:
-        note += f"; {between:.2%} of the pixels lie between, and count as what they are nearer to"
+        notes[0] += (
+            f"; {between:.2%} of the pixels lie between, and count as what they are nearer to"
+        )
+    if not found.classes:
+        notes.append(_unnamed(names))
     dataset = Dataset(title, tuple(names), found.palette or ((0, 0, 0), (255, 255, 255)))
-    return Reading(dataset, threshold=True, notes=(note,))
+    return Reading(dataset, threshold=True, notes=tuple(notes))
 
 
 def _by_values(seen, found, title):
@@ -161,8 +179,9 @@ def _by_values(seen, found, title):
     _require_known(seen, table, f"label_map has {', '.join(map(str, sorted(table)[:12]))}")
     count = max((index for index in table.values() if index != 255), default=0) + 1
     names = found.classes or tuple(f"class {k}" for k in range(count))
+    notes = () if found.classes else (_unnamed(names),)
     table = {value: 255 if index == found.ignore_label else index for value, index in table.items()}
-    return Reading(Dataset(title, tuple(names), found.palette), table=table)
+    return Reading(Dataset(title, tuple(names), found.palette), table=table, notes=notes)
 
 
 def _require_known(seen, table, allowed):
@@ -211,10 +230,11 @@ def _indices(seen, found, title, palette):
         names = tuple(f"value {value}" for value in plain)
         shown = ", ".join(map(str, plain[:12])) + (" …" if len(plain) > 12 else "")
         notes.append(f"the values {shown} are classes 0 to {len(plain) - 1}, in their order")
+        notes.append(_unnamed(names))
     if not names:
         count = max(table.values()) + 1
         names = _BINARY if count == 2 else tuple(f"class {k}" for k in range(count))
-        notes.append(f"{counted(len(names), 'class')} without names: `classes` names them")
+        notes.append(_unnamed(names))
     identity = all(value == index for value, index in table.items())
     if ignored in seen.values and ignored not in table:
         share = seen.values[ignored] / sum(seen.values.values())
@@ -262,6 +282,7 @@ def _by_colour(seen, found, table, title, notes):
             "background" if not any(colour) else f"class {k}" for colour, k in table.items()
         )
         names = _BINARY if names == ("background", "class 1") else names
+        notes = (*notes, _unnamed(names, by_table=len(names) > 2))
     elif made and (len(names) != len(table) or len(names) > 2):
         raise TfsegError(
             f"the masks of {title} have {counted(len(table), 'colour')}, and nothing says which of "

@@ -3,7 +3,7 @@
 import os
 
 from tfseg.data.prepare.formats import class_files
-from tfseg.data.prepare.formats.found import Found, Item, plain
+from tfseg.data.prepare.formats.found import Found, Item, named_by, plain
 from tfseg.data.prepare.formats.tree import split_in
 from tfseg.errors import TfsegError
 
@@ -31,6 +31,8 @@ def read(tree, options):
             first.setdefault(value, table)
     values = sorted(names)
     found = Found([], tuple(options.classes) or tuple(plain(names[value]) for value in values))
+    if not options.classes:
+        found.notes.append(named_by(_TABLE))
     found.label_map = {value: index for index, value in enumerate(values)}
     masks = {name[: -len("_mask.png")]: name for name in tree.matching("*_mask.png")}
     for name in tree.pictures:

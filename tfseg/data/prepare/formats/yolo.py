@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from tfseg.data.prepare.formats import class_files, raster
-from tfseg.data.prepare.formats.found import Found, Item, with_background
+from tfseg.data.prepare.formats.found import Found, Item, named_by, with_background
 from tfseg.data.prepare.formats.tree import split_of
 from tfseg.errors import TfsegError
 from tfseg.files import read_text
@@ -65,13 +65,17 @@ def read_names(path, text):
 def read(tree, options):
     """The images that have a text file of their name, or lie where others have one."""
     table = _table(tree)
-    names = list(options.classes) or (table and read_names(tree.path(table), tree.text(table)))
-    names = names or class_files.names(tree)
+    names, origin = list(options.classes), None
+    if not names and table:
+        names, origin = read_names(tree.path(table), tree.text(table)), table
+    if not names:
+        origin, names = class_files.names(tree)
     texts = {_key(name): name for name in tree.ending(".txt") if _key(name)}
     if not names:
         top = max((_highest(tree, name) for name in texts.values()), default=-1)
         names = [f"class {number}" for number in range(top + 1)]
-    found = Found([])
+        origin = "the objects' numbers"
+    found = Found([], notes=[named_by(origin)] if origin else [])
     found.classes, found.background = with_background(names, tree.root)
     shift = len(found.classes) - len(names)
     for name in tree.pictures:
