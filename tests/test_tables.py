@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, nearest
 from tfseg.tables import Row, Table, object_name
 
 
@@ -25,6 +25,18 @@ def test_rows_come_in_order_and_load_their_code():
 def test_unknown_names_get_the_nearest():
     with pytest.raises(TfsegError, match="unknown colour 'ultramarin'; did you mean ultramarine"):
         colours().find("ultramarin")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("--epoch", ["--epochs"]),  # and not --teacher, which is half like it
+        ("bsh", ["bash", "zsh"]),
+        ("zzz", []),
+    ],
+)
+def test_what_is_far_less_similar_than_the_nearest_is_not_meant(name, near):
+    assert nearest(name, ["--epochs", "--teacher", "--nocache", "bash", "zsh"]) == near
 
 
 def test_a_name_is_given_once():

@@ -30,6 +30,16 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode() if breaks else letter
 
 
+def nearest(name: str, choices: Iterable[str]) -> list[str]:
+    """Up to three of `choices` that may be meant by `name`, the most similar first.
+
+    One that is far less similar than the first is left out.
+    """
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    unlike = [1 - difflib.SequenceMatcher(None, one, name).ratio() for one in near]
+    return [one for one, far in zip(near, unlike, strict=True) if far <= 2 * unlike[0] + 0.15]
+
+
 def unknown(kind: str, name: object, choices: Iterable[object]) -> TfsegError:
     """A `TfsegError` for a `name` that is not among `choices`: the nearest ones, all if few.
 
@@ -40,7 +50,7 @@ def unknown(kind: str, name: object, choices: Iterable[object]) -> TfsegError:
     """
     texts = [str(choice) for choice in choices]
     hints = []
-    if near := difflib.get_close_matches(str(name), texts, n=3, cutoff=0.5):
+    if near := nearest(str(name), texts):
         hints.append(f"did you mean {' or '.join(near)}?")
     if len(texts) <= 20 and len(near) < len(texts):
         hints.append(f"choose one of {', '.join(texts)}")

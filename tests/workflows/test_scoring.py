@@ -18,6 +18,7 @@ from tfseg.models import ModelSpec
 from tfseg.parts import Part, Unfinished
 from tfseg.workflows import compare, judge
 from tfseg.workflows.evaluated import part_files
+from tfseg.workflows.trained import data_dir_of
 
 CLASSES = ["sky", "road", "car"]
 METRICS = ["mean_iou", "mean_boundary_iou", "expected_calibration_error"]
@@ -128,3 +129,21 @@ def test_predictions_of_parts_are_all(data, predictor, tmp_path):
     assert [one.images for one in done] == [2, 1]
     assert sorted(os.listdir(tmp_path / "labels")) == ["0.png", "1.png", "2.png"]
     assert tfseg.predict(predictor, images, str(tmp_path)).kept == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("runs/first", "; did you mean runs/firsts?"),  # which begins so, and isn't it
+        ("drn_d_22_citiscapes", "; did you mean drn_d_22_cityscapes"),
+        ("far/away", ""),
+    ],
+)
+def test_weights_that_are_not_there_get_the_nearest(name, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "firsts").mkdir(parents=True)
+    for call in (tfseg.load, data_dir_of):
+        with pytest.raises(TfsegError, match="no run directory, weights file or release") as error:
+            call(name)
+        assert f"release {name}{meant}" in str(error.value)
+        assert meant or str(error.value).endswith(name)

@@ -126,7 +126,11 @@ class Flags:
         except absl_flags.UnrecognizedFlagError as error:
             raise unknown("flag", f"--{error.flagname}", self._spellings()) from error
         except absl_flags.Error as error:
-            raise TfsegError(" ".join(str(error).split())) from error
+            text = " ".join(str(error).split())
+            if match := re.match(r"flag --(\w+)=(.*): \('Non-boolean", text):
+                name, value = match.groups()
+                text = f"--{name} is on or off, --{name} or --no{name}, and not {value!r}"
+            raise TfsegError(text) from error
         for name in self._values:
             self._values[name].value = _at_home(self._values[name].value)
         return [_at_home(path) for path in paths]

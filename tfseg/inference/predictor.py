@@ -13,7 +13,7 @@ from tfseg import models, runs, visualize, zoo
 from tfseg.bands import RGB
 from tfseg.checks import require_number
 from tfseg.data.image_files import opens, read_image
-from tfseg.errors import TfsegError, unknown
+from tfseg.errors import TfsegError, nearest
 from tfseg.inference.pretrained import save_pretrained, saved_protocol
 from tfseg.inference.protocol import Protocol
 from tfseg.lazy import LazyModule
@@ -66,13 +66,20 @@ def load(source, spec=None, precision="float32"):
     return Predictor(spec, model, protocol)
 
 
+def nothing_called(name: str) -> TfsegError:
+    """The error that there are no weights of this name, with the files or releases like it."""
+    folder, base = os.path.split(name)
+    files = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    near = [os.path.join(folder, one) for one in nearest(base, files)]
+    near += [] if folder else nearest(name, zoo.RELEASES)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return TfsegError(f"there is no run directory, weights file or release {name}{meant}")
+
+
 def _released(name):
     """The `ModelSpec` of a segmenter from the zoo."""
     if name not in zoo.RELEASES:
-        raise TfsegError(
-            f"there is no run directory or weights file {name}; "
-            f"{unknown('release', name, zoo.RELEASES)}"
-        )
+        raise nothing_called(name)
     if zoo.RELEASES[name].classifier:
         raise TfsegError(
             f"{name} is an image classifier: start a training from it with `init_weights={name}` "

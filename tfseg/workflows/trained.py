@@ -8,7 +8,7 @@ from typing import Any
 from tfseg import runs, zoo
 from tfseg.data import DataInfo
 from tfseg.errors import TfsegError
-from tfseg.inference.predictor import Predictor, load
+from tfseg.inference.predictor import Predictor, load, nothing_called
 from tfseg.models import PREPROCESSINGS, ModelSpec, Preprocessing, fold, precision
 from tfseg.models.spec import with_channels
 from tfseg.weights import find_spec, load_weights
@@ -46,7 +46,7 @@ def data_dir_of(model) -> str:
     run_dir = run_of(model)
     source = getattr(model, "source", model)
     if run_dir is None and isinstance(source, str) and _is_nothing(source):
-        raise TfsegError(f"there is no run directory or weights file {source}")
+        raise nothing_called(source)
     data_dir = run_dir and runs.recorded(run_dir, "data_dir")
     if not data_dir:
         raise TfsegError("`data_dir` is missing")
@@ -58,8 +58,9 @@ def data_dir_of(model) -> str:
 
 
 def _is_nothing(source):
-    """Whether no file, checkpoint (whose files begin so) or release is called so."""
-    files = glob.glob(f"{glob.escape(os.path.expanduser(source))}*")
+    """Whether no file, checkpoint (whose files have endings) or release is called so."""
+    path = os.path.expanduser(source)
+    files = os.path.exists(path) or glob.glob(f"{glob.escape(path)}.*")
     return not files and "," not in source and source not in zoo.RELEASES
 
 
