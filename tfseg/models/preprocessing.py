@@ -93,11 +93,18 @@ class Preprocessing:
 
     def normalize_levels(self, images: Tensor) -> Any:
         """The same of float images whose values `Bands.to_levels` has laid on 0..255."""
-        if self.channel_order == "BGR":
-            images = images[..., ::-1]
-        gain = np.float32(self.scale) / np.asarray(self.std, np.float32)
-        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
-        return images * gain - shift
+        gain, shift = self.gain_and_shift
+        return self.ordered(images) * gain - shift
+
+    def ordered(self, images: Tensor) -> Any:
+        """Images [..., channels] with the channels in the network's order."""
+        return images[..., ::-1] if self.channel_order == "BGR" else images
+
+    @property
+    def gain_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [channels] each: ordered levels times the first, less the second, are normal."""
+        std = np.asarray(self.std, np.float32)
+        return np.float32(self.scale) / std, np.asarray(self.mean, np.float32) / std
 
     @property
     def fill(self) -> tuple[float, ...]:

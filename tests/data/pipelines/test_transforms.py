@@ -16,7 +16,7 @@ def apply(image, label, augmentation, key):
     label = tf.constant(label)
     matrix = random_matrix(tf.shape(label), augmentation, tf.constant([0, key], tf.int64))
     size = augmentation.crop_size
-    return warp(tf.constant(image), label, matrix, size, lambda x: x, 255)
+    return warp(tf.constant(image), label, matrix, size, lambda x: x, 255)[:2]
 
 
 def matrices(size, augmentation, count):
@@ -91,6 +91,20 @@ def test_small_images_lie_whole_within_the_crop():
     assert corners == {(top, left) for top in range(3) for left in range(3)}
 
 
+def test_cover_is_what_is_shown_of_an_image_of_ones(pair):
+    """Also where nothing but the image is shown."""
+    ones, label = tf.ones_like(pair[0], tf.float32), tf.constant(pair[1])
+    whole = 0
+    for key in range(24):
+        augmentation = Augmentation(40, (0.4, 2), 180) if key % 2 else EVERYTHING
+        matrix = random_matrix(tf.shape(label), augmentation, tf.constant([0, key], tf.int64))
+        shown, _, cover = warp(ones, label, matrix, augmentation.crop_size, lambda x: x, 255)
+        cover = cover if tf.size(cover) else tf.ones_like(shown[..., :1])
+        np.testing.assert_allclose(shown[..., :1], cover, atol=2e-3)
+        whole += bool(tf.reduce_all(cover == 1))
+    assert 2 < whole < 20
+
+
 @pytest.mark.parametrize("key", range(12))
 def test_image_and_label_stay_together(pair, key):
     image, label = apply(*pair, EVERYTHING, key)
@@ -115,7 +129,7 @@ def test_labels_are_never_interpolated():
 def test_other_ignore_label(pair):
     augmentation = Augmentation(160, rotate=20)
     matrix = random_matrix(tf.shape(pair[1]), augmentation, [0, 0])
-    _, label = warp(*map(tf.constant, pair), matrix, (160, 160), lambda x: x, 77)
+    _, label, _ = warp(*map(tf.constant, pair), matrix, (160, 160), lambda x: x, 77)
     assert set(np.unique(label)) == {0, 1, 2, 3, 4, 77}
 
 
@@ -145,7 +159,8 @@ def test_scales_fill_their_range():
 def test_eager_graph_and_map_agree(pair):
     def sample(key):
         matrix = random_matrix(tf.shape(pair[1]), EVERYTHING, tf.stack([0, key]))
-        return warp(*map(tf.constant, pair), matrix, EVERYTHING.crop_size, lambda x: x / 255, 255)
+        pixels = map(tf.constant, pair)
+        return warp(*pixels, matrix, EVERYTHING.crop_size, lambda x: x / 255, 255)[:2]
 
     mapped = tf.data.Dataset.range(5).map(sample, num_parallel_calls=3)
     for key, in_map in enumerate(mapped):
@@ -200,7 +215,7 @@ def samples(image, label, augmentation, count=40):
     image, label = tf.constant(image), tf.constant(label)
     for key in range(count):
         key = tf.constant([3, key], tf.int64)
-        shown = sampler.show(0, image, label, key, lambda x: x, 255)
+        shown = sampler.show(0, image, label, key, lambda x: x, 255)[:2]
         yield tuple(one.numpy() for one in shown)
 
 

@@ -186,7 +186,8 @@ def class_train_dataset(
     targets = tf.constant(images.targets, tf.int32)
 
     def show(index, key, normalize):
-        return normalize(augmentation(load(index), key)), tf.gather(targets, index)
+        image = normalize(augmentation(load(index), key))
+        return image, tf.gather(targets, index), tf.zeros([0, 0, 1])
 
     chain = Chain(transforms, preprocessing, show, len(images))
 

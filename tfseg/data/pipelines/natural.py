@@ -93,7 +93,8 @@ class NaturalSampler:
             ignore_label: what pads the label map.
 
         Returns:
-            float32 [h, w, channels] and int32 [h, w].
+            The results of `warp`: float32 [h, w, channels], int32 [h, w], and what share of each
+            pixel lies within the image.
         """
         epoch, place, files = self.order.group(number)
         member = number % self.order.group_size
@@ -113,9 +114,13 @@ class NaturalSampler:
         padding = [[0, full[0] - size[0]], [0, full[1] - size[1]]]
         image = tf.pad(image, [*padding, [0, 0]])
         label = tf.pad(label, padding, constant_values=ignore_label)
-        return tf.ensure_shape(image, [None, None, image.shape[-1]]), tf.ensure_shape(
-            label, [None, None]
+        image = tf.ensure_shape(image, [None, None, image.shape[-1]])
+        cover = tf.cond(
+            tf.reduce_all(size == full),
+            lambda: tf.zeros([0, 0, 1]),
+            lambda: tf.pad(tf.ones([size[0], size[1], 1]), [*padding, [0, 0]]),
         )
+        return image, tf.ensure_shape(label, [None, None]), cover
 
     def _short_side(self, epoch, place):
         key = fold(fold(epoch_key(self.order.seed, epoch), -1 - len(self.order.groups)), place)

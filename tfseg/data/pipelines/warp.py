@@ -48,7 +48,9 @@ def warp(
             column] of the window's first pixel, which `matrix` counts from the whole's.
 
     Returns:
-        float32 [height, width, channels], bilinear, and int32 [height, width], nearest.
+        float32 [height, width, channels], bilinear; int32 [height, width], nearest; and what share
+        of each pixel lies within the image, float32 [height, width, 1], or [0, 0, 1] where all of
+        every pixel does.
     """
     image, label, matrix = _needed_window(
         image, label, matrix, crop_size, ignore_label, fill, size, first
@@ -66,10 +68,30 @@ def warp(
             fill_value=float(fill),
         )[0]
 
+    cover = _cover(matrix, transform[0], tf.shape(label), crop_size)
     image = project(normalize(tf.cast(image, tf.float32)), "BILINEAR", 0)
     label = project(label[..., None], "NEAREST", ignore_label)[..., 0]
     image = tf.ensure_shape(image, [*crop_size, image.shape[-1]])
-    return image, tf.cast(tf.ensure_shape(label, crop_size), tf.int32)
+    return image, tf.cast(tf.ensure_shape(label, crop_size), tf.int32), cover
+
+
+def _cover(matrix, transform, size, crop_size):
+    """The last of `warp`'s results: what it would show of an image of ones."""
+    lowest, highest = _reach(matrix, crop_size)
+    size = tf.cast(size[::-1], tf.float64)
+    whole = tf.reduce_all((lowest > -1e-3) & (highest < size - 1 + 1e-3))
+
+    def shares():
+        columns, rows = (tf.range(length, dtype=tf.float32) for length in crop_size[::-1])
+        product = 1.0
+        for axis, length in enumerate(tf.unstack(tf.cast(size, tf.float32))):
+            a, b, c = tf.unstack(transform[3 * axis : 3 * axis + 3])
+            place = (a * columns + c) + (b * rows)[:, None]
+            product *= tf.clip_by_value(tf.minimum(place + 1, length - place), 0, 1)
+        return product[..., None]
+
+    cover = tf.cond(whole, lambda: tf.zeros([0, 0, 1]), shares)
+    return tf.ensure_shape(cover, [None, None, 1])
 
 
 def _window(size, matrix, crop_size, fill):
@@ -81,9 +103,7 @@ def _window(size, matrix, crop_size, fill):
     Returns:
         ((start, stop), (first, last)), each int32 [2]; the latter lie within the image.
     """
-    reach = matrix[:, :2] * tf.constant([[crop_size[1] - 1, crop_size[0] - 1]], tf.float64)
-    lowest = matrix[:, 2] + tf.reduce_sum(tf.minimum(reach, 0), 1)
-    highest = matrix[:, 2] + tf.reduce_sum(tf.maximum(reach, 0), 1)
+    lowest, highest = _reach(matrix, crop_size)
     # From (x, y) to (row, column).
     start = tf.cast(tf.math.floor(lowest), tf.int32)[::-1] - 1
     stop = tf.cast(tf.math.ceil(highest), tf.int32)[::-1] + 2
@@ -95,6 +115,13 @@ def _window(size, matrix, crop_size, fill):
     first = tf.stack([tf.reduce_min(pixels) for pixels in shown])
     last = tf.stack([tf.reduce_max(pixels) for pixels in shown]) + 1
     return (start, stop), (first, last)
+
+
+def _reach(matrix, crop_size):
+    """The lowest and the highest (x, y) that a crop shows, each float64 [2]."""
+    reach = matrix[:, :2] * tf.constant([[crop_size[1] - 1, crop_size[0] - 1]], tf.float64)
+    lowest = matrix[:, 2] + tf.reduce_sum(tf.minimum(reach, 0), 1)
+    return lowest, matrix[:, 2] + tf.reduce_sum(tf.maximum(reach, 0), 1)
 
 
 def _reflected(pixels, length):
