@@ -60,6 +60,12 @@ def test_help_is_one_screen_of_most_used_flags_and_all_on_demand(verb, capsys):
         assert f"--{name}=" in short or f"--[no]{name}" in short
 
 
+def test_the_page_takes_a_run_as_other_verbs_do():
+    flags = defined("app", [])[1]
+    flags.parse(["--run_dir=runs/a,runs/b"])
+    assert flags.models == ["runs/a", "runs/b"]
+
+
 def test_what_is_found_can_be_had_as_json():
     """Of every verb but those that draw, serve or write a script."""
     without = {verb for verb in VERBS if "json" not in defined(verb, [])[1]}

@@ -19,6 +19,7 @@ GROUPS = {"Models": "models", "Page": "examples host port max_side max_megabytes
 
 def define(flags: Flags) -> None:
     flags.several("models", [], "Run directories, weights files or names in the zoo.")
+    flags.alias("run_dir", "models")
     flags.several(
         "examples",
         None,

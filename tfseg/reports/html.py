@@ -23,7 +23,7 @@ body{margin:0 auto;max-width:1080px;padding:16px;background:var(--page);color:va
 font:16px/1.45 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:.4em 0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:1.8em 0 .6em}
 p{color:var(--soft);margin:.3em 0}
-.cards{display:flex;flex-wrap:wrap;gap:10px}.card{flex:1 1 150px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(max(150px,22%),1fr));gap:10px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 14px}
 .card b{display:block;font-size:1.5rem}.card span{color:var(--soft);font-size:.85rem}
 .bars{display:grid;grid-template-columns:minmax(70px,max-content) 1fr max-content;gap:5px 10px;
