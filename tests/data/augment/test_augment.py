@@ -13,7 +13,7 @@ from tfseg.data import (
     write_sample_dataset,
 )
 from tfseg.data.augment import load_transforms, parse_transforms
-from tfseg.data.augment.chain import mean_colour
+from tfseg.data.augment.chain import Chain, mean_colour
 from tfseg.data.image_files import read_image
 from tfseg.data.pipelines.classification import (
     ClassifiedImages,
@@ -167,6 +167,17 @@ def test_chains_that_change_nothing_give_the_plain_samples(images):
 def test_the_mean_colour_normalises_to_zero(name):
     preprocessing = PREPROCESSINGS[name]
     np.testing.assert_allclose(preprocessing.normalize(mean_colour(preprocessing)), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_samples_are_normalised_as_all_images_are(name, picture):
+    preprocessing = PREPROCESSINGS[name]
+
+    def show(index, key, normalize):
+        return normalize(tf.constant(picture)), 0, tf.zeros([0, 0, 1])
+
+    image, _ = Chain("", preprocessing, show, 1)(0, tf.constant([0, 0], tf.int64))
+    np.testing.assert_array_equal(image, preprocessing.normalize(picture))
 
 
 def test_cutmix_shows_each_pixel_of_one_of_two_samples(images):
