@@ -99,3 +99,10 @@ def test_page_of_an_empty_evaluation(tmp_path):
     values = summary.metrics(np.zeros((2, 2), np.int64), None, {"model": "m"})
     html_report.write(tmp_path / "report.html", values, {"best": [], "worst": []}, PALETTE)
     assert "—" in (tmp_path / "report.html").read_text()
+
+
+def test_classes_without_a_score_come_behind_those_of_0():
+    scores = {"absent": None, "wrong": 0.0, "half": 0.5}
+    classes = [{"name": name, "iou": iou} for name, iou in scores.items()]
+    bars = html_report._bars(classes, [(0, 0, 0)] * 3)
+    assert sorted(scores, key=bars.index) == ["half", "wrong", "absent"]

@@ -138,7 +138,11 @@ def _summary(values):
 
 
 def _bars(classes, palette):
-    ordered = sorted(zip(classes, palette, strict=False), key=lambda pair: -(pair[0]["iou"] or 0))
+    def place(pair):
+        iou = pair[0]["iou"]
+        return 1 if iou is None else -iou  # what has no score comes last
+
+    ordered = sorted(zip(classes, palette, strict=False), key=place)
     rows = "".join(
         f'<span><b style="background:rgb{tuple(colour)}"></b>{html.escape(entry["name"])}</span>'
         f'<div><i style="width:{100 * (entry["iou"] or 0):.1f}%"></i></div>'
