@@ -37,7 +37,7 @@ def test_parts_of_ones_own(rows_of_today, tmp_path, monkeypatch, capfd):
     """A module's rows from flag to result, and objects from Python."""
     write_sample_dataset(tmp_path / "data" / "sample", train=4, val=1, size=(48, 64))
     monkeypatch.chdir(tmp_path)
-    module, script = blocks("extending.md", "python")
+    module, script = blocks("extending.md", "python")[:2]
     pathlib.Path("my_rows.py").write_text(module, encoding="utf-8")
     for line in blocks("extending.md", "bash")[0].splitlines():
         program, *arguments = shlex.split(line)
