@@ -24,6 +24,7 @@ from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given, without
 from tfseg.errors import TfsegError
 from tfseg.models import PRECISIONS
+from tfseg.words import counted
 
 GROUPS = {
     "Model": "model num_classes model_option precision xla saved_model",
@@ -165,7 +166,8 @@ def time_input(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     spec = model_spec(flags, info)
     values = input_parts(flags, image_list, info, spec, size)["input"]()
     print(
-        f"samples of {size[0]}x{size[1]} from {len(image_list)} images of {flags.data_dir}: "
+        f"samples of {size[0]}x{size[1]} from "
+        f"{counted(len(image_list), 'image')} of {flags.data_dir}: "
         f"{values['images_per_second']:.0f} images/s, {values['processor_ms']:.2f} ms of a core "
         "for each"
     )
@@ -179,12 +181,13 @@ def time_parts(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     settings = {"image_size": flags.image_size, "batch_size": flags.batch_size, **facts}
     results, peaks = benchmark.run(parts, settings["precision"])
     here = machine.describe()
-    print(f"{here['processor']}, {here['cores']} cores, TensorFlow {here['tensorflow']}")
+    print(f"{here['processor']}, {counted(here['cores'], 'core')}, TensorFlow {here['tensorflow']}")
     for name in here["accelerators"]:
         print(name)
     print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
     print(
-        f"{settings['model']}, {settings['num_classes']} classes, {settings['precision']}, "
+        f"{settings['model']}, {counted(settings['num_classes'], 'class')}, "
+        f"{settings['precision']}, "
         f"batch {flags.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(benchmark.table(results))
@@ -203,7 +206,10 @@ def time_evaluation(flags: Flags) -> dict[str, Any]:
     predictor = benchmark.create_predictor(spec, protocol.read(flags), flags.precision)
     values = benchmark.measure_evaluation(predictor, image_list, info, flags.repeats)
     facts = predictor.inference.protocol
-    print(f"{spec.name}, {spec.num_classes} classes, {len(image_list)} images of {flags.data_dir}")
+    print(
+        f"{spec.name}, {counted(spec.num_classes, 'class')}, "
+        f"{counted(len(image_list), 'image')} of {flags.data_dir}"
+    )
     print(summary.plain(facts))
     print(
         f"from files to scores and pictures: {values['images_per_second']:.3f} images/s, "
@@ -249,10 +255,11 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
         repeats=flags.repeats,
     )
     here = machine.describe()
-    print(f"{here['processor']}, {here['cores']} cores, {facts['device']}, ", end="")
+    print(f"{here['processor']}, {counted(here['cores'], 'core')}, {facts['device']}, ", end="")
     print(f"TensorFlow {here['tensorflow']}, PyTorch {facts['pytorch']}")
     print(
-        f"{flags.model}, {num_classes} classes, {facts['weights'] / 1e6:.1f} million weights, "
+        f"{flags.model}, {counted(num_classes, 'class')}, "
+        f"{facts['weights'] / 1e6:.1f} million weights, "
         f"{flags.precision}, batch {flags.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(against.paired_table(results))
