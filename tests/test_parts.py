@@ -63,7 +63,7 @@ def test_no_array_is_no_part():
 @pytest.mark.parametrize("verb", ["predict", "evaluate", "crf", "prepare"])
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("3/2", "there are numbers 1..2"), ("half", "as 2/8 for the second of eight")],
+    [("3/2", "the number of a part is one of 1..2"), ("half", "as 2/8 for the second of eight")],
 )
 def test_a_wrong_part_is_one_line(verb, text, message, tmp_path, capsys):
     rest = {

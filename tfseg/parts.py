@@ -35,9 +35,7 @@ class Part:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise TfsegError(
-                f"`part={self}`: of {counted(self.count, 'part')} there are numbers 1..{self.count}"
-            )
+            raise TfsegError(f"`part={self}`: the number of a part is one of 1..{self.count}")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tfseg
@@ -40,8 +41,19 @@ def test_parts_of_a_network_and_its_data(tmp_path):
 
 
 @pytest.mark.slow
-def test_compiled_parts():
+def test_compiled_parts(monkeypatch):
+    compiled = []
+    make = tf.function
+
+    def counting(*args, **settings):
+        compiled.append(settings.get("jit_compile"))
+        return make(*args, **settings)
+
+    monkeypatch.setattr(tf, "function", counting)
     parts, _ = benchmark.network_parts(SPEC, SIZE, 2, xla=True, repeats=1)
+    # Two forward passes and a replica's part of the step.
+    assert compiled.count(True) == 3
+    assert list(parts) == ["forward", "forward, folded", "training"]
     assert all(part()["median_ms"] > 0 for part in parts.values())
 
 

@@ -59,7 +59,7 @@ def test_intervals_and_comparisons_of_arrays():
         ([(TRUTH, FOUND)], {"num_classes": 2}, "has the value 2; allowed are 0..1 and 255"),
         ([(TRUTH, FOUND / 2)], {}, "of the type float64"),
         ([(TRUTH, FOUND)], {"metrics": ["reliability"]}, "needs probabilities"),
-        ([(TRUTH, FOUND)], {"names": ["a", "b"]}, "2 names of 1 image"),
+        ([(TRUTH, FOUND)], {"names": ["a", "b"]}, "2 names for 1 image"),
     ],
 )
 def test_arrays_that_cant_be_measured(pairs, options, message):

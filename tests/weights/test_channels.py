@@ -50,7 +50,7 @@ def test_a_model_of_other_channels_starts_from_three(channels, tmp_path):
     # Its own files are as strict as ever.
     save_weights(model, path)
     assert tfseg.load_weights(model, path).spread is None
-    with pytest.raises(tfseg.TfsegError, match=r"shapes? differs?"):
+    with pytest.raises(tfseg.TfsegError, match="1 shape differs"):
         tfseg.load_weights(rgb, path)
 
 

@@ -31,7 +31,7 @@ def network_parts(
         size: (height, width) of the images.
         batch_size: images per call.
         precision: the network's arithmetic, one of `tfseg.models.PRECISIONS`.
-        xla: compile the forward passes and the training step with XLA.
+        xla: compile the forward passes and the training step with XLA; "inference" is left out.
         repeats: timed calls of each part.
         requests: above 0, a part more: so many predictions at once, see `measure_requests`.
 
@@ -65,6 +65,8 @@ def network_parts(
         "inference": part(lambda: inference(images), gflop),
         "training": part(lambda: step(images, labels), TRAINING_FACTOR * gflop),
     }
+    if xla:  # It has loops of a length that XLA isn't told.
+        del parts["inference"]
     return parts | _request_parts(Predictor(spec, model).predict, size, requests), step
 
 

@@ -202,7 +202,7 @@ class Runner:
             device, memory_format=torch.channels_last
         )
         self.labels = torch.tensor(labels).long().to(device)
-        self.outputs = torch.compile(self.network) if compiled else self.network
+        self.called = torch.compile(self.network) if compiled else self.network
         trained = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.SGD(trained, 1e-5, 0.9, weight_decay=1e-4, fused=True)
         self.weights = sum(weight.numel() for weight in trained)
@@ -214,14 +214,14 @@ class Runner:
         """One inference up to the class scores."""
         self.network.eval()
         with torch.inference_mode(), self._cast():
-            return self._wait(self.outputs(self.images))
+            return self._wait(self.called(self.images))
 
     def training(self):
         """One update of the weights."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         with self._cast():
-            logits, labels = self.outputs(self.images), self.labels
+            logits, labels = self.called(self.images), self.labels
             if self.network.loss_at_logits:
                 size = logits.shape[2:]
                 labels = functional.interpolate(labels[:, None].float(), size)[:, 0].long()

@@ -187,7 +187,7 @@ def time_parts(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     print("matrix product: " + ", ".join(f"{k} {v:.1f} GFLOP/s" for k, v in peaks.items()))
     print(
         f"{settings['model']}, {counted(settings['num_classes'], 'class')}, "
-        f"{settings['precision']}, "
+        f"{settings['precision']}{', XLA' if settings.get('xla') else ''}, "
         f"batch {flags.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(benchmark.table(results))
@@ -234,7 +234,8 @@ def load_torch_first() -> None:
     Triton's LLVM ends a process that has TensorFlow's.
     """
     for name in ("torch", "triton"):
-        with contextlib.suppress(ImportError):
+        # A PyTorch that lacks a library of its own raises the second.
+        with contextlib.suppress(ImportError, OSError):
             importlib.import_module(name)
 
 
@@ -260,7 +261,8 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     print(
         f"{flags.model}, {counted(num_classes, 'class')}, "
         f"{facts['weights'] / 1e6:.1f} million weights, "
-        f"{flags.precision}, batch {flags.batch_size} of {size[0]}x{size[1]}\n"
+        f"{flags.precision}{', compiled' if flags.xla else ''}, "
+        f"batch {flags.batch_size} of {size[0]}x{size[1]}\n"
     )
     print(against.paired_table(results))
     return {"against": {**facts, "xla": flags.xla}, "parts": results}

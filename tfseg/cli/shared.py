@@ -57,7 +57,7 @@ def say_unfinished(flags: Flags, found: Unfinished) -> None:
     numbers = ", ".join(map(str, found.missing[:10])) + (" …" if found.missing[10:] else "")
     print(
         f"part {found.part} of {found.folder} is done: {counted(found.entries, 'image')}; "
-        f"missing of {counted(found.part.count, 'part')}: {numbers}"
+        f"{len(found.missing)} of {counted(found.part.count, 'part')} missing: {numbers}"
     )
     flags.found = {"part": str(found.part), "images": found.entries, "missing": found.missing}
 

@@ -68,8 +68,11 @@ def load(source, spec=None, precision="float32"):
 
 def nothing_called(name: str) -> TfsegError:
     """The error that there are no weights of this name, with the files or releases like it."""
-    folder, base = os.path.split(name)
-    files = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    folder, base = os.path.split(name.rstrip(os.sep))
+    try:
+        files = os.listdir(folder or ".")
+    except OSError:
+        files = []
     near = [os.path.join(folder, one) for one in nearest(base, files)]
     near += [] if folder else nearest(name, zoo.RELEASES)
     meant = f"; did you mean {' or '.join(near)}?" if near else ""

@@ -54,7 +54,7 @@ def measure(
         rows.append(measure_maps(maps, settings, measures))
     if names is not None and len(names) != len(rows):
         raise TfsegError(
-            f"there are {counted(len(names), 'name')} of {counted(len(rows), 'image')}"
+            f"{counted(len(names), 'name')} for {counted(len(rows), 'image')}: they have to match"
         )
     facts: dict[str, Any] = {"absent_classes": absent_classes}
     if classes is not None:

@@ -13,6 +13,8 @@ from tfseg import runs, zoo
 from tfseg.data.info import FILE_NAME, DataInfo
 from tfseg.data.lists import is_list
 from tfseg.data.prepare.earlier import SOURCES, earlier_sources
+from tfseg.data.prepare.formats.class_files import IGNORED
+from tfseg.data.prepare.formats.found import is_background, plain
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.training import Callback, TrainConfig, TrainResult, trainer
@@ -171,9 +173,14 @@ def _is_prepared(data_dir: str, root: str) -> bool:
 
 
 def _are_named(data_dir: str, classes: tuple[str, ...]) -> bool:
-    """Whether a data folder's classes have these names; a background may come before them."""
-    names = tuple(DataInfo.load(data_dir).classes or ())
-    return not classes or classes in (names, names[1:])
+    """Whether a data folder's classes have these names, or these and a background before them."""
+    kept, wanted = map(_labelled, (DataInfo.load(data_dir).classes or (), classes))
+    return not wanted or wanted == kept or (is_background(kept[0]) and wanted == kept[1:])
+
+
+def _labelled(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as formats of objects keep them: without underscores, and without what is ignored."""
+    return tuple(one for one in map(plain, names) if one.lower() not in IGNORED)
 
 
 def _earlier(run_dir: str, root: str) -> Proposal | None:

@@ -114,9 +114,14 @@ def cells(row):
         )
         for config in cluster(int(workers))
     ]
-    outputs = [worker.communicate()[0] for worker in started]
-    if any(worker.returncode for worker in started):
+    # Of workers that wait for one that has failed, none ends by itself.
+    while None in (ends := [worker.poll() for worker in started]) and not any(ends):
+        time.sleep(0.2)
+    if any(ends):
+        for worker in started:
+            worker.kill()
         sys.exit(f"{row}: a worker failed")
+    outputs = [worker.communicate()[0] for worker in started]
     found = json.loads(outputs[0].splitlines()[-1])
     least = 2 * (int(workers) - 1) * found["gradients"]
     sizes = " | ".join(f"{1e-6 * x:.2f} MB" for x in (found["gradients"], least, found["bytes"]))

@@ -54,8 +54,8 @@ def part(items, val_share, group_by, source, notes):
     if parts["val"]:
         of = f" ({count} of {counted(len(groups), 'group')})" if group_by else ""
         notes.append(
-            f"no validation split: {len(parts['val'])} of {counted(len(splits['train']), 'image')} "
-            f"are set aside{of}, evenly over the sorted names"
+            f"no validation split: set aside {len(parts['val'])} of "
+            f"{counted(len(splits['train']), 'image')}{of}, evenly over the sorted names"
         )
     if not group_by and (hint := _video_like([item.name for item in splits["train"]])):
         notes.append(f"names look like frames of scenes: {hint} keeps each scene together")

@@ -180,7 +180,8 @@ def _check_meaning(row, given):
 
 def _take_facts(found, facts):
     for name, value in facts.items():
-        if value:
+        # Where there is a background, labels are drawn with it among the names that were given.
+        if value and not (name == "classes" and found.background is not None):
             setattr(found, name, value)
     if facts.get("label_map"):
         found.color_map = None

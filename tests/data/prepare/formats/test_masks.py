@@ -451,6 +451,18 @@ def test_where_the_names_are_from_is_said(folder, text, options, note):
     )
 
 
+def test_palettes_that_disagree_are_named_without_a_table(folder, scenes):
+    # Its colours stand in the files, so no table is written that could be filled in.
+    for number, (name, scene) in enumerate(scenes.items()):
+        folder.image(f"images/{name}.png", scene.image)
+        colours = np.roll(np.arange(12), 3 * (number % 2)).tolist()
+        folder.image(f"masks/{name}.png", scene.labels, palette=colours)
+    folder.prepare()
+    notes = [note for note in folder.plan.notes if "nothing names the classes" in note]
+    assert len(notes) == 1
+    assert ("colours.csv" in notes[0]) == (folder.out / "colours.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("values", "called"),
     [

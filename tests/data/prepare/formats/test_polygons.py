@@ -57,6 +57,36 @@ def test_labelme(folder, scenes):
     assert "class names are from the labels of the shapes" in folder.plan.notes
 
 
+@pytest.mark.parametrize(
+    ("format", "classes"),
+    [
+        ("labelme", ("sign", "box")),
+        ("labelme", ("box", "_background_", "sign")),
+        ("labelme", ("__ignore__", "sign", "box")),
+        ("yolo", ("sign", "box")),
+        ("yolo", ("box", "_background_", "sign")),
+    ],
+)
+def test_names_that_are_given_are_those_of_what_is_drawn(folder, scenes, format, classes):
+    found = [name for name in classes if name in NAMES.values()]
+    for name, scene in scenes.items():
+        folder.image(f"images/{name}.png", scene.image)
+        if format == "labelme":
+            shapes = [
+                {"label": NAMES[index], "points": (np.array(points) + INNER).tolist()}
+                for index, points in scene.shapes
+            ]
+            folder.text(f"images/{name}.json", labelme_json(name, shapes))
+        else:
+            numbers = {index: classes.index(NAMES[index]) for index in NAMES}
+            lines = [yolo_line(1 + numbers[index], points) for index, points in scene.shapes]
+            folder.text(f"labels/{name}.txt", "\n".join(lines))
+    info = folder.check(
+        format, edges=True, options=Options(classes=classes), facts={"classes": classes}
+    )
+    assert [name for name in info.classes if name != "background"] == found
+
+
 def drawn(shapes, on_top=None, size=(32, 24)):
     """The label map of LabelMe's shapes, with a = 1, b = 2."""
     content = {"path": "x", "image": "x", "size": size, "shapes": []}

@@ -69,7 +69,7 @@ def read(tree, options):
         shift = len(found.classes) - len(names)
         indices = {number: index + shift for index, number in enumerate(sorted(categories))}
     if options.classes:
-        _require_same(found.classes, options.classes, tree.root)
+        _require_same(found, options.classes, tree.root)
     rows = collections.OrderedDict()
     for file in files:
         name = os.path.relpath(file["path"], tree.root).replace(os.sep, "/")
@@ -100,11 +100,13 @@ def read(tree, options):
     return found
 
 
-def _require_same(names, classes, root):
-    if sorted(names) != sorted(classes):
-        raise TfsegError(
-            f"`classes` differs from the categories of {root}: {', '.join(names)}; leave it out"
-        )
+def _require_same(found, classes, root):
+    given = tuple(classes)
+    if found.background is not None:
+        given, _ = with_background(classes, root)
+    if given != found.classes:
+        names = ", ".join(found.classes)
+        raise TfsegError(f"`classes` differs from the categories of {root}: {names}; leave it out")
 
 
 def _has_crowd(file):

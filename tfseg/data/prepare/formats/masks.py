@@ -282,7 +282,7 @@ def _by_colour(seen, found, table, title, notes):
             "background" if not any(colour) else f"class {k}" for colour, k in table.items()
         )
         names = _BINARY if names == ("background", "class 1") else names
-        notes = (*notes, _unnamed(names, by_table=len(names) > 2))
+        notes = (*notes, _unnamed(names, by_table=made and len(names) > 2))
     elif made and (len(names) != len(table) or len(names) > 2):
         raise TfsegError(
             f"the masks of {title} have {counted(len(table), 'colour')}, and nothing says which of "
