@@ -25,7 +25,7 @@ def label_table(num_classes, label_map=None, ignore_label=255):
     """
     if num_classes > 256:
         raise TfsegError(
-            f"{num_classes} classes are too many: label maps have 8 bits, for 256 at most"
+            f"{counted(num_classes, 'class')} are too many: label maps have 8 bits, for 256 at most"
         )
     table = np.full(256, -1, np.int32)
     if label_map is None:
@@ -80,7 +80,7 @@ def describe_values(table, ignore_label):
     elif len(allowed) <= 12:
         text = ", ".join(map(str, allowed))
     else:
-        text = f"the {len(allowed)} values of label_map"
+        text = f"the {counted(len(allowed), 'value')} of label_map"
     return f"{text} and {ignore_label}" if ignored else text
 
 
