@@ -151,6 +151,8 @@ def test_names_of_classes_are_given_with_the_source(photos, tmp_path, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             tfseg.train(**told, classes=classes)
     assert seen == [names, others, others]  # prepared again for other names alone
+    with pytest.raises(TfsegError, match=r"data has the classes t, u, .*another `data_dir`"):
+        tfseg.train(**told, data_dir=str(tmp_path / "run/data"), classes=names)
     monkeypatch.setattr(own_data, "_earlier", lambda *_: object())
     with pytest.raises(TfsegError, match=r"began with the classes t, u, .*leave out `classes`"):
         tfseg.train(**told, classes=names)

@@ -110,23 +110,23 @@ def train_source(
     started = time.monotonic() if started is None else started
     if not run_dir:
         raise TfsegError("`run_dir` is missing")
+    own = not data_dir
     data_dir = data_dir or os.path.join(run_dir, "data")
     root = os.path.realpath(source)
     classes = tuple(classes)
     proposal = _earlier(run_dir, root)
     # A run that has begun goes on with the images and the settings that it began with.
     if proposal is None:
-        if not _is_prepared(data_dir, root) or not _are_named(data_dir, classes):
+        prepared = _is_prepared(data_dir, root)
+        if not prepared or not _are_named(data_dir, classes):
+            if prepared and not own:  # Other runs may use it.
+                raise _other_names(f"{data_dir} has", data_dir, "data_dir")
             tell(_prepare(source, data_dir, classes, progress))
         proposal = _propose(data_dir, given, fetch, tell)
         tell(proposal)
         write_json(os.path.join(run_dir, runs.PROPOSAL), {"source": root, **proposal.to_dict()})
     elif not _are_named(data_dir, classes):
-        names = ", ".join(DataInfo.load(data_dir).classes or ())
-        raise TfsegError(
-            f"{run_dir} began with the classes {names}: leave out `classes`, or use another "
-            "`run_dir`"
-        )
+        raise _other_names(f"{run_dir} began with", data_dir, "run_dir")
     proposal = proposal.without(given)
     config = TrainConfig(data_dir=data_dir, run_dir=run_dir, **{**proposal.values, **given})
     allowance = Allowance(started, lambda validation: 1.3 * validation + _CLOSING)
@@ -176,6 +176,13 @@ def _are_named(data_dir: str, classes: tuple[str, ...]) -> bool:
     """Whether a data folder's classes have these names, or these and a background before them."""
     kept, wanted = map(_labelled, (DataInfo.load(data_dir).classes or (), classes))
     return not wanted or wanted == kept or (is_background(kept[0]) and wanted == kept[1:])
+
+
+def _other_names(what: str, data_dir: str, argument: str) -> TfsegError:
+    names = ", ".join(DataInfo.load(data_dir).classes or ())
+    return TfsegError(
+        f"{what} the classes {names}: leave out `classes`, or use another `{argument}`"
+    )
 
 
 def _labelled(names: Iterable[str]) -> tuple[str, ...]:
