@@ -120,13 +120,13 @@ def train_source(
         prepared = _is_prepared(data_dir, root)
         if not prepared or not _are_named(data_dir, classes):
             if prepared and not own:  # Other runs may use it.
-                raise _other_names(f"{data_dir} has", data_dir, "data_dir")
+                raise _other_names(f"{data_dir} has the classes", data_dir, "data_dir")
             tell(_prepare(source, data_dir, classes, progress))
         proposal = _propose(data_dir, given, fetch, tell)
         tell(proposal)
         write_json(os.path.join(run_dir, runs.PROPOSAL), {"source": root, **proposal.to_dict()})
     elif not _are_named(data_dir, classes):
-        raise _other_names(f"{run_dir} began with", data_dir, "run_dir")
+        raise _other_names(f"{run_dir} began with the classes", data_dir, "run_dir")
     proposal = proposal.without(given)
     config = TrainConfig(data_dir=data_dir, run_dir=run_dir, **{**proposal.values, **given})
     allowance = Allowance(started, lambda validation: 1.3 * validation + _CLOSING)
@@ -180,9 +180,7 @@ def _are_named(data_dir: str, classes: tuple[str, ...]) -> bool:
 
 def _other_names(what: str, data_dir: str, argument: str) -> TfsegError:
     names = ", ".join(DataInfo.load(data_dir).classes or ())
-    return TfsegError(
-        f"{what} the classes {names}: leave out `classes`, or use another `{argument}`"
-    )
+    return TfsegError(f"{what} {names}: leave out `classes`, or use another `{argument}`")
 
 
 def _labelled(names: Iterable[str]) -> tuple[str, ...]:
