@@ -1,13 +1,16 @@
 """Runs in processes of their own: killed, asked to stop, and spread over workers."""
 
-import json
 import os
 import pathlib
-import socket
+import runpy
 
 import pytest
 
 from tfseg.training import train
+
+ROOT = pathlib.Path(__file__).parents[2]
+# tools/docs/traffic.py, which measures for the docs what such workers send each other.
+cluster = runpy.run_path(str(ROOT / "tools" / "docs" / "traffic.py"))["cluster"]
 
 
 def wait_for(process, text):
@@ -55,24 +58,10 @@ def test_killed_and_stopped_runs_end_as_an_undisturbed_one(make_config, start, a
     assert_same_run(parts, whole)
 
 
-def cluster():
-    """TF_CONFIG of two workers on free ports of this machine."""
-    sockets = [socket.socket() for _ in range(2)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    workers = [f"localhost:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    return [
-        json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
-        for index in range(2)
-    ]
-
-
 def test_two_workers_give_the_result_of_one_device(make_config, start, assert_same_run):
     settings = {"steps": 2, "validate_every": "2", "learning_rate": 1e-5}
     one, two = make_config("one", **settings), make_config("two", strategy="auto", **settings)
-    workers = [start(two, TF_CONFIG=config) for config in cluster()]
+    workers = [start(two, TF_CONFIG=config) for config in cluster(2)]
     train(one)
     for worker in workers:
         finish(worker)
@@ -86,12 +75,12 @@ def test_two_workers_stop_and_continue_at_the_same_step(make_config, start, asse
     """Where one of them is asked to."""
     settings = {"steps": 6, "validate_every": "3", "learning_rate": 1e-5}
     one, two = make_config("one", **settings), make_config("two", strategy="auto", **settings)
-    workers = [start(two, TF_CONFIG=config) for config in cluster()]
+    workers = [start(two, TF_CONFIG=config) for config in cluster(2)]
     wait_for(workers[0], "step 2/6")
     workers[1].terminate()
     for worker in workers:
         assert "Traceback" not in finish(worker, 143)
-    workers = [start(two, TF_CONFIG=config) for config in cluster()]
+    workers = [start(two, TF_CONFIG=config) for config in cluster(2)]
     train(one)
     for worker in workers:
         finish(worker)

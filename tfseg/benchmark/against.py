@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import models
-from tfseg.benchmark.speed import create_train_step, wait_for
+from tfseg.benchmark.speed import create_forward, create_train_step, wait_for
 from tfseg.errors import TfsegError, unknown
 from tfseg.machine import has_gpu
 from tfseg.models import ModelSpec
@@ -70,12 +70,7 @@ def against_torch(
         raise TfsegError(f"{name} has {weights} weights here and {theirs.weights} in PyTorch")
     images, labels = tf.constant(images), tf.constant(labels)
     specs = (tf.TensorSpec(images.shape, images.dtype), tf.TensorSpec(labels.shape, labels.dtype))
-    forward = tf.function(
-        lambda x: model(x, training=False)["logits"],
-        input_signature=specs[:1],
-        autograph=False,
-        jit_compile=xla or None,
-    )
+    forward = create_forward(model, specs[0], xla)
     step = create_train_step(model, specs, precision, xla)
     results = {
         "forward": paired(lambda: wait_for(forward(images)), theirs.forward, repeats),

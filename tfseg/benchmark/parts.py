@@ -9,6 +9,7 @@ from tfseg import models
 from tfseg.benchmark.speed import (
     TRAINING_FACTOR,
     count_flops,
+    create_forward,
     create_train_step,
     measure,
     measure_input,
@@ -48,10 +49,7 @@ def network_parts(
     specs = (tf.TensorSpec((*shape, 3), tf.float32), tf.TensorSpec(shape, tf.int32))
     images = tf.random.stateless_normal((*shape, 3), [0, 1])
     labels = tf.random.stateless_uniform(shape, [0, 2], maxval=spec.num_classes, dtype=tf.int32)
-    forward, folded = (
-        tf.function(_logits(m), input_signature=specs[:1], autograph=False, jit_compile=xla or None)
-        for m in (model, models.fold(model))
-    )
+    forward, folded = (create_forward(m, specs[0], xla) for m in (model, models.fold(model)))
     inference = tf.function(Inference(model).labels, input_signature=specs[:1], autograph=False)
     step = create_train_step(model, specs, precision, xla)
     gflop = count_flops(forward, specs[0]) / 1e9
@@ -62,11 +60,10 @@ def network_parts(
     parts = {
         "forward": part(lambda: forward(images), gflop),
         "forward, folded": part(lambda: folded(images), gflop),
-        "inference": part(lambda: inference(images), gflop),
-        "training": part(lambda: step(images, labels), TRAINING_FACTOR * gflop),
     }
-    if xla:  # It has loops of a length that XLA isn't told.
-        del parts["inference"]
+    if not xla:  # It has loops of a length that XLA isn't told.
+        parts["inference"] = part(lambda: inference(images), gflop)
+    parts["training"] = part(lambda: step(images, labels), TRAINING_FACTOR * gflop)
     return parts | _request_parts(Predictor(spec, model).predict, size, requests), step
 
 
@@ -89,7 +86,8 @@ def saved_model_parts(folder, size, batch_size, *, repeats=20, requests=0):
     card = read_card(folder)
     model = models.create_model(card["model"], card["num_classes"], **card["options"])
     shape = (batch_size, *size, 3)
-    gflop = count_flops(_logits(model), tf.TensorSpec(shape)) / 1e9
+    element_spec = tf.TensorSpec(shape)
+    gflop = count_flops(create_forward(model, element_spec), element_spec) / 1e9
     images = tf.cast(tf.random.stateless_uniform(shape, [0, 1], 0, 256, tf.int32), tf.uint8)
     start = time.perf_counter()
     signature = tf.saved_model.load(folder).signatures["serving_default"]
@@ -158,10 +156,6 @@ def data_parts(
     if step:
         parts["training with input"] = guarded(lambda: measure_waiting(step, dataset, repeats))
     return parts
-
-
-def _logits(model):
-    return lambda images: model(images, training=False)["logits"]
 
 
 def _request_parts(answer, size, requests):

@@ -112,6 +112,22 @@ def run(parts, dtype):
     return results, peaks
 
 
+def create_forward(model, element_spec, xla=False):
+    """Inference up to the class scores, as a function of images.
+
+    Args:
+        model: a `Segmenter`.
+        element_spec: the `tf.TensorSpec` of the images, float32 [N, H, W, 3].
+        xla: compile it with XLA.
+    """
+    return tf.function(
+        lambda images: model(images, training=False)["logits"],
+        input_signature=[element_spec],
+        autograph=False,
+        jit_compile=xla or None,
+    )
+
+
 def create_train_step(model, element_spec, precision="float32", xla=False):
     """The trainer's own step for `model` on this device, as a function of (images, labels).
 
