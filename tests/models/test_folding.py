@@ -81,3 +81,18 @@ def test_statistics_that_blew_up():
     variance.assign(np.full(variance.shape, np.nan))
     with pytest.raises(TfsegError, match="can't be folded"):
         fold(model)
+
+
+def test_a_model_that_is_built_to_load_draws_no_kernels_and_leaves_the_next_to_draw_them():
+    model = create_model("drn_d_22", 3, blocks=[1] * 8)
+    empty = model.spec.build_to_load()
+    kernels = [v for v in empty.variables if v.path.endswith("kernel")]
+    assert len(kernels) > 10
+    assert all(not np.any(kernel.numpy()) for kernel in kernels)
+    assert [v.path for v in empty.variables] == [v.path for v in model.variables]
+    empty.set_weights(model.get_weights())
+    np.testing.assert_array_equal(empty(IMAGE)["logits"], model(IMAGE)["logits"])
+    with pytest.raises(TfsegError):
+        model.spec.build_to_load(nothing_like_it=1)
+    again = model.spec.build()
+    assert all(np.any(v.numpy()) for v in again.variables if v.path.endswith("kernel"))

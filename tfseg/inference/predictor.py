@@ -61,7 +61,7 @@ def load(source, spec=None, precision="float32"):
             card = os.path.join(folder, runs.MODEL_CARD)
             raise TfsegError(f"there is no {card}: without it, {path} can't be understood")
     with models.precision(precision):
-        model = spec.build()
+        model = spec.build_to_load()
     load_weights(model, source)
     return Predictor(spec, model, protocol)
 

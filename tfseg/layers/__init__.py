@@ -2,7 +2,7 @@
 
 from tfseg.layers.adaptive_pool import AdaptiveAveragePool2D
 from tfseg.layers.batch_norm import BatchNorm
-from tfseg.layers.conv import Conv2D, convolve
+from tfseg.layers.conv import Conv2D, convolve, zero_kernels
 from tfseg.layers.conv_bn import ConvBN
 from tfseg.layers.dilated import DilatedConv2D, Smoothing
 from tfseg.layers.dilated_pool import DilatedPool2D
@@ -40,4 +40,5 @@ __all__ = [
     "resize_legacy",
     "sublayers",
     "upsample_zero_border",
+    "zero_kernels",
 ]

@@ -34,7 +34,7 @@ def fold(model: Any) -> Any:
     if model.spec.options.get("folded") or not is_name(model.spec.name):
         return model
     with precision(precision_of(model)):
-        folded = model.spec.build(folded=True)
+        folded = model.spec.build_to_load(folded=True)
     values = variable_names(model)
     merged = {}
     for unit in sublayers(model):

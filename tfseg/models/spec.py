@@ -90,6 +90,13 @@ class ModelSpec:
         model.spec = spec
         return model
 
+    def build_to_load(self, **options: Any) -> Any:
+        """What `build` returns, sooner: its kernels are zeros until weights are loaded."""
+        from tfseg.layers.conv import zero_kernels  # a recipe is read without Keras
+
+        with zero_kernels():
+            return self.build(**options)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them; with the version of their meaning."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -75,7 +75,7 @@ def in_float32(predictor):
     if precision_of(predictor.model) == "float32":
         return predictor
     with precision("float32"):
-        model = predictor.model.spec.build()
+        model = predictor.model.spec.build_to_load()
     for target, source in zip(model.variables, predictor.model.variables, strict=True):
         target.assign(source.numpy())
     return Predictor(predictor.spec, model, predictor.protocol)

@@ -47,7 +47,7 @@ class TrainedClassifier:
         """
         if not self.model and os.path.isdir(self.source):
             spec = ModelSpec.load(os.path.join(self.source, runs.MODEL_CARD), "classifier")
-            model = spec.build()
+            model = spec.build_to_load()
             load_weights(model, os.path.join(self.source, runs.BEST_WEIGHTS))
             return model, spec
         name, options = self.model, dict(self.model_options)
@@ -67,7 +67,7 @@ class TrainedClassifier:
             classes=names,
             kind="classifier",
         )
-        model = spec.build()
+        model = spec.build_to_load()
         chosen = load_weights(model, self.source).preprocessing
         return model, dataclasses.replace(spec, preprocessing=chosen) if chosen else spec
 

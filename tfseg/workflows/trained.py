@@ -127,7 +127,7 @@ class TrainedModel:
         options = with_channels(self.model_options, info.bands) if info else self.model_options
         spec = ModelSpec(self.model, num_classes, options, **facts)
         with precision(self.precision):
-            model = spec.build()
+            model = spec.build_to_load()
         chosen = load_weights(model, self.source).preprocessing
         if self.preprocessing != "auto":
             chosen = PREPROCESSINGS.get(self.preprocessing)
