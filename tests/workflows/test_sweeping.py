@@ -36,8 +36,8 @@ class Process:
 class Command:
     """Stands for starting `tfseg`: an evaluation writes the run's score."""
 
-    def __init__(self, fails=()):
-        self.calls, self.fails, self.processes = [], fails, []
+    def __init__(self, fails=(), code=1):
+        self.calls, self.fails, self.code, self.processes = [], fails, code, []
 
     def __call__(self, arguments, output):
         verb, *rest = arguments
@@ -46,11 +46,14 @@ class Command:
         self.calls.append((verb, "/".join(pathlib.Path(run_dir).parts[-2:])))
         with open(output, "a") as file:
             file.write(f"{verb}\nerror: no such thing\n")
+        if verb == "train" and self.calls[-1] not in self.fails:
+            pathlib.Path(run_dir).mkdir(parents=True, exist_ok=True)
+            pathlib.Path(run_dir, "config.flags").write_text("--steps=1\n")
         if verb == "evaluate":
             path = pathlib.Path(run_dir, "eval/val/metrics.json")
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps({"scores": {"mean_iou": 0.5}}))
-        process = Process(returncode=int(self.calls[-1] in self.fails))
+        process = Process(returncode=self.code if self.calls[-1] in self.fails else 0)
         self.processes.append(process)
         return process
 
@@ -96,6 +99,54 @@ def test_what_is_done_is_not_done_again(tmp_path):
     ]
 
 
+def test_a_run_that_never_began_may_be_told_otherwise(tmp_path):
+    first = Command(fails=[("train", "regular/seed-0")])
+    with pytest.raises(TfsegError, match="regular, seed 0 failed"):
+        workflows.sweep(plan(tmp_path, flags=("--model=wrong",)), str(tmp_path), call=first)
+    workflows.sweep(plan(tmp_path), str(tmp_path), call=Command())
+    with pytest.raises(TfsegError, match="of an earlier call with other flags, --recipe="):
+        plan(tmp_path, flags=("--model=wrong",))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (1, "regular, seed 0 failed: error: no such thing"),
+        (-9, r"regular, seed 0 was ended by signal 9 \(Killed, as where memory runs out\): error:"),
+        (-11, r"regular, seed 0 was ended by signal 11 \(Segmentation fault\): error:"),
+    ],
+)
+def test_how_a_run_ended_is_said(tmp_path, code, message):
+    call = Command(fails=[("train", "regular/seed-0")], code=code)
+    with pytest.raises(TfsegError, match=message):
+        workflows.sweep(plan(tmp_path), str(tmp_path), call=call)
+
+
+def test_a_training_that_does_not_stop_is_ended(tmp_path):
+    class Deaf(Process):
+        killed = False
+
+        def wait(self, timeout=None):
+            if not self.killed:
+                raise sweeping.subprocess.TimeoutExpired("train", timeout)
+
+        def kill(self):
+            self.killed = True
+
+    deaf = Deaf(polls=9)
+    processes = [Process(returncode=1), deaf]
+    with pytest.raises(TfsegError, match="regular, seed 0 failed: it said nothing"):
+        workflows.sweep(
+            plan(tmp_path), str(tmp_path), jobs=2, call=lambda _, output: _start(output, processes)
+        )
+    assert deaf.stopped and deaf.killed
+
+
+def _start(output, processes):
+    pathlib.Path(output).touch()
+    return processes.pop(0)
+
+
 def test_several_at_once_stop_together(tmp_path):
     call = Command(fails=[("train", "regular/seed-0")])
     with pytest.raises(TfsegError, match="regular, seed 0 failed"):
@@ -115,7 +166,8 @@ def test_several_at_once_stop_together(tmp_path):
     ],
 )
 def test_studies_that_cannot_be(tmp_path, change, message):
-    plan(tmp_path)
+    study = plan(tmp_path)
+    workflows.sweep(study, str(tmp_path), call=Command())
     with pytest.raises(TfsegError, match=message):
         plan(tmp_path, **change)
 
@@ -135,9 +187,24 @@ def test_names_that_are_no_folders(name):
         (["camvid/drn_d_22", "--set=--mirror"], "a variant begins with its name"),
         (["camvid/drn_d_22", "--set=a", "--seeds=x"], "--seeds are whole numbers, not x"),
         (["camvid/drn_d_22"], "--set is missing"),
+        (["camvid/drn_d_2", "--set=a"], "a, seed 0: unknown recipe 'camvid/drn_d_2'; did you mean"),
+        (
+            ["camvid/drn_d_22", "--set=a", "--set=b --epohcs=3"],
+            "b, seed 0: unknown flag '--epohcs'; did",
+        ),
+        (["camvid/drn_d_22", "--set=a", "--", "--steps=x"], "a, seed 0: flag --steps=x"),
+        (
+            ["camvid/drn_d_22", "--set=a", "--set=b --loss=dice:0"],
+            "b, seed 0: loss: the factor of dice must be above 0",
+        ),
+        (
+            ["camvid/drn_d_22", "--set=a", "--seeds=0,-1"],
+            "a, seed -1: --seed must be in 0..4294967",
+        ),
+        (["camvid/drn_d_22", "--set=a", "--set=b --mirror"], "a and b come to the same settings"),
     ],
 )
 def test_calls_that_are_wrong(tmp_path, capsys, arguments, message):
-    code = main(["sweep", *arguments, "--data_dir=d", f"--output_dir={tmp_path}/study"])
+    code = main(["sweep", "--data_dir=d", f"--output_dir={tmp_path}/study", *arguments])
     assert code == 1 and message in capsys.readouterr().err
     assert not (tmp_path / "study").exists()

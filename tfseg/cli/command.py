@@ -81,17 +81,51 @@ def _run(arguments: list[str]) -> int | None:
             return 0
         if argument == "--":
             break
-    paths = flags.parse(rest)
+    paths = _parsed(module, flags, own, rest)
     _start_logging(flags.verbosity)
-    takes_paths = hasattr(module, "PATHS")
-    if paths and not takes_paths:
+    with spelt(flags), _stdout_for_json(flags):
+        return module.main(flags, *([paths] if hasattr(module, "PATHS") else []))
+
+
+def read(name: str, arguments: list[str]) -> Flags:
+    """The flags of a call that is to be made later.
+
+    Raises:
+        TfsegError: the call would be refused, or it is one for help.
+    """
+    module, flags, expanded = defined(name, arguments)
+    _parsed(module, flags, arguments, expanded)
+    return flags
+
+
+def _parsed(
+    module: types.ModuleType, flags: Flags, stated: list[str], expanded: list[str]
+) -> list[str]:
+    """Parses the flags of a call; returns its paths.
+
+    Args:
+        module: the verb's.
+        flags: gets the values.
+        stated: the arguments as they were given.
+        expanded: with recipes in place.
+
+    Raises:
+        TfsegError: an argument is wrong, or does nothing beside the others.
+    """
+    paths = flags.parse(expanded)
+    if paths and not hasattr(module, "PATHS"):
         raise TfsegError(f"unexpected argument '{paths[0]}'; flags start with --")
-    stated = needs.typed(own, flags)
-    needs.give_way(module, flags, stated)
-    needs.refuse(module, flags, stated)
+    names = needs.typed(stated, flags)
+    needs.give_way(module, flags, names)
+    needs.refuse(module, flags, names)
+    return paths
+
+
+@contextlib.contextmanager
+def spelt(flags: Flags) -> Iterator[None]:
+    """Within, errors of the library have the names of flags."""
     try:
-        with _stdout_for_json(flags):
-            return module.main(flags, *([paths] if takes_paths else []))
+        yield
     except TfsegError as error:
         error.args = (flags.spell(str(error)),)
         raise

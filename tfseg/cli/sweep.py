@@ -13,12 +13,18 @@ comparison.html.
 import shlex
 import signal
 import sys
+import typing
 from typing import NoReturn
 
 from tfseg import workflows
+from tfseg.cli import command, shared
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
+from tfseg.training.config import TrainConfig
 from tfseg.words import counted
+
+if typing.TYPE_CHECKING:
+    from tfseg.workflows.sweeping import Run
 
 PATHS = "[RECIPE] [-- FLAG…]"
 GROUPS = {"Study": "data_dir set seeds jobs", "Results": "output_dir json"}
@@ -43,6 +49,7 @@ def main(flags: Flags, paths: list[str]) -> None:
     variants = [_variant(text) for text in flags.set]
     common = [*recipes, f"--data_dir={flags.data_dir}", *paths]
     study = workflows.plan_study(flags.output_dir, variants, _seeds(flags.seeds), common)
+    _check(study)
     signal.signal(signal.SIGTERM, _stop)
     found = workflows.sweep(study, flags.output_dir, flags.jobs)
     flags.found = found
@@ -69,6 +76,35 @@ def _seeds(texts: list[str]) -> list[int]:
         return [int(text) for text in texts]
     except ValueError as error:
         raise TfsegError(f"--seeds are whole numbers, not {','.join(texts)}") from error
+
+
+def _check(study: "list[Run]") -> None:
+    """Refuses now what a training would refuse when its turn comes, after hours perhaps.
+
+    Raises:
+        TfsegError: of a training's arguments, or two variants that no comparison could tell apart.
+    """
+    variants: dict[str, str] = {}
+    for run in study:
+        try:
+            settings = _settings(run)
+        except TfsegError as error:
+            raise TfsegError(f"{run.title}: {error}") from error
+        other = variants.setdefault(settings, run.variant)
+        if other != run.variant:
+            raise TfsegError(f"the variants {other} and {run.variant} come to the same settings")
+
+
+def _settings(run: "Run") -> str:
+    """What a training is told, but for its folder."""
+    folder = f"--run_dir={run.run_dir}"
+    flags = command.read("train", [*run.flags, folder])
+    if flags.source:
+        # What is proposed for it depends on its images.
+        return "\n".join(run.flags)
+    with command.spelt(flags):
+        lines = shared.read_config(flags, TrainConfig).to_flags().splitlines()
+    return "\n".join(line for line in lines if line != folder)
 
 
 def _stop(number: int, _: object) -> NoReturn:

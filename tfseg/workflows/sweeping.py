@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -86,15 +87,15 @@ def plan_study(
     """The runs of a study, seed by seed, so that a study that is stopped has whole comparisons.
 
     Args:
-        output_dir: the study's folder; sweep.json in it says what its runs are. A second call may
-            add variants and seeds.
+        output_dir: the study's folder. sweep.json in it says what the runs of earlier calls are, to
+            which this one may add variants and seeds.
         variants: in the order of the report; the others are compared with the first.
         seeds: whole numbers.
         flags: of all trainings.
 
     Raises:
         TfsegError: two variants of one name or with the same flags, no seed, or runs in the folder
-            that have the same name and other flags.
+            that have begun under the same name with other flags.
     """
     for flag in (*flags, *(flag for one in variants for flag in one.flags)):
         if flag.lstrip("-").partition("=")[0] in _OURS:
@@ -118,19 +119,21 @@ def plan_study(
         for seed in seeds
         for one in variants
     ]
-    path = os.path.join(output_dir, PLAN)
-    known = _known(path)
+    known = _known(output_dir)
     for run in found:
-        if known.get(run.run_dir, list(run.flags)) != list(run.flags):
+        # One that failed before its first update may be told otherwise.
+        begun = runs.read_config(run.run_dir) is not None
+        if begun and known.get(run.run_dir, list(run.flags)) != list(run.flags):
             raise TfsegError(
                 f"{run.run_dir} is of an earlier call with other flags, "
                 f"{' '.join(known[run.run_dir])}: name the variant or the folder otherwise"
             )
-    write_json(path, sealed({**known, **{run.run_dir: list(run.flags) for run in found}}))
     return found
 
 
-def _known(path: str) -> dict[str, list[str]]:
+def _known(output_dir: str) -> dict[str, list[str]]:
+    """{run directory: flags} of the calls so far."""
+    path = os.path.join(output_dir, PLAN)
     if not os.path.isfile(path):
         return {}
     values = read_json(path)
@@ -153,7 +156,8 @@ def sweep(
 
     Args:
         study: what `plan_study` returned.
-        output_dir: gets comparison.json and comparison.html where there are two variants or more.
+        output_dir: as for `plan_study`; gets sweep.json, and comparison.json and comparison.html
+            where there are two variants or more.
         jobs: how many runs at a time, at least 1.
         call: starts `tfseg` with arguments, its output into a file; returns a `subprocess.Popen`.
 
@@ -164,6 +168,8 @@ def sweep(
     Raises:
         TfsegError: a training or evaluation failed; the message has its last line.
     """
+    plan = {**_known(output_dir), **{run.run_dir: list(run.flags) for run in study}}
+    write_json(os.path.join(output_dir, PLAN), sealed(plan))
     _run_all(study, jobs, call or _call)
     rows = []
     for run in study:
@@ -196,15 +202,20 @@ def _run_all(study: Sequence[Run], jobs: int, call: Callable[[list[str], str], A
             time.sleep(0.2)
             for process in [one for one in working if one.poll() is not None]:
                 run, commands = working.pop(process)
-                if process.returncode:
-                    raise TfsegError(f"{run.title} failed: {_last_line(run.output)}")
+                if code := process.returncode:
+                    raise TfsegError(f"{run.title} {_failure(code)}: {_last_line(run.output)}")
                 if following := next(commands, None):
                     working[call(following, run.output)] = run, commands
     finally:
         for process in working:
             process.terminate()
         for process in working:
-            process.wait(_PATIENCE)
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                # Its last checkpoint is whole.
+                process.kill()
+                process.wait()
 
 
 def _call(arguments: list[str], output: str) -> subprocess.Popen:
@@ -217,6 +228,14 @@ def _call(arguments: list[str], output: str) -> subprocess.Popen:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _failure(code: int) -> str:
+    """What has become of a process that ended with this `returncode`."""
+    if code > 0:
+        return "failed"
+    memory = ", as where memory runs out" if code == -signal.SIGKILL else ""
+    return f"was ended by signal {-code} ({signal.strsignal(-code)}{memory})"
 
 
 def _last_line(path: str) -> str:
