@@ -86,10 +86,17 @@ def test_nothing_to_count_and_what_is_refused():
     with pytest.raises(tfseg.TfsegError, match="2 numbers for 3 classes"):
         tfseg.losses.SegmentationLoss(class_weights=[1, 2])(labels, images)
     for weight in (-1.0, float("nan"), float("inf"), True):
-        with pytest.raises(tfseg.TfsegError, match="class_weights must be numbers from 0"):
+        with pytest.raises(tfseg.TfsegError, match="`class_weights` must be numbers from 0"):
             tfseg.losses.SegmentationLoss(class_weights=[1.0, weight, 1.0])
-    with pytest.raises(tfseg.TfsegError, match="label_smoothing must be in"):
-        tfseg.losses.SegmentationLoss(label_smoothing=1)
+    for weights in (5, "abc", (0, 0, 0)):
+        with pytest.raises(tfseg.TfsegError, match="`class_weights` must be numbers from 0"):
+            tfseg.losses.SegmentationLoss(class_weights=weights)
+    assert tfseg.losses.SegmentationLoss(class_weights=np.ones(3)).class_weights == [1, 1, 1]
+    for smoothing in (1, -0.1, float("nan"), "0.1"):
+        with pytest.raises(tfseg.TfsegError, match="`label_smoothing` must be"):
+            tfseg.losses.SegmentationLoss(label_smoothing=smoothing)
+    with pytest.raises(tfseg.TfsegError, match="`ignore_label` must be a whole number, not None"):
+        tfseg.losses.SegmentationLoss(ignore_label=None)
 
 
 def test_fit_on_jax(tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseg.checks import are_numbers
+from tfseg.checks import are_numbers, require_number
 from tfseg.errors import TfsegError
 from tfseg.layers import resize
 from tfseg.types import Tensor
@@ -35,7 +35,8 @@ class SegmentationLoss(keras.losses.Loss):
         name, dtype: as in Keras.
 
     Raises:
-        TfsegError: `label_smoothing` isn't in 0..1, or a class weight is no finite number from 0.
+        TfsegError: `label_smoothing` isn't from 0 to below 1, a class weight is no finite number
+            from 0, or all are 0.
     """
 
     def __init__(
@@ -47,12 +48,13 @@ class SegmentationLoss(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        if not 0 <= label_smoothing < 1:
-            raise TfsegError(f"label_smoothing must be in 0..1, not {label_smoothing}")
-        if not are_numbers(list(class_weights), 0):
-            raise TfsegError(f"class_weights must be numbers from 0: {list(class_weights)}")
+        require_number("ignore_label", ignore_label, whole=True)
+        require_number("label_smoothing", label_smoothing, 0, below=1)
+        weights = class_weights.tolist() if hasattr(class_weights, "tolist") else class_weights
+        if not are_numbers(weights, 0) or (weights and not any(weights)):
+            raise TfsegError(f"`class_weights` must be numbers from 0, not all 0, not {weights!r}")
         self.ignore_label = ignore_label
-        self.class_weights = [float(weight) for weight in class_weights]
+        self.class_weights = [float(weight) for weight in weights]
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:

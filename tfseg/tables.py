@@ -103,7 +103,7 @@ class Table(collections.abc.Mapping[str, AnyRow], Generic[AnyRow]):
     def missing(self, name: str, kind: str = "") -> TfsegError:
         """The error of a name that isn't here, with the nearest ones; `kind` in place of ours."""
         kind = kind or self.kind
-        if self._row_of and "." in name:
+        if self._row_of and re.match(r"[^\W\d]\w*\.[^\W\d]", name):
             return TfsegError(
                 f"{kind} {name} was an object, which Python alone can give again; rows that a "
                 "module registers have names"

@@ -127,6 +127,8 @@ def test_errors_of_users_pass_and_none_is_lost_behind_another(caplog):
 def test_what_is_no_callback(make_config):
     with pytest.raises(TfsegError, match=r"`callbacks` are objects of .*, not <function"):
         tfseg.train(make_config(), callbacks=[print_row])
+    with pytest.raises(TfsegError, match=r"`callbacks` must be a list of them, not <.*Callback"):
+        tfseg.train(make_config(), callbacks=Callback())
 
 
 def print_row(row):

@@ -2,6 +2,7 @@ import dataclasses
 import pathlib
 import shlex
 
+import numpy as np
 import pytest
 from absl import flags
 
@@ -24,7 +25,15 @@ from tfseg.training.values import interval
         ({"mirror": 1}, "`mirror` must be true or false, not 1"),
         ({"model_options": [1]}, r"`model_options` must be a dict, not \[1\]"),
         ({"crop_size": "3,4,5"}, "`crop_size` must be height,width or one number, not 3,4,5"),
-        ({"crop_size": "big"}, "`crop_size` must be numbers, not 'big'"),
+        ({"crop_size": "big"}, "`crop_size` must be whole numbers, not 'big'"),
+        ({"crop_size": 32.5}, "`crop_size` must be whole numbers, not '32.5'"),
+        ({"short_sides": (24.5,)}, "`short_sides` must be whole numbers, not '24.5,'"),
+        ({"validate_every": "²"}, "`validate_every` must be epoch or a number of updates"),
+        ({"patience": 2, "validate_every": "00"}, "`patience` needs validations"),
+        ({"class_weights": "median"}, "not 'median', which is none of median_frequency, effective"),
+        ({"lr_decay_rate": 10.0}, "`lr_decay_rate` must be above 0 and at most 1"),
+        ({"transforms": "erase=0.5"}, "unknown transform 'erase=0.5'; did you mean erase"),
+        ({"transforms": "blur 0.5"}, "unknown transform 'blur 0.5'; did you mean blur"),
         ({"random_scale": "2,1"}, "`random_scale` must be smallest,largest, not 2,1"),
         ({"momentum": 1.0}, "`momentum` must be at least 0 and below 1"),
         ({"learning_rate": float("nan")}, "`learning_rate` must be above 0, not nan"),
@@ -109,6 +118,7 @@ def test_class_weights_by_name(make_config):
     assert "--class_weights=median_frequency" in named.to_flags()
     # As the line of the flag file says it.
     assert dataclasses.replace(named, class_weights="median_frequency,") == named
+    assert make_config(class_weights=np.array([1.0, 0.5])).class_weights == (1.0, 0.5)
     with pytest.raises(TfsegError, match="`class_weights` must be numbers"):
         make_config(class_weights="no_rule")
 
@@ -127,3 +137,7 @@ def test_class_weights_come_from_info_json(make_config, tmp_path, data_dir):
     dataclasses.replace(plain, class_weights=weights).save(tmp_path)
     assert plan_run(config).class_weights == tuple(range(len(info.classes)))
     assert plan_run(make_config(class_weights="1,2")).class_weights == (1.0, 2.0)
+    dataclasses.replace(plain, class_weights={"median_frequency": [1, 2]}).save(tmp_path)
+    for settings in ({"class_weights": "median_frequency"}, {"class_crops": 0.5}):
+        with pytest.raises(TfsegError, match="2 class weights 'median_frequency' for 7 classes"):
+            plan_run(make_config(data_dir=str(tmp_path), **settings))

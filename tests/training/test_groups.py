@@ -4,7 +4,8 @@ import pytest
 import tfseg
 from tfseg.errors import TfsegError
 from tfseg.layers.dilated import FILTER_WEIGHTS
-from tfseg.training.groups import TABLES, Group, assign_groups, find_table
+from tfseg.models.variables import variable_names
+from tfseg.training.groups import TABLES, Group, assign_groups, find_table, paths_in
 
 PATHS = [
     "encoder/stage1/conv/kernel",
@@ -53,6 +54,24 @@ def test_tables_cover_a_model(table):
     model = tfseg.create_model("drn_c_26", 2, blocks=(1,) * 8)
     assert isinstance(model, keras.Model)
     assign_groups([v.path for v in model.trainable_variables], TABLES[table])
+
+
+def test_kernels_of_separable_convolutions_decay_as_others_do():
+    paths = [f"encoder/block2_sepconv1/{kind}wise_kernel" for kind in ("depth", "point")]
+    for table in ("conv_kernels", "deeplab"):
+        assert [g.weight_decay for g in assign_groups(paths, TABLES[table])] == [1, 1]
+
+
+def test_networks_whose_layers_have_other_names_have_the_same_groups():
+    """Keras' layers have names without the encoder's in front."""
+    model = tfseg.create_model("mobilenetv3small+c1_bilinear", 2)
+    trained = {n: v for n, v in variable_names(model).items() if v.trainable}
+    groups = assign_groups(paths_in(model, trained), TABLES["conv_kernels"])
+    inside = {id(v) for v in model.encoder.variables}
+    for (name, variable), group in zip(trained.items(), groups, strict=True):
+        kind = "kernels" if name.endswith("/kernel") else "rest"
+        part = "encoder" if id(variable) in inside else "decoder"
+        assert group.name == f"{part}_{kind}", name
 
 
 @pytest.mark.parametrize("table", TABLES)

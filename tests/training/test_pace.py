@@ -11,6 +11,7 @@ from tfseg.training import pace as module
 from tfseg.training import train
 from tfseg.training.checkpoints import find_checkpoint
 from tfseg.training.pace import Allowance, Pace
+from tfseg.training.trainer import allowed
 
 
 class Clock:
@@ -98,6 +99,12 @@ def test_a_run_of_minutes_says_what_they_came_to(make_config, run_of, monkeypatc
     text = (pathlib.Path(config.run_dir) / runs.CONFIG).read_text()
     laid = ["# What 60 minutes came to:", "# after step 2: 6 steps", "# after step 3: 4 steps"]
     assert text.splitlines()[-3:] == laid and "--minutes=60.0\n" in text
+
+
+def test_a_warm_up_longer_than_the_minutes_allow_is_said(make_config):
+    config = make_config(steps=0, minutes=2.0, lr_warmup_steps=20)
+    assert allowed(config, 21) == "2 min allow about 21 steps"
+    assert allowed(config, 20).endswith("20 steps, no more than the warm-up's 20: it never ends")
 
 
 @pytest.mark.slow

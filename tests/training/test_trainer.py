@@ -105,7 +105,7 @@ def test_a_run_ends_when_its_patience_does(make_config, monkeypatch, run_of):
     assert [row["step"] for row in run_of(config)[0]] == [1, 2, 3, 4, 5]
 
 
-def test_a_network_learns_from_a_trained_one(make_config, run_of):
+def test_a_network_learns_from_a_trained_one(make_config, run_of, caplog):
     frozen = {"freeze_batch_norm": "statistics", "val_split": ""}
     teacher = make_config("teacher", steps=1, **frozen)
     train(teacher)
@@ -125,6 +125,9 @@ def test_a_network_learns_from_a_trained_one(make_config, run_of):
     spec = dataclasses.replace(plan.spec, num_classes=8, classes=None, palette=None)
     with pytest.raises(TfsegError, match=r"`teacher=.*` has 7 classes, not 8"):
         load_teacher(config, dataclasses.replace(plan, spec=spec))
+    spec = dataclasses.replace(plan.spec, classes=plan.spec.classes[::-1])
+    load_teacher(config, dataclasses.replace(plan, spec=spec))
+    assert f"class 0 is '{plan.spec.classes[0]}' to the teacher and" in caplog.text
     with pytest.raises(TfsegError, match="nowhere"):
         train(make_config("other", steps=1, **{**settings, "teacher": "nowhere"}))
 

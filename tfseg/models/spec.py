@@ -1,6 +1,7 @@
 """The recipe of a model: everything that rebuilds it and says what its outputs mean."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from tfseg.bands import Bands
@@ -96,6 +97,14 @@ class ModelSpec:
 
         with zero_kernels():
             return self.build(**options)
+
+    def other_class(self, classes: Sequence[str] | None) -> tuple[int, str, str] | None:
+        """The first class that has another name among `classes`: its index, our name and theirs.
+
+        None where all are called the same, or one of the two has no names.
+        """
+        pairs = enumerate(zip(self.classes or (), classes or (), strict=False))
+        return next(((index, *names) for index, names in pairs if len(set(names)) > 1), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them; with the version of their meaning."""

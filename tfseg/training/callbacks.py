@@ -115,8 +115,10 @@ def checked(callbacks: Iterable[Any]) -> list[Callback]:
     """What a user gives as callbacks.
 
     Raises:
-        TfsegError: one isn't a `Callback`.
+        TfsegError: it is no list of `Callback`s.
     """
+    if not isinstance(callbacks, Iterable):
+        raise TfsegError(f"`callbacks` must be a list of them, not {callbacks!r}")
     for one in (found := list(callbacks)):
         if not isinstance(one, Callback):
             raise TfsegError(f"`callbacks` are objects of tfseg.training.Callback, not {one!r}")

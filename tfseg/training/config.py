@@ -280,7 +280,8 @@ class TrainConfig:
         self._check_transforms()
         if self.tracker:
             TRACKERS.find(self.tracker)
-        if self.patience and (not self.val_split or self.validate_every == "0"):
+        validates = self.val_split and values.interval("validate_every", self.validate_every, 1)
+        if self.patience and not validates:
             raise TfsegError("`patience` needs validations: `val_split` and `validate_every`")
         for name in ("scale_choices", "scale_filter", "pad_place", "fill"):
             if self.short_sides and getattr(self, name) != getattr(TrainConfig, name):

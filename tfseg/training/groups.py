@@ -13,7 +13,7 @@ class Group:
 
     Attributes:
         name: for the log.
-        pattern: regular expression that has to match a variable's whole path.
+        pattern: regular expression that has to match a variable's whole path, of `paths_in`.
         learning_rate: factor of the run's learning rate.
         weight_decay: factor of the run's weight decay.
     """
@@ -33,23 +33,23 @@ TABLES = {
         Group("all", rf"(?!.*/{_FILTERS}$).*"),
         Group("filters", rf".*/{_FILTERS}", weight_decay=0.0),
     ),
-    # ADE20K code: only convolution kernels decay.
+    # ADE20K code: only convolution kernels decay. A separable convolution has two.
     "conv_kernels": (
-        Group("encoder_kernels", r"encoder/.*/kernel"),
-        Group("encoder_rest", r"encoder/(?!.*/kernel$).*", weight_decay=0.0),
-        Group("decoder_kernels", r"decoder/.*/kernel"),
-        Group("decoder_rest", r"decoder/(?!.*/kernel$).*", weight_decay=0.0),
+        Group("encoder_kernels", r"encoder/.*kernel"),
+        Group("encoder_rest", r"encoder/(?!.*kernel$).*", weight_decay=0.0),
+        Group("decoder_kernels", r"decoder/.*kernel"),
+        Group("decoder_rest", r"decoder/(?!.*kernel$).*", weight_decay=0.0),
     ),
     # DeepLab (Chen et al. 2017, section 4.1.2, and its Caffe solver): the head learns 10 times as
     # fast, its biases 20 times, and only convolution kernels decay. Published settings freeze
     # batch norm or train its gammas and betas alone; where the head has one, they learn as fast
     # as its kernels.
     "deeplab": (
-        Group("encoder_kernels", r"encoder/.*/kernel"),
-        Group("encoder_rest", r"encoder/(?!.*/kernel$).*", weight_decay=0.0),
-        Group("decoder_kernels", r"decoder/.*/kernel", 10.0),
+        Group("encoder_kernels", r"encoder/.*kernel"),
+        Group("encoder_rest", r"encoder/(?!.*kernel$).*", weight_decay=0.0),
+        Group("decoder_kernels", r"decoder/.*kernel", 10.0),
         Group("decoder_biases", r"decoder/.*/bias", 20.0, 0.0),
-        Group("decoder_rest", r"decoder/(?!.*/(kernel|bias)$).*", 10.0, 0.0),
+        Group("decoder_rest", r"decoder/(?!.*(kernel|/bias)$).*", 10.0, 0.0),
     ),
 }
 
@@ -84,11 +84,26 @@ def with_encoder_rate(rows, factor):
     )
 
 
+def paths_in(model, variables):
+    """Paths of variables that begin with "encoder/" or "decoder/", whatever the model's layers are
+    called: those of Keras' networks, and of users' own, have names of their own.
+
+    Args:
+        model: a `Segmenter` or `Classifier`, whose head is its decoder.
+        variables: {path: Keras variable}.
+    """
+    inside = {id(variable) for variable in model.encoder.variables}
+    parts = {path: "encoder" if id(v) in inside else "decoder" for path, v in variables.items()}
+    return [
+        path if path.startswith(f"{part}/") else f"{part}/{path}" for path, part in parts.items()
+    ]
+
+
 def assign_groups(paths, rows):
     """The row of each variable.
 
     Args:
-        paths: the variables' paths, such as "encoder/stage1_conv/kernel".
+        paths: the variables' paths, such as "encoder/stage1_conv/kernel"; see `paths_in`.
         rows: a table.
 
     Returns:

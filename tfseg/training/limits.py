@@ -17,7 +17,8 @@ LIMITS = {
         ("lr_warmup_steps lr_power patience encoder_learning_rate", {"least": 0}),
         ("weight_decay clip_norm focal_gamma boundary_weight", {"least": 0}),
         ("momentum ema_decay label_smoothing adam_beta1 adam_beta2", {"least": 0, "below": 1}),
-        ("learning_rate lr_step_size lr_decay_rate adam_epsilon", {"above": 0}),
+        ("learning_rate lr_step_size adam_epsilon", {"above": 0}),
+        ("lr_decay_rate", {"above": 0, "most": 1}),
         ("tversky_alpha tversky_beta temperature", {"above": 0}),
         ("lr_final lr_peak ohem_fraction class_crops", {"least": 0, "most": 1}),
         ("random_rotate", {"least": 0, "most": 180}),
@@ -83,11 +84,7 @@ def normalised(config):
             "`scale_choices` must be factors above 0, in place of `random_scale`, not "
             f"{values.text(config.scale_choices)}"
         )
-    weights = values.numbers("class_weights", config.class_weights, str)
-    if len(weights) != 1 or weights[0] not in RULES:
-        weights = values.numbers("class_weights", config.class_weights, float)
-    if weights and weights[0] not in RULES and (min(weights) < 0 or max(weights) == 0):
-        raise TfsegError("`class_weights` must be at least 0, and not all 0")
+    weights = _class_weights(config.class_weights)
     for name in ("lr_update_every", "validate_every", "checkpoint_every"):
         values.interval(name, getattr(config, name), 1)
     return {
@@ -98,3 +95,17 @@ def normalised(config):
         "scale_choices": choices,
         "class_weights": weights,
     }
+
+
+def _class_weights(given):
+    """(rule,) or a number for each class."""
+    names = values.numbers("class_weights", given, str)
+    if len(names) == 1 and names[0] in RULES:
+        return names
+    try:
+        weights = values.numbers("class_weights", given, float)
+    except TfsegError as error:
+        raise TfsegError(f"{error}, which is none of {', '.join(RULES)}") from error
+    if weights and (min(weights) < 0 or max(weights) == 0):
+        raise TfsegError("`class_weights` must be at least 0, and not all 0")
+    return weights

@@ -10,6 +10,7 @@ from tfseg.errors import TfsegError
 from tfseg.models import ModelSpec, Preprocessing, precision
 from tfseg.models.spec import with_channels
 from tfseg.visualize import class_names
+from tfseg.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,9 @@ def plan_run(config):
     train = read_split(config.data_dir, config.train_split)
     val = read_split(config.data_dir, config.val_split) if config.val_split else None
     per_epoch, total = config.length(len(train))
+    odds = ()
+    if config.class_crops:
+        odds = _weights_by("median_frequency", config, info, num_classes)
     return Plan(
         spec=spec,
         train=train,
@@ -67,8 +71,8 @@ def plan_run(config):
         classes=class_names(info.classes, num_classes),
         steps_per_epoch=per_epoch,
         total_steps=total,
-        class_weights=_class_weights(config, info),
-        class_odds=_weights_by("median_frequency", config, info) if config.class_crops else (),
+        class_weights=_class_weights(config, info, num_classes),
+        class_odds=odds,
     )
 
 
@@ -85,20 +89,27 @@ def _spec(config, num_classes, info):
     )
 
 
-def _class_weights(config, info):
+def _class_weights(config, info, num_classes):
     """The numbers that `class_weights` gives or names."""
     (rule, *_) = config.class_weights or (None,)
-    return _weights_by(rule, config, info) if isinstance(rule, str) else config.class_weights
+    named = isinstance(rule, str)
+    return _weights_by(rule, config, info, num_classes) if named else config.class_weights
 
 
-def _weights_by(rule, config, info):
+def _weights_by(rule, config, info, num_classes):
     if rule not in (info.class_weights or {}):
         raise TfsegError(
             f"{config.data_dir}/info.json has no class weights '{rule}'; preparing the folder "
             "computes them from the training labels",
             remedy=("prepare", {"dataset": "folder", "data_dir": config.data_dir}),
         )
-    return tuple(info.class_weights[rule])
+    weights = tuple(info.class_weights[rule])
+    if len(weights) != num_classes:
+        raise TfsegError(
+            f"{config.data_dir}/info.json has {counted(len(weights), 'class weight')} '{rule}' for "
+            f"{counted(num_classes, 'class')}"
+        )
+    return weights
 
 
 def with_preprocessing(plan, values):

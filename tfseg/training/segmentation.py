@@ -4,6 +4,8 @@ A task is an object with these methods; the trainer, its strategies, checkpoints
 same for all.
 """
 
+from absl import logging
+
 from tfseg.errors import TfsegError
 from tfseg.inference.predictor import load
 from tfseg.training.losses import SegmentationLoss
@@ -15,6 +17,8 @@ from tfseg.words import counted
 
 def load_teacher(config, plan):
     """The model that a run's distillation learns from; call it in the strategy's scope.
+
+    Warns where it has other names for the classes.
 
     Raises:
         TfsegError: it can't be loaded, or sees images or classes in another way.
@@ -29,6 +33,11 @@ def load_teacher(config, plan):
         raise TfsegError(
             f"`teacher={config.teacher}` normalises images in another way: give the run its "
             "preprocessing, or train both with the same"
+        )
+    if other := teacher.spec.other_class(plan.spec.classes):
+        logging.warning(
+            "class %d is '%s' to the teacher and '%s' in %s/info.json: are these the same?",
+            *(*other, config.data_dir),
         )
     return teacher.model
 

@@ -16,7 +16,7 @@ from tfseg.training.continuing import (
     fixed_settings,
     prepare_run_dir,
 )
-from tfseg.training.groups import assign_groups, find_table, with_encoder_rate
+from tfseg.training.groups import assign_groups, find_table, paths_in, with_encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import create_optimizer
 from tfseg.training.plan import build_model, with_preprocessing
@@ -161,9 +161,10 @@ class Session:
             self.values["best"] = None
 
     def _create_optimizer(self):
-        every = variable_names(self.model).items()
-        trained = {name: v.value for name, v in every if v.trainable}
-        return create_optimizer(self.config, trained, assign_groups(list(trained), self.groups))
+        trained = {name: v for name, v in variable_names(self.model).items() if v.trainable}
+        groups = assign_groups(paths_in(self.model, trained), self.groups)
+        variables = {name: variable.value for name, variable in trained.items()}
+        return create_optimizer(self.config, variables, groups)
 
     def _initialise(self):
         """Loads the initial weights; returns a new run's preprocessing, None for the data's."""

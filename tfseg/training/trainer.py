@@ -252,7 +252,7 @@ class Trainer:
         self.schedule = self._schedule()
         self.console.total = total
         if earlier is None:
-            self.console.line(f"{self.config.minutes:g} min allow about {counted(total, 'step')}")
+            self.console.line(allowed(self.config, total))
 
     def _spent(self):
         """Seconds of the run so far, in earlier calls too."""
@@ -327,3 +327,11 @@ class Trainer:
                 f"{values['step']}; the same command continues"
             )
         return TrainResult(values["step"], values["best"], self.signals.number)
+
+
+def allowed(config, total):
+    """What the minutes of a run come to, in words."""
+    text = f"{config.minutes:g} min allow about {counted(total, 'step')}"
+    if config.lr_warmup_steps < total:
+        return text
+    return f"{text}, no more than the warm-up's {config.lr_warmup_steps}: it never ends"

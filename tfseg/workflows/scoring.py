@@ -273,11 +273,9 @@ def _classes(spec, info, data_dir):
             f"the model tells {counted(spec.num_classes, 'class')} apart, {data_dir} has "
             f"{len(info.classes)}"
         )
-    for index, names in enumerate(zip(spec.classes or (), info.classes or (), strict=False)):
-        if len(set(names)) > 1:
-            logging.warning(
-                "class %d is '%s' to the model and '%s' in %s/info.json: are these the same?",
-                *(index, *names, data_dir),
-            )
-            break
+    if other := spec.other_class(info.classes):
+        logging.warning(
+            "class %d is '%s' to the model and '%s' in %s/info.json: are these the same?",
+            *(*other, data_dir),
+        )
     return info.classes or spec.classes
