@@ -13,7 +13,7 @@ from tfseg.data.image_files import image_size, read_image, read_label
 from tfseg.data.lists import read_file
 from tfseg.errors import TfsegError
 from tfseg.evaluation.localization import read_boxes
-from tfseg.files import open_file, read_json
+from tfseg.files import open_file, read_json, replacing_folder
 from tfseg.inference.crf import load_probabilities
 from tfseg.inference.predict_files import find_images
 from tfseg.runs import read_log
@@ -74,3 +74,23 @@ def test_a_link_to_a_file_is_one(tmp_path):
     Image.fromarray(np.zeros((2, 3, 3), np.uint8)).save(tmp_path / "a.png")
     os.symlink(tmp_path / "a.png", tmp_path / "b.png")
     assert read_image(tmp_path / "b.png").shape == (2, 3, 3)
+
+
+def test_what_cannot_take_a_folders_place_leaves_it(tmp_path, monkeypatch):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "mark").write_text("earlier")
+    replace = os.replace
+
+    def fail(source, target):
+        if os.path.basename(source) == "new":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with (
+        pytest.raises(TfsegError, match="export: No space left"),
+        replacing_folder(tmp_path / "export", "mark") as new,
+    ):
+        (tmp_path / new / "mark").write_text("later")
+    assert (tmp_path / "export" / "mark").read_text() == "earlier"
+    assert os.listdir(tmp_path) == ["export"]

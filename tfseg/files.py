@@ -153,15 +153,28 @@ def replacing_folder(path: str, mark: str) -> Iterator[str]:
         new = os.path.join(work, "new")
         os.mkdir(new)
         yield new
-        if os.path.lexists(path):
-            # A folder can't replace another in one step; the old one goes with the work folder.
-            os.replace(path, os.path.join(work, "old"))
-        os.replace(new, path)
+        _put_folder(new, path, os.path.join(work, "old"))
     except OSError as error:
         raise TfsegError(f"can't write {path}: {error.strerror or error}") from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _put_folder(new: str, path: str, old: str) -> None:
+    """Moves a folder to `path`, and what was there to `old`; where that fails, it is there again.
+
+    A folder can't take another's place in one step.
+    """
+    there = os.path.lexists(path)
+    if there:
+        os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if there:
+            os.replace(old, path)
+        raise
 
 
 def write_json(path: str, value: Any) -> None:
