@@ -21,6 +21,7 @@ from PIL import Image
 
 import tfseg
 from tfseg import cli
+from tfseg.cli.benchmark import KINDS, kind_of
 from tfseg.data import write_sample_dataset
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -118,6 +119,10 @@ def calls(lines):
             assert program == "tfseg", f"{line}: mark the block as not run"
             verb = " ".join(words[:2]) if words[0] == "classify" else words[0]
             more = SMALL.get(verb, ())
+            for kind, names in KINDS.items() if verb == "benchmark" else ():
+                if any(word.startswith(f"--{kind_of(kind)}") for word in words):
+                    names = [*names.split(), "repeats"]
+                    more = tuple(flag for flag in more if kind_of(flag) in names)
             if verb.endswith(("train", "sweep")):
                 models = [word for word in words if word.startswith("--model=drn")]
                 more += tuple(f"--model_option=blocks={BLOCKS[one[8:13]]}" for one in models)

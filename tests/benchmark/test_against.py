@@ -54,9 +54,9 @@ def test_ratios_are_of_calls_that_follow_each_other(monkeypatch):
         (["--precision=float16"], "takes float32 and bfloat16"),
         (["--saved_model=x"], "--against and --saved_model measure different things"),
         (["--dilated_layers"], "--dilated_layers and --against measure different things"),
-        (["--requests=3"], "leave out --requests"),
+        (["--requests=3"], "--requests does nothing beside --against=torch"),
         (["--evaluation"], "--evaluation and --against measure different things"),
-        (["--model_option=output_stride=8"], "leave out --model_option"),
+        (["--model_option=output_stride=8"], "--model_option does nothing beside --against=torch"),
         ([], "error: --against=torch needs PyTorch beside TensorFlow: pip install torch"),
     ],
 )

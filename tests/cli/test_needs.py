@@ -1,6 +1,7 @@
 """A flag that does nothing with the others is refused, unless a recipe brought it."""
 
 import re
+import types
 
 import pytest
 
@@ -9,9 +10,10 @@ from tfseg.cli.command import defined
 from tfseg.cli.verbs import VERBS
 
 ROWS = [
-    pytest.param(verb, name, need, id=f"{verb} --{name}")
+    pytest.param(verb, name, need, id=f"{verb} --{name} {need.other}")
     for verb in VERBS
-    for name, need in getattr(VERBS[verb].load(), "NEEDS", {}).items()
+    for name, several in needs.of(VERBS[verb].load()).items()
+    for need in several
 ]
 
 
@@ -26,7 +28,9 @@ def stated(flag):
 @pytest.mark.parametrize("verb, name, need", ROWS)
 def test_a_flag_does_something_or_is_refused(verb, name, need):
     for with_other in (True, False):
-        module, flags, _ = defined(verb, [])
+        _, flags, _ = defined(verb, [])
+        # Alone: another need of the flag may not be met.
+        module = types.SimpleNamespace(NEEDS={name: need})
         other = [need.other] if with_other else [need.against] if need.against else []
         words = [stated(flags[name]), *other]
         if need.other.startswith("--flip") and with_other:
@@ -46,6 +50,36 @@ def test_it_is_one_line_before_anything_starts(capsys):
     assert capsys.readouterr().err == "error: --ids_of does nothing without --outputs=ids\n"
     assert main(["predict", "--run_dir=none", "--camera=0", "--noprint_shares"]) == 1
     assert capsys.readouterr().err == "error: --print_shares does nothing beside --camera=0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["classify", "test", "--epochs=3"], "--epochs does nothing without train"),
+        (["classify", "train", "--split=val"], "--split does nothing without test"),
+        (["classify", "locate", "a.jpg", "--resize=9"], "--resize does nothing beside locate"),
+        (["classify", "test", "--model=drn_d_22"], "--model does nothing without --weights=FILE"),
+        (
+            ["classify", "test", "--run_dir=a", "--weights=b"],
+            "--run_dir does nothing beside --weights=FILE",
+        ),
+        (
+            ["crf", "--run_dir=a", "--data_dir=b"],
+            "--run_dir does nothing beside --data_dir=FOLDER",
+        ),
+        (
+            ["benchmark", "--evaluation", "--data_dir=a", "--cache"],
+            "--cache does nothing beside --evaluation",
+        ),
+        (
+            ["export", "--output=x", "--height=9", "--width=9", "--max_side=9"],
+            "--max_side does nothing beside --height=360",
+        ),
+    ],
+)
+def test_every_kind_of_a_verb_has_its_own_flags(words, message, capsys):
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"error: {message}\n"
 
 
 def test_what_files_state_may_do_nothing(tmp_path):

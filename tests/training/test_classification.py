@@ -83,9 +83,6 @@ def test_learns_better_than_chance_and_is_tested(make, folders, tool):
     assert (out / "0.png").exists() and "localisation error" in done
 
 
-SIZES = ("--crop_size=32", "--resize=36")
-
-
 @pytest.fixture
 def tool(capfd):
     """Function (arguments) -> what `tfseg classify` prints."""
@@ -108,7 +105,7 @@ def test_weights_bring_their_preprocessing(folders, tmp_path, tool):
     done = tool(
         *("locate", f"--weights={tmp_path / 'bgr.safetensors'}", "--model=resnet18"),
         *("--model_option=blocks=1,1,1,1", f"--class_names={tmp_path / 'names.txt'}"),
-        *(f"--output_dir={tmp_path / 'out'}", *SIZES, str(picture)),
+        *(f"--output_dir={tmp_path / 'out'}", "--crop_size=32", str(picture)),
     )
     scores, _ = Localizer(model, PREPROCESSINGS["ade20k"], 32)(read_image(picture))
     best = int(scores.argmax())

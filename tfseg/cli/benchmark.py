@@ -17,6 +17,7 @@ installed, in turn with ours.
 
 import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 from tfseg.cli import protocol, shared
@@ -33,20 +34,42 @@ GROUPS = {
     "Measurement": "repeats requests images json",
     "Protocol": "protocol eval_scales flip",
 }
-# What is measured, where it isn't a network's parts.
-_KINDS = ("input", "evaluation", "dilated_layers", "against", "saved_model")
-_DATA = ("random_scale", "random_rotate", "mirror", "transforms", "cache", "split")
-NEEDS = {
-    **{name: Need("--data_dir=FOLDER", given("data_dir")) for name in _DATA},
-    "images": Need("--evaluation", given("evaluation")),
-    **{name: Need("--evaluation", given("evaluation")) for name in protocol.FLAGS},
-    "requests": Need("--evaluation", without("evaluation"), beside=True),
-    "model": Need("--saved_model=FOLDER", without("saved_model"), beside=True),
-    **{
-        name: Need("--input", without("input"), beside=True)
-        for name in ("model_option", "precision")
-    },
+_SAMPLES = "random_scale random_rotate mirror transforms cache split"
+_NETWORK = "model num_classes model_option precision xla"
+# What is measured where it isn't a network's parts, and the flags that it looks at.
+KINDS = {
+    "--input": f"num_classes image_size batch_size data_dir {_SAMPLES}",
+    "--evaluation": "model num_classes model_option precision data_dir split images "
+    + " ".join(protocol.FLAGS),
+    "--dilated_layers": "precision",
+    "--against=torch": "model num_classes precision xla image_size batch_size",
+    "--saved_model=FOLDER": "image_size batch_size requests",
 }
+# Of all: `repeats` and `json`.
+_PARTS = f"{_NETWORK} image_size batch_size data_dir {_SAMPLES} requests"
+
+
+def kind_of(flag: str) -> str:
+    """The name of the flag that asks for one of `KINDS`."""
+    return flag.removeprefix("--").partition("=")[0]
+
+
+def _needs() -> Iterator[tuple[str, tuple[Need, ...]]]:
+    parts = _PARTS.split()
+    for name in dict.fromkeys(" ".join([_PARTS, *KINDS.values()]).split()):
+        takers = [flag for flag, names in KINDS.items() if name in names.split()]
+        if name not in parts:
+            yield name, (Need(takers[0], given(*map(kind_of, takers))),)
+            continue
+        needs = [
+            Need(flag, without(kind_of(flag)), beside=True) for flag in KINDS if flag not in takers
+        ]
+        if name in _SAMPLES.split():
+            needs.append(Need("--data_dir=FOLDER", given("data_dir")))
+        yield name, tuple(needs)
+
+
+NEEDS = dict(_needs())
 
 
 def define(flags: Flags) -> None:
@@ -243,11 +266,6 @@ def compare_with_torch(flags: Flags, size: tuple[int, int]) -> dict[str, Any]:
     from tfseg import machine
     from tfseg.benchmark import against
 
-    for name in ("data_dir", "requests"):
-        if flags[name].value:
-            raise TfsegError(f"--against compares networks alone: leave out --{name}")
-    if flags.model_option:
-        raise TfsegError("--against compares networks as they are: leave out --model_option")
     num_classes = flags.num_classes or 19
     results, facts = against.against_torch(
         *(flags.model, num_classes, size, flags.batch_size),
@@ -275,11 +293,9 @@ def main(flags: Flags) -> None:
     from tfseg.training.values import height_width
 
     size = height_width("image_size", flags.image_size)
-    kinds = [f"--{name}" for name in _KINDS if flags[name].value]
+    kinds = [f"--{name}" for name in map(kind_of, KINDS) if flags[name].value]
     if len(kinds) > 1:
         raise TfsegError(f"{' and '.join(kinds)} measure different things: give one of them")
-    if flags.xla and kinds and not flags.against:
-        raise TfsegError(f"{kinds[0]} compiles nothing: leave out --xla")
     if flags.against:
         values = compare_with_torch(flags, size)
     elif flags.dilated_layers:

@@ -12,11 +12,12 @@ first class; with --boxes, a CSV file of image,class,left,top,right,bottom, also
 error (DRN paper, section 3).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tfseg import runs, workflows
 from tfseg.cli import next_step, shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given, without
 from tfseg.errors import TfsegError, unknown
 from tfseg.training.classify_config import ClassifyConfig
 from tfseg.training.values import height_width
@@ -32,6 +33,45 @@ GROUPS = {
     "locate": "output_dir box_threshold boxes",
 }
 ONE_OF = shared.LENGTHS
+# The flags that the verbs beside `train` look at, and those that it doesn't.
+_USED = {
+    "test": "data_dir run_dir model model_option weights class_names split crop_size resize",
+    "locate": "run_dir model model_option weights class_names output_dir box_threshold boxes "
+    "crop_size",
+}
+_NOT_TRAINED = ("weights", "class_names", "split", "output_dir", "box_threshold", "boxes")
+# What a run says itself.
+_OF_WEIGHTS = ("model", "model_option", "class_names")
+
+
+def _needs() -> Iterator[tuple[str, list[Need]]]:
+    settings = [field.name for field in ClassifyConfig.flag_fields()]
+    settings[settings.index("model_options")] = "model_option"
+    for name in (*settings, *_NOT_TRAINED):
+        lacking = [verb for verb, used in _USED.items() if name not in used.split()]
+        lacking += [] if name in settings else ["train"]
+        (first, *others) = [verb for verb in ("train", *_USED) if verb not in lacking]
+        acts, needs = _unless(lacking), []
+        if lacking and others:
+            needs.append(Need(lacking[0], acts, beside=True))
+        elif lacking:
+            needs.append(Need(first, acts, against=lacking[0]))
+        if name in _OF_WEIGHTS:
+            acts = _unless(list(_USED), given("weights"))
+            needs.append(Need("--weights=FILE", acts, against="test"))
+        if name == "run_dir":
+            needs.append(Need("--weights=FILE", without("weights"), beside=True))
+        yield name, needs
+
+
+def _unless(
+    verbs: list[str], also: Callable[[Flags], bool] = lambda flags: False
+) -> Callable[[Flags], bool]:
+    """Acts where none of these verbs is asked for, or where `also` says so."""
+    return lambda flags: not flags.paths or flags.paths[0] not in verbs or also(flags)
+
+
+NEEDS = dict(_needs())
 
 
 def define(flags: Flags) -> None:

@@ -12,12 +12,20 @@ PyTorch's load_state_dict of the original code takes.
 from tfseg import workflows
 from tfseg.cli import shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need
 from tfseg.errors import TfsegError
 
 PATHS = "WEIGHTS…"
 GROUPS = {
     "Model": "model num_classes model_option classifier",
     "Files": "output layout new_head json",
+}
+
+
+NEEDS = {
+    "layout": Need(
+        "--output=FILE.safetensors", lambda flags: (flags.output or "").endswith(".safetensors")
+    ),
 }
 
 

@@ -15,7 +15,7 @@ Preprocessing is inside, batch norm folded. Every export is checked before it ap
 from tfseg import workflows
 from tfseg.cli import protocol, trained_model
 from tfseg.cli.flags import Flags
-from tfseg.cli.needs import Need, given
+from tfseg.cli.needs import Need, given, without
 from tfseg.errors import TfsegError
 from tfseg.serving.formats import EXPORT_FORMATS
 from tfseg.words import counted
@@ -31,8 +31,12 @@ NEEDS = {
     **protocol.NEEDS,
     "split": Need("--data_dir=FOLDER", given("data_dir")),
     "calibration_split": Need("--format=tflite_int8", lambda flags: flags.format == "tflite_int8"),
-    "max_side": Need(
-        "--format=saved_model", lambda flags: flags.format == "saved_model", against="--format=onnx"
+    "max_side": (
+        Need(
+            *("--format=saved_model", lambda flags: flags.format == "saved_model"),
+            against="--format=onnx",
+        ),
+        Need("--height=360", without("height"), beside=True),
     ),
 }
 

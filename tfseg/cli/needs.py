@@ -13,10 +13,11 @@ from tfseg.errors import TfsegError
 class Need:
     """What has to be the case for a flag to do something.
 
-    A verb's module has NEEDS, {name of a flag: `Need`}.
+    A verb's module has NEEDS, {name of a flag: `Need`, or several}.
 
     Attributes:
-        other: a flag with a value, --name=value, that makes it so; or which is not to be there.
+        other: a flag with a value, --name=value, or a word that makes it so; or which is not to be
+            there.
         acts: whether the flag does something, given all `Flags`.
         beside: whether it does nothing beside `other`, instead of without.
         against: what makes it do nothing, where by default it does something.
@@ -29,6 +30,12 @@ class Need:
 
     def __str__(self) -> str:
         return f"does nothing {'beside' if self.beside else 'without'} {self.other}"
+
+
+def of(module: types.ModuleType) -> dict[str, tuple[Need, ...]]:
+    """{name of a flag: all its `Need`s} of a verb's module."""
+    rows = getattr(module, "NEEDS", {}).items()
+    return {name: (need,) if isinstance(need, Need) else tuple(need) for name, need in rows}
 
 
 def without(*names: str) -> Callable[[Flags], bool]:
@@ -81,7 +88,8 @@ def refuse(module: types.ModuleType, flags: Flags, names: Iterable[str]) -> None
     Raises:
         TfsegError: one does nothing.
     """
-    needs = getattr(module, "NEEDS", {})
+    needs = of(module)
     for name in names:
-        if name in needs and not needs[name].acts(flags):
-            raise TfsegError(f"--{name} {needs[name]}")
+        for need in needs.get(name, ()):
+            if not need.acts(flags):
+                raise TfsegError(f"--{name} {need}")

@@ -47,7 +47,7 @@ GROUPS = {
 _TFDS = Need("--format=tfds", lambda flags: flags.format == "tfds")
 NEEDS = {
     **dict.fromkeys(("tfds_name", "tfds_splits", "tfds_features"), _TFDS),
-    "part": Need("--dry_run", without("dry_run"), beside=True),
+    **dict.fromkeys(("part", "shards"), Need("--dry_run", without("dry_run"), beside=True)),
     "overlap": Need("--tile_size=1024", given("tile_size")),
 }
 

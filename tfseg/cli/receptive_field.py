@@ -15,11 +15,19 @@ from typing import Any
 from tfseg import workflows
 from tfseg.cli import shared
 from tfseg.cli.flags import Flags
+from tfseg.cli.needs import Need, given, without
 
 GROUPS = {
     "Models": "run_dir model model_option dilated_types",
     "Field": "output source images num_images image_size seed",
     "Results": "picture reach json",
+}
+NEEDS = {
+    **{
+        name: Need("--run_dir=RUN", without("run_dir"), beside=True)
+        for name in ("model", "model_option", "dilated_types")
+    },
+    "reach": Need("--picture=FIELD.png", given("picture")),
 }
 
 
