@@ -149,3 +149,15 @@ def test_a_damaged_log_says_where(tmp_path, text):
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(TfsegError, match="is damaged at line 2"):
         runs.read_log(tmp_path / "log.csv")
+
+
+def test_a_run_names_its_data_folder(tmp_path):
+    run_dir, data_dir = tmp_path / "run", tmp_path / "data"
+    run_dir.mkdir()
+    with pytest.raises(TfsegError, match=r"run has no config\.flags naming one"):
+        runs.data_dir_of(str(run_dir))
+    (run_dir / runs.CONFIG).write_text(f"--data_dir={data_dir}\n")
+    with pytest.raises(TfsegError, match=r"data, which .*run was trained on, isn't here"):
+        runs.data_dir_of(str(run_dir))
+    data_dir.mkdir()
+    assert runs.data_dir_of(str(run_dir)) == str(data_dir)

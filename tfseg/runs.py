@@ -176,6 +176,22 @@ def recorded_modules(run_dir: str) -> list[str]:
     return [line.partition("=")[2] for line in lines if line.startswith("--import=")]
 
 
+def data_dir_of(run_dir: str) -> str:
+    """The data folder that a run was trained on.
+
+    Raises:
+        TfsegError: config.flags names none, or it isn't here.
+    """
+    data_dir = recorded(run_dir, "data_dir")
+    if not data_dir:
+        raise TfsegError(f"`data_dir` is missing: {run_dir} has no {CONFIG} naming one")
+    if not os.path.isdir(data_dir):
+        raise TfsegError(
+            f"`data_dir` is missing, and {data_dir}, which {run_dir} was trained on, isn't here"
+        )
+    return data_dir
+
+
 def predictions_dir(run_dir: str) -> str:
     """Where predictions go unless told otherwise."""
     return os.path.join(run_dir, "predictions")

@@ -1,7 +1,7 @@
 """Refines kept logits by a dense CRF, in several processes.
 
     tfseg evaluate … --save_logits=logits
-    tfseg crf --data_dir=data/camvid --logits_dir=logits --output_dir=crf --jobs=8
+    tfseg crf --run_dir=runs/camvid --logits_dir=logits --output_dir=crf --jobs=8
     tfseg crf … --grid=bilateral_xy=33,67 --grid=bilateral_rgb=3,5,9 --images=100
 
 Writes label maps (8-bit PNG) to OUTPUT_DIR/labels and metrics.json to OUTPUT_DIR. Run again after
@@ -13,7 +13,7 @@ import dataclasses
 import os
 import time
 
-from tfseg import workflows
+from tfseg import runs, workflows
 from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, without
@@ -22,13 +22,17 @@ from tfseg.parts import Unfinished
 from tfseg.words import counted
 
 GROUPS = {
-    "Data": "data_dir split logits_dir output_dir images json",
+    "Data": "run_dir data_dir split logits_dir output_dir images json",
     "CRF": "crf_option grid jobs part",
 }
-NEEDS = {"part": Need("--grid=bilateral_xy=33,67", without("grid"), beside=True)}
+NEEDS = {
+    "run_dir": Need("--data_dir=FOLDER", without("data_dir"), beside=True),
+    "part": Need("--grid=bilateral_xy=33,67", without("grid"), beside=True),
+}
 
 
 def define(flags: Flags) -> None:
+    flags.string("run_dir", None, "The run whose logits they are: instead of its --data_dir.")
     shared.define_data(flags, split="val")
     flags.string("logits_dir", None, "What --save_logits of `tfseg evaluate` named.")
     flags.string("output_dir", None, "Folder for the results.")
@@ -41,17 +45,19 @@ def define(flags: Flags) -> None:
 
 
 def main(flags: Flags) -> None:
-    flags.require("data_dir", "logits_dir", "output_dir")
+    flags.require(*([] if flags.run_dir else ["data_dir"]), "logits_dir", "output_dir")
     from tfseg.reports import summary
 
     # What may be wrong with the flags is said before what isn't installed.
+    data_dir = flags.data_dir or runs.data_dir_of(flags.run_dir)
     parameters = _grid(flags)
     part = None if parameters else shared.read_part(flags)
     crf = protocol.read_crf(flags)
     start = time.perf_counter()
     with shared.progress_bar("image") as progress:
         arguments = {
-            **{name: flags[name].value for name in ("logits_dir", "data_dir", "output_dir")},
+            "data_dir": data_dir,
+            **{name: flags[name].value for name in ("logits_dir", "output_dir")},
             **{name: flags[name].value for name in ("split", "images", "jobs")},
             "progress": progress,
         }
