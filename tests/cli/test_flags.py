@@ -11,9 +11,10 @@ import termios
 
 import pytest
 
-from tfseg.cli import shared
+from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags, define_common
 from tfseg.errors import TfsegError
+from tfseg.inference.protocol import PROTOCOLS, Protocol
 from tfseg.training.config import TrainConfig
 
 
@@ -45,6 +46,28 @@ def test_arguments_are_spelled_as_flags():
     text = "`steps`, `steps=3`, `model_options=a` and `scale=2`, `no name`: steps"
     found = flags.spell(text)
     assert found == "--steps, --steps=3, --model_option=a and `scale=2`, `no name`: steps"
+
+
+def test_sizes_of_a_protocol_are_spelled_as_flags():
+    flags = Flags()
+    protocol.define(flags)
+    assert flags.spell("`scales`, `short_sides=3`") == "--eval_scales, --eval_short_sides=3"
+
+
+@pytest.mark.parametrize(
+    ("words", "stated"),
+    [
+        ([], None),
+        (["--protocol=single_scale"], Protocol()),
+        (["--flip"], Protocol(flip=True)),
+        (["--protocol=deeplab_v3", "--noflip"], Protocol(scales=PROTOCOLS["drn"].scales)),
+    ],
+)
+def test_a_protocol_is_stated_or_the_models_own(words, stated):
+    flags = Flags()
+    protocol.define(flags)
+    flags.parse(words)
+    assert protocol.read(flags) == stated
 
 
 def test_earlier_names_of_flags_and_arguments_keep_working():

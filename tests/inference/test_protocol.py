@@ -212,14 +212,23 @@ def test_protocol_names_every_choice():
     [
         {"scales": ()},
         {"scales": (0,)},
+        {"scales": 0.5},
+        {"scales": (float("nan"),)},
         {"short_sides": (-1,)},
+        {"short_sides": (300.5,)},
+        {"max_long_side": None},
         {"size_divisor": 0},
+        {"size_divisor": 1.5},
         {"tile_size": -1},
     ],
 )
 def test_bad_protocol(values):
-    with pytest.raises(TfsegError, match=r"must be (positive|at least 0)"):
+    (name,) = values
+    with pytest.raises(TfsegError, match=f"`{name}` must be (positive|at least|a whole number)"):
         Protocol(**values)
+
+
+def test_sizes_are_of_one_kind():
     with pytest.raises(TfsegError, match="not both"):
         Protocol(scales=(0.5,), short_sides=(300,))
 

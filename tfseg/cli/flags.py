@@ -12,8 +12,9 @@ from absl import logging
 from tfseg.errors import TfsegError, unknown
 from tfseg.tables import Table
 
-# What arguments are called as flags, where they don't share a name.
-_OTHER_NAMES = {"model_options": "model_option", "scales": "eval_scales"}
+# What arguments are called as flags, where they don't share a name; those of a protocol of which
+# a training has others begin with "eval_".
+_OTHER_NAMES = {"model_options": "model_option"}
 
 
 class Flags:
@@ -32,6 +33,8 @@ class Flags:
         self._values = absl_flags.FlagValues()
         # What the verb has found, for --json.
         self.found: Any = None
+        # What stands in the command beside flags.
+        self.paths: list[str] = []
         # Files may stand before flags, as in other programs.
         self._values.set_gnu_getopt(True)
 
@@ -133,7 +136,8 @@ class Flags:
             raise TfsegError(text) from error
         for name in self._values:
             self._values[name].value = _at_home(self._values[name].value)
-        return [_at_home(path) for path in paths]
+        self.paths = [_at_home(path) for path in paths]
+        return self.paths
 
     def name(self, text: str) -> str | None:
         """The name of the flag that is written as `text`, without dashes; None if there is none."""
@@ -154,6 +158,7 @@ class Flags:
 
         def flag(match: re.Match[str]) -> str:
             name = _OTHER_NAMES.get(match[1], match[1])
+            name = name if name in self else f"eval_{name}"
             return f"--{name}{match[2] or ''}" if name in self else match[0]
 
         return re.sub(r"`(\w+)(=[^`]*)?`", flag, text)

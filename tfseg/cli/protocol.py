@@ -26,7 +26,9 @@ CRF_NEEDS = {"crf_option": Need("--crf", given("crf"))}
 def define(flags: Flags) -> None:
     """Defines --protocol, and the flags that override parts of it."""
     flags.choice(
-        "protocol", "single_scale", PROTOCOLS, "A published evaluation; flags below override it."
+        *("protocol", "single_scale", PROTOCOLS),
+        "A published evaluation; flags below override it. Without any of these flags, a folder of "
+        "save_pretrained has its own.",
     )
     flags.several("eval_scales", None, "Look at the image at these scales.")
     flags.several(
@@ -47,12 +49,18 @@ def define(flags: Flags) -> None:
     )
 
 
-def read(flags: Flags) -> Protocol:
-    """The `Protocol` that the flags state; with tiles, images of any size may be read.
+def read(flags: Flags) -> Protocol | None:
+    """The `Protocol` that the flags state; None, for the model's own, where none of them is given.
+
+    With tiles, images of any size may be read.
 
     Raises:
         TfsegError: what isn't a positive number, or both scales and short sides.
     """
+    return _stated(flags) if any(flags[name].present for name in FLAGS) else None
+
+
+def _stated(flags: Flags) -> Protocol:
     values = {
         "scales": _numbers(flags, "eval_scales", float),
         "short_sides": _numbers(flags, "eval_short_sides", int),
@@ -78,8 +86,8 @@ def read(flags: Flags) -> Protocol:
 
 # What the flags of `define` need.
 NEEDS = {
-    "max_long_side": Need("--eval_short_sides=300", lambda flags: bool(read(flags).short_sides)),
-    "average": Need("--flip", lambda flags: _views(read(flags)) > 1),
+    "max_long_side": Need("--eval_short_sides=300", lambda flags: bool(_stated(flags).short_sides)),
+    "average": Need("--flip", lambda flags: _views(_stated(flags)) > 1),
 }
 
 

@@ -1,9 +1,8 @@
 """Which views of an image the network sees, and how their scores become one: a score's protocol."""
 
 import dataclasses
-import math
 
-from tfseg.checks import require_number
+from tfseg.checks import are_numbers, are_whole, require_number
 from tfseg.data.resizing import RESIZINGS, resized
 from tfseg.errors import TfsegError, unknown
 from tfseg.lazy import LazyModule
@@ -47,8 +46,8 @@ class Protocol:
             them: see `tfseg.evaluation.scores`.
 
     Raises:
-        TfsegError: a number that isn't positive, both `scales` and `short_sides`, or an unknown
-            `average` or `image_resizing`.
+        TfsegError: a number that isn't positive, or a length that isn't whole, both `scales` and
+            `short_sides`, or an unknown `average` or `image_resizing`.
     """
 
     scales: tuple = (1.0,)
@@ -67,13 +66,17 @@ class Protocol:
     def __post_init__(self, padding_constant):
         if padding_constant is not None:
             object.__setattr__(self, "size_divisor", padding_constant)
-        for name in ("scales", "short_sides"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, whole in (("scales", False), ("short_sides", True)):
+            values = getattr(self, name)
+            right = (are_whole if whole else are_numbers)(values) and all(x > 0 for x in values)
+            if not right or not (values or whole):
+                kind = "positive whole numbers" if whole else "positive numbers"
+                raise TfsegError(f"`{name}` must be {kind}, not {values!r:.80}")
+            object.__setattr__(self, name, tuple(values))
         if self.short_sides and self.scales != (1.0,):
-            raise TfsegError("evaluation takes scales or short sides, not both")
-        numbers = (*self.scales, *self.short_sides, self.max_long_side, self.size_divisor)
-        if not self.scales or not all(0 < x < math.inf for x in numbers):
-            raise TfsegError(f"scales and sizes of an evaluation must be positive, not {numbers}")
+            raise TfsegError("a protocol takes `scales` or `short_sides`, not both")
+        for name in ("max_long_side", "size_divisor"):
+            require_number(name, getattr(self, name), 1, whole=True)
         if self.average not in AVERAGES:
             raise unknown("average", self.average, AVERAGES)
         if self.image_resizing not in RESIZINGS:

@@ -30,7 +30,7 @@ def export(
         model: as for `tfseg.evaluate`; its protocol becomes part of the export.
         path: the folder of the SavedModel, or the file.
         format: a name in `EXPORT_FORMATS`.
-        protocol: a `tfseg.inference.Protocol`; default the images as they are.
+        protocol: as for `tfseg.workflows.score`.
         image_size: the (height, width) that images have to have; None for any.
         max_side: of a SavedModel without `image_size`: largest height and width.
         data_dir: a data folder to compare the export with the model on, and to calibrate on.

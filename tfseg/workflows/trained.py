@@ -20,8 +20,15 @@ def load_predictor(model, protocol=None, crf=None, folded: bool = True) -> Predi
     Args:
         model: one of these.
         protocol, crf, folded: as for `TrainedModel.load`.
+
+    Raises:
+        TfsegError: as `TrainedModel.load`; or a protocol or CRF beside a `Predictor`, which has its
+            own.
     """
     if isinstance(model, Predictor):
+        for name, value in (("protocol", protocol), ("crf", crf)):
+            if value is not None and value is not getattr(model, name):
+                raise TfsegError(f"a Predictor has its own protocol and CRF: leave out `{name}`")
         return model
     if not isinstance(model, TrainedModel):
         model = TrainedModel(os.fspath(model))
@@ -47,18 +54,15 @@ def data_dir_of(model) -> str:
     source = getattr(model, "source", model)
     if run_dir is None and isinstance(source, str) and _is_nothing(source):
         raise nothing_called(source)
-    data_dir = run_dir and runs.recorded(run_dir, "data_dir")
-    if not data_dir:
+    if run_dir is None:
         raise TfsegError("`data_dir` is missing")
-    if not os.path.isdir(data_dir):
-        raise TfsegError(
-            f"`data_dir` is missing, and {data_dir}, which {run_dir} was trained on, isn't here"
-        )
-    return data_dir
+    return runs.data_dir_of(run_dir)
 
 
 def _is_nothing(source):
     """Whether no file, checkpoint (whose files have endings) or release is called so."""
+    if zoo.is_hub(source):
+        return False
     path = os.path.expanduser(source)
     files = os.path.exists(path) or glob.glob(f"{glob.escape(path)}.*")
     return not files and "," not in source and source not in zoo.RELEASES
@@ -93,7 +97,8 @@ class TrainedModel:
         """The `Predictor`.
 
         Args:
-            protocol: a `tfseg.inference.Protocol`; default the images as they are.
+            protocol: a `tfseg.inference.Protocol`; default the one that a folder of
+                `save_pretrained` states, or the images as they are.
             crf: a `tfseg.inference.crf.CRF`, or None.
             folded: merges batch norms into convolutions, which is faster.
 
@@ -102,7 +107,7 @@ class TrainedModel:
         """
         predictor = self._described() if self.model else self._known()
         model = fold(predictor.model) if folded else predictor.model
-        return Predictor(predictor.spec, model, protocol, crf)
+        return Predictor(predictor.spec, model, protocol or predictor.protocol, crf)
 
     def _known(self):
         path = os.path.expanduser(self.source)
