@@ -41,7 +41,7 @@ HELD_BY = {
     "cli/test_judging.py": "cli/compare",
     "cli/test_next_step.py": "cli/check cli/prepare cli/train",
     "cli/test_verbs.py": "cli/evaluate cli/predict cli/protocol cli/trained_model "
-    "workflows/evaluated workflows/prediction workflows/trained",
+    "workflows/evaluated",
     "data/augment/test_augment.py": "data/augment/chain data/augment/geometry data/augment/mixing "
     "data/augment/photometric data/augment/table",
     "data/checks/test_broken.py": "data/checks/journal reports/contact_sheet",

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfseg
 from tfseg.evaluation import confusion_matrix, scores
 
 MATRIX = [[3, 1, 0], [2, 4, 0], [0, 0, 0]]
@@ -75,3 +76,12 @@ def test_scores_are_plain_numbers_and_exact_for_large_counts():
     values = scores(matrix)
     assert all(type(value) is float for value in values["iou"])
     assert type(values["mean_iou"]) is float
+
+
+def test_another_rule_for_absent_classes_is_refused():
+    for call in (
+        lambda: scores([[1, 0], [0, 1]], absent_classes="zeros"),
+        lambda: tfseg.metrics.measure([], 2, absent_classes="zeros"),
+    ):
+        with pytest.raises(tfseg.TfsegError, match="unknown absent_classes 'zeros'; did you mean"):
+            call()

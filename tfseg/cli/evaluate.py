@@ -19,6 +19,7 @@ from tfseg import workflows
 from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
+from tfseg.evaluation.confusion import COUNTED_CLASSES
 from tfseg.parts import Unfinished
 from tfseg.words import counted
 
@@ -56,7 +57,7 @@ def define(flags: Flags) -> None:
     flags.choice(
         "absent_classes",
         None,
-        ["skip", "truth", "zero"],
+        COUNTED_CLASSES,
         "Whether the means leave out classes that occur nowhere (skip) or not in the truth "
         "(truth), or count them 0 (zero); default as the protocol has it: zero with ade20k, truth "
         "with deeplab_v2_original, else skip.",

@@ -37,7 +37,7 @@ GROUPS = {
     "Dense CRF": "crf crf_option",
     "Camera": "camera",
 }
-_CAMERA = ("output_dir", "outputs", "scenes", "shares", "print_shares", "part")
+_CAMERA = ("output_dir", "outputs", "scenes", "shares", "print_shares", "part", "json")
 NEEDS = {
     **trained_model.NEEDS,
     **protocol.NEEDS,
@@ -103,7 +103,7 @@ def main(flags: Flags, inputs: list[str]) -> int | None:
             crf=protocol.read_crf(flags),
             ids_of=flags.ids_of,
             shares=flags.shares,
-            part=shared.read_part(flags),
+            part=shared.read_part(flags, sharable=not flags.shares),
             scenes=flags.scenes,
             progress=lambda unit, done, total: bars(done, total, unit=unit),
             on_failure=lambda text: tqdm.write(f"error: {flags.spell(text)}", file=sys.stderr),

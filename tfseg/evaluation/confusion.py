@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfseg.errors import unknown
 from tfseg.evaluation.metrics import METRICS
 from tfseg.lazy import LazyModule
 
@@ -20,6 +21,16 @@ COUNTED_CLASSES = {
     "truth": "mean IoU and mean accuracy: classes that occur in the truth",
     "zero": "mean IoU and mean accuracy: all classes; those that occur nowhere count 0",
 }
+
+
+def require_counted(absent_classes):
+    """Checks that there is such a rule for classes that occur nowhere.
+
+    Raises:
+        TfsegError: it is none of `COUNTED_CLASSES`.
+    """
+    if absent_classes not in COUNTED_CLASSES:
+        raise unknown("absent_classes", absent_classes, COUNTED_CLASSES)
 
 
 def confusion_matrix(labels, predictions, num_classes, ignore_label=255):
@@ -102,7 +113,11 @@ def scores(matrix, classes=None, absent_classes="skip"):
         A dict of plain floats in 0..1: "pixel_accuracy", "mean_accuracy", "mean_iou",
         "frequency_weighted_iou", "overall_score", and the lists "iou" and "accuracy" with None
         where a class has no score; "classes" if given. All scores are None if no pixel was counted.
+
+    Raises:
+        TfsegError: another `absent_classes`.
     """
+    require_counted(absent_classes)
     matrix = np.asarray(matrix, np.int64)
     counts = np.stack([np.diag(matrix), matrix.sum(1), matrix.sum(0)[: len(matrix)]])
 

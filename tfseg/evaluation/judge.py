@@ -12,6 +12,7 @@ from tfseg.data.info import DataInfo
 from tfseg.data.lists import ImageList, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation.categories import category_indices, known_categories
+from tfseg.evaluation.confusion import require_counted
 from tfseg.evaluation.measures import Maps, measure
 from tfseg.evaluation.metrics import MEASURES, METRICS, Settings
 from tfseg.evaluation.predictions import Reading, find_predictions, read_prediction
@@ -113,9 +114,10 @@ def judge_predictions(
         `Records`, whole.
 
     Raises:
-        TfsegError: the lists or info.json can't be used.
+        TfsegError: the lists or info.json can't be used, or another `absent_classes`.
         PredictionErrors: predictions can't.
     """
+    require_counted(absent_classes)
     info, image_list = DataInfo.load(data_dir), read_split(data_dir, split)
     rule = rule or reading_rule(info)
     settings, facts = settings_for(info.classes, categories, settings)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.errors import TfsegError
+from tfseg.evaluation.confusion import require_counted
 from tfseg.evaluation.judge import measures_for
 from tfseg.evaluation.measures import VOID, Maps
 from tfseg.evaluation.measures import measure as measure_maps
@@ -40,8 +41,10 @@ def measure(
         settings: `Settings`, such as another width of boundaries.
 
     Raises:
-        TfsegError: values that aren't allowed, different shapes, or an unknown metric.
+        TfsegError: values that aren't allowed, different shapes, or an unknown metric or rule for
+            absent classes.
     """
+    require_counted(absent_classes)
     settings = settings or Settings(num_classes)
     rows: list[np.ndarray] = []
     measures: tuple[str, ...] = ()

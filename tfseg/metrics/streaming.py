@@ -7,8 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfseg.errors import unknown
-from tfseg.evaluation.confusion import COUNTED_CLASSES
+from tfseg.evaluation.confusion import require_counted
 from tfseg.evaluation.confusion import scores as scores_of
 from tfseg.layers import resize
 from tfseg.types import Size, Tensor
@@ -42,8 +41,7 @@ class MeanIoU(keras.metrics.Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        if absent_classes not in COUNTED_CLASSES:
-            raise unknown("absent_classes", absent_classes, COUNTED_CLASSES)
+        require_counted(absent_classes)
         self.num_classes = num_classes
         self.ignore_label = ignore_label
         self.absent_classes = absent_classes

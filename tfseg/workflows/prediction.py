@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from tfseg import runs
 from tfseg.data.catalog import DATASETS
 from tfseg.data.labels import class_values
-from tfseg.errors import TfsegError
+from tfseg.errors import TfsegError, unknown
 from tfseg.files import write_json
 from tfseg.inference import Predictor
-from tfseg.inference.outputs import DEFAULT_OUTPUTS
+from tfseg.inference.outputs import DEFAULT_OUTPUTS, OUTPUTS
 from tfseg.inference.predict_files import find_images, predict_files
 from tfseg.inference.resume import settings_of
 from tfseg.inference.scene_files import IGNORED
@@ -64,10 +64,11 @@ def predict(
         inputs: image files, folders, lists (.txt, one image a line), and videos.
         output_dir: the folder for the results: see `predict_files`. Default the run's own
             predictions/, or predictions/ here for a model without a run.
-        outputs: which of them to write.
+        outputs: which of `tfseg.inference.outputs.OUTPUTS` to write.
         ids_of: with "ids" among `outputs`: the data set whose label values are meant; default the
             model's own.
-        shares: a JSON file for each class's share of each image, or None.
+        shares: a JSON file for each class's share of each image, or None; of all images, so not
+            with a `part`.
         part: which share of the images and videos to predict; None for all.
         scenes: True reads every TIFF file window by window, False none; None those with GeoTIFF or
             no-data tags, unless what is wanted needs the whole image, and those of more than 64
@@ -81,6 +82,9 @@ def predict(
         TfsegError: whatever the user can put right. An image that can't be read is a failure of its
             own, and the others are predicted.
     """
+    outputs = _known(outputs)
+    if part and shares:
+        raise TfsegError("`shares` is one file for a whole list: leave it out with `part`")
     run_dir = run_of(model)
     output_dir = output_dir or (runs.predictions_dir(run_dir) if run_dir else "predictions")
     videos, images = split_videos(list(inputs))
@@ -106,7 +110,7 @@ def predict(
         output_dir,
         outputs,
         ids=ids,
-        settings=settings_of(predictor, ids),
+        settings=settings_of(predictor, ids, scenes),
         labels_wanted=counting,
         scenes=scenes,
         progress=progress,
@@ -127,6 +131,15 @@ def predict(
     if shares:
         write_json(shares, found)
     return Prediction(output_dir, len(names), kept, tuple(failures), done_videos)
+
+
+def _known(outputs):
+    """The kinds of results as a list, each of which there is."""
+    outputs = [outputs] if isinstance(outputs, str) else list(outputs)
+    for kind in outputs:
+        if kind not in OUTPUTS:
+            raise unknown("kind of `outputs`", kind, OUTPUTS)
+    return outputs
 
 
 def _ids(spec, ids_of):
