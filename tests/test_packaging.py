@@ -1,6 +1,7 @@
 """What the wheel and the source distribution hold."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 from distutils.core import run_setup
@@ -58,3 +59,10 @@ def test_a_source_distribution_has_what_its_tests_read(monkeypatch):
         ["git", "ls-files"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert {name for name in tracked if not name.startswith(".")} - found <= {"MANIFEST.in"}
+
+
+def test_every_extra_is_explained():
+    found = run_setup(str(ROOT / "setup.py"), stop_after="init").extras_require
+    extras = {name.partition(":")[0] for name in found}
+    table = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/installation.md").read_text("utf-8"), re.M)
+    assert {name for row in table for name in re.findall(r"`(\w+)`", row)} == extras

@@ -18,8 +18,8 @@ from tfseg.inference.crf import CRF
 from tfseg.inference.predictor import Predictor
 from tfseg.models import precision
 from tfseg.serving import verify
-from tfseg.serving.card import read_card, weights_digest
-from tfseg.weights import save_weights
+from tfseg.serving.card import read_card
+from tfseg.weights import save_weights, weights_digest
 
 SIZES = [(33, 47), (64, 96), (1, 70)]
 

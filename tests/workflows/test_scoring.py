@@ -13,9 +13,9 @@ from tfseg.errors import TfsegError
 from tfseg.evaluation.records import Records
 from tfseg.inference import Predictor
 from tfseg.inference.crf import CRF
-from tfseg.inference.resume import weights_digest
 from tfseg.models import ModelSpec
 from tfseg.parts import Part, Unfinished
+from tfseg.weights import weights_digest
 from tfseg.workflows import compare, judge
 from tfseg.workflows.evaluated import part_files
 from tfseg.workflows.trained import data_dir_of

@@ -8,7 +8,7 @@ import pytest
 
 import tfseg
 from tfseg.zoo import download as module
-from tfseg.zoo.download import download
+from tfseg.zoo.download import download, verify
 
 CONTENT = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -165,3 +165,14 @@ def test_folder_that_can_t_be_written(server, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(tfseg.TfsegError, match="can't write"):
         download(server.url, tmp_path / "file" / "file.pth")
+
+
+@pytest.mark.parametrize(
+    ("origin", "remedy"),
+    [(None, "remove it to download it again"), ("http://x", "it was not kept")],
+)
+def test_what_is_there_and_what_has_come_are_wrong_in_other_words(origin, remedy, tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    for facts in ({"size": 2}, {"sha256": "00"}):
+        with pytest.raises(tfseg.TfsegError, match=f": {remedy}"):
+            verify(tmp_path / "a", **facts, origin=origin)

@@ -1,13 +1,11 @@
 """Results that are there already, so that an interrupted run does only what is missing."""
 
-import hashlib
 import os
-
-import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.files import read_json, write_json
 from tfseg.version import __version__
+from tfseg.weights import weights_digest
 
 FILE_NAME = "settings.json"
 
@@ -74,17 +72,7 @@ def _plain(value):
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def weights_digest(model):
-    """The digest of the values of a model's variables, as text."""
-    digest = hashlib.sha256()
-    for variable in model.variables:
-        value = np.ascontiguousarray(variable.numpy())
-        digest.update(f"{value.dtype} {value.shape} ".encode())
-        digest.update(value.data)
-    return digest.hexdigest()
-
-
-def settings_of(predictor, ids=None):
+def settings_of(predictor, ids=None, scenes=None):
     """Whatever a `Predictor`'s results depend on beside their images, as plain values.
 
     Of the weights it is the digest of their values, so that it doesn't matter which file they came
@@ -93,6 +81,7 @@ def settings_of(predictor, ids=None):
     Args:
         predictor: a `Predictor`.
         ids: the label value of each class, uint8 [256], or None.
+        scenes: which TIFF files are scenes, as for `predict_files`.
     """
     spec = predictor.spec
     return {
@@ -100,8 +89,12 @@ def settings_of(predictor, ids=None):
         "weights": weights_digest(predictor.model),
         "model": [spec.name, spec.options],
         "preprocessing": spec.preprocessing.to_dict(),
+        # Legends have the names.
+        "classes": spec.classes,
         "palette": predictor.palette,
         "protocol": predictor.inference.protocol,
         "crf": predictor.crf and predictor.crf.to_dict(),
         "ids": ids if ids is None else ids.tolist(),
+        # Pictures of both have one name.
+        "scenes": scenes,
     }

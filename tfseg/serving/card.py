@@ -1,14 +1,11 @@
 """What an exported model says of itself."""
 
-import hashlib
 import os
-
-import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.files import read_json
 from tfseg.models.precisions import precision_of
-from tfseg.weights.assign import weights_of
+from tfseg.weights import weights_digest
 
 CARD = "tfseg.json"
 FORMAT = 1
@@ -48,17 +45,3 @@ def read_card(folder):
     if not os.path.isfile(path):
         raise TfsegError(f"{folder} is no export of tfseg: there is no {path}")
     return read_json(path)
-
-
-def weights_digest(model):
-    """A SHA-256 that is the same for the same weights, whatever file they came from.
-
-    It is taken over the shape and the little-endian float32 values of each weight, in the order
-    of the model's variables.
-    """
-    digest = hashlib.sha256()
-    for variable in weights_of(model).values():
-        value = np.asarray(variable, "<f4")
-        digest.update(str(value.shape).encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()

@@ -1,6 +1,6 @@
 """Weights: reading, naming, strict assignment, and the way back to the original names."""
 
-from tfseg.weights.assign import Report, assign
+from tfseg.weights.assign import Report, assign, weights_digest
 from tfseg.weights.load import load_weights
 from tfseg.weights.original import save_original, to_original
 from tfseg.weights.own import check_weights, find_spec, save_weights
@@ -16,4 +16,5 @@ __all__ = [
     "save_original",
     "save_weights",
     "to_original",
+    "weights_digest",
 ]

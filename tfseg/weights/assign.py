@@ -1,6 +1,7 @@
 """Strict assignment: every entry of the source used, every variable set, or nothing changed."""
 
 import dataclasses
+import hashlib
 import re
 
 import keras
@@ -97,6 +98,20 @@ def weights_of(model):
     Dropout layers hold the state of their random numbers as variables: those are left out.
     """
     return {n: v for n, v in variable_names(model).items() if "seed_generator" not in n}
+
+
+def weights_digest(model):
+    """A SHA-256 that is the same for the same weights, whatever file they came from.
+
+    It is taken over the shape and the little-endian float32 values of each weight, in the order
+    of the model's variables.
+    """
+    digest = hashlib.sha256()
+    for variable in weights_of(model).values():
+        value = np.asarray(variable.numpy(), "<f4")
+        digest.update(str(value.shape).encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
 
 
 def assign(model, source, new_head=False, origin="the source"):

@@ -70,13 +70,13 @@ def _of_library(library, match, cause):
     """What can be taken of another library's model, or why nothing can."""
     encoder = [path for path in match.names if not is_head(path)]
     if encoder and all(path in match.fitting for path in encoder):
-        return "its encoder fits: ask for a new head (new_head) to take it"
+        return "its encoder fits: ask for a new head (`new_head`) to take it"
     prefix = library.prefix or ""
     shapes = _shapes(match.source, prefix)
     if library.prefix and (encoders := encoders_in(shapes)):
         return (
             f"its encoder may be that of {' or '.join(encoders)}: give the model such a one and "
-            "ask for a new head (new_head)"
+            "ask for a new head (`new_head`)"
         )
     return f"nothing of it fits, {library.why}"
 
@@ -92,7 +92,7 @@ def _likely_cause(match, new_head):
     if at_fault and not match.unused and all(map(is_filter, at_fault)):
         return (
             "only the smoothing filters are missing, as in weights of plain dilated convolutions: "
-            "ask for a new head (new_head) to keep fresh filters"
+            "ask for a new head (`new_head`) to keep fresh filters"
         )
     in_head = all(re.search(match.layout.head, name) for name in match.unused)
     if match.fitting and in_head:
@@ -120,18 +120,18 @@ def _head_cause(match):
         (((found,), (wanted,)),) = counts
         return (
             f"it has {counted(found, 'class')}, the model {wanted}: give the model {found}, "
-            "or ask for a new head (new_head)"
+            "or ask for a new head (`new_head`)"
         )
     if not match.unused and not any(map(is_head, [*match.fitting, *match.wrong])):
         return (
             "it holds an encoder alone: give the decoder's file as well, or ask for a new head "
-            "(new_head) to keep a fresh one"
+            "(`new_head`) to keep a fresh one"
         )
     if not match.missing and not match.wrong:
-        return "the model has no place for a part of its head: ask to leave it behind (new_head)"
+        return "the model has no place for a part of its head: ask to leave it behind (`new_head`)"
     return (
         "only the head differs, which belongs to a classifier or to another decoder: ask for a new "
-        "head (new_head) to keep a fresh one"
+        "head (`new_head`) to keep a fresh one"
     )
 
 

@@ -13,6 +13,7 @@ from tfseg.data import DataInfo, read_split
 from tfseg.data.image_files import read_label
 from tfseg.errors import TfsegError, unknown
 from tfseg.evaluation import Evaluator
+from tfseg.evaluation.confusion import require_counted
 from tfseg.evaluation.judge import needs_probabilities
 from tfseg.evaluation.recorder import Recorder
 from tfseg.evaluation.records import FILE_NAME, Records
@@ -20,7 +21,6 @@ from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import Worst, look
 from tfseg.inference import Predictor
-from tfseg.inference.resume import weights_digest
 from tfseg.parallel import Behind
 from tfseg.parts import Part, Unfinished
 from tfseg.reports import summary
@@ -28,6 +28,7 @@ from tfseg.reports.gallery import Gallery
 from tfseg.reports.panels import LabelWriter, OverlayWriter, PanelWriter
 from tfseg.training.strategy import count_workers, create_strategy, is_chief
 from tfseg.visualize import class_names
+from tfseg.weights import weights_digest
 from tfseg.words import counted
 from tfseg.workflows import evaluated
 from tfseg.workflows.trained import TrainedModel, load_predictor
@@ -71,7 +72,8 @@ def score(
         data_dir: the data folder.
         split: which of its lists.
         output_dir: the folder for the results; default the run's own eval/SPLIT.
-        protocol: a `tfseg.inference.Protocol`; default the images as they are.
+        protocol: a `tfseg.inference.Protocol`; default the one that a folder of `save_pretrained`
+            states, or the images as they are.
         crf: a `tfseg.inference.crf.CRF` that refines the label maps, or None.
         jobs: processes for the CRF; default one a core.
         save_logits: a folder for each image's logits, or None.
@@ -128,6 +130,7 @@ def score(
     names = class_names(classes, predictor.spec.num_classes)
     if absent_classes is None:
         absent_classes = predictor.protocol.absent_classes
+    require_counted(absent_classes)
     facts = _facts(predictor, info, data_dir, split, whole, _weights(model, run_dir))
     kept = evaluated.record_facts(facts, absent_classes, _LABELS if save_labels else None)
     recorder = Recorder(image_list.names, names, metrics, categories, kept, probabilities)
@@ -238,8 +241,9 @@ def _source(model):
 
 
 def _weights(model, run_dir):
-    if run_dir:
-        return os.path.abspath(os.path.join(run_dir, runs.BEST_WEIGHTS))
+    best = run_dir and os.path.join(run_dir, runs.BEST_WEIGHTS)
+    if best and os.path.isfile(best):
+        return os.path.abspath(best)
     source = _source(model)
     # Several files, and releases of the zoo, have no one path.
     return os.path.abspath(source) if source and os.path.exists(source) else source

@@ -9,9 +9,10 @@ import zipfile
 
 from absl import logging
 
+from tfseg.digests import file_digest
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import read_json, replacing, write_json
-from tfseg.zoo.download import download, sha256_of, verify
+from tfseg.zoo.download import download, verify
 from tfseg.zoo.releases import RELEASES
 
 try:
@@ -101,7 +102,7 @@ def _compare_with_first(name, path):
     known = read_json(record) if os.path.isfile(record) else {}
     if not isinstance(known, dict):
         raise TfsegError(f"{record} does not hold digests: remove it to start anew")
-    file, digest = os.path.basename(path), sha256_of(path)
+    file, digest = os.path.basename(path), file_digest(path)
     if file not in known:
         write_json(record, {**known, file: digest})
         logging.info(

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import hashlib
 import http.client
 import os
 import socket
@@ -12,6 +11,7 @@ import urllib.request
 
 from absl import logging
 
+from tfseg.digests import file_digest
 from tfseg.errors import TfsegError
 from tfseg.words import counted
 
@@ -66,31 +66,27 @@ def download(url, path, sha256=None, size=None, progress=None):
 def verify(path, sha256=None, size=None, origin=None):
     """Checks a file's size and digest.
 
+    Args:
+        path: of the file.
+        sha256, size: as for `download`.
+        origin: the URL of what has just come, which is kept only if it is right; None for a file
+            that was there.
+
     Raises:
         TfsegError: they differ.
     """
-    origin = f"from {origin} " if origin else ""
+    title = f"{path} from {origin}" if origin else path
+    remedy = "it was not kept; try another mirror" if origin else "remove it to download it again"
     found = os.path.getsize(path)
     if size is not None and found != size:
-        raise TfsegError(
-            f"{path} {origin}has {counted(found, 'byte')} instead of {size}: it was not kept"
-        )
+        raise TfsegError(f"{title} has {counted(found, 'byte')} instead of {size}: {remedy}")
     if sha256:
-        digest = sha256_of(path)
+        digest = file_digest(path)
         if not digest.startswith(sha256):
             raise TfsegError(
-                f"{path} {origin}is not the published file: its sha256 starts with "
-                f"{digest[: len(sha256)]} instead of {sha256}; remove it or try another mirror"
+                f"{title} is not the published file: its sha256 starts with "
+                f"{digest[: len(sha256)]} instead of {sha256}: {remedy}"
             )
-
-
-def sha256_of(path):
-    """The hexadecimal digest of a file's content."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _complete(url, part, progress, resumable):

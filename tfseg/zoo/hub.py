@@ -34,7 +34,9 @@ def fetch_hub(source: str) -> str:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise TfsegError(f"{source} needs huggingface_hub: pip install huggingface_hub") from error
+        raise TfsegError(
+            f"{source} needs huggingface_hub: pip install 'tfseg-keras[hub]'"
+        ) from error
     try:
         return snapshot_download(match[1], revision=match[2], allow_patterns=[CONFIG, WEIGHTS])
     except (OSError, ValueError) as error:
