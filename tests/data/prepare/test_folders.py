@@ -210,6 +210,17 @@ def test_sample_set_is_valid_and_repeats(tmp_path):
         assert report.splits[split].ignored > 0
 
 
+def test_a_sample_takes_no_other_sets_place(tmp_path):
+    write_sample_dataset(tmp_path, train=3, val=1, size=(32, 48))
+    write_sample_dataset(tmp_path, train=2, val=1, size=(32, 48))
+    lists = tmp_path / "train_images.txt"
+    lists.write_text("images/mine.png\n")
+    (tmp_path / "info.json").write_text('{"mean": [0, 0, 0], "std": [1, 1, 1]}')
+    with pytest.raises(TfsegError, match="1 image of the split train already"):
+        write_sample_dataset(tmp_path, train=2, val=1, size=(32, 48))
+    assert lists.read_text() == "images/mine.png\n"
+
+
 def test_sample_scenes_differ(tmp_path):
     write_sample_dataset(tmp_path / "a", train=3, val=2, size=(32, 48))
     write_sample_dataset(tmp_path / "b", train=3, val=2, size=(32, 48), seed=1)
