@@ -6,8 +6,8 @@ A file of a kilobyte can declare an image of gigabytes. The header says so, and 
 import tensorflow as tf
 
 from tfseg.data import png
-from tfseg.data.decoding import decode_image
-from tfseg.data.exif import JPEG_SIGNATURE, orientation_of, swaps_sides
+from tfseg.data.decoding import decode_image, is_jpeg, is_png
+from tfseg.data.exif import orientation_of, swaps_sides
 
 # As far as a PNG's width and height.
 _HEADER = png.HEIGHT + 4
@@ -46,34 +46,18 @@ def decode(contents, image_size, max_side):
     The operation fails on anything else, on damaged files, and on sizes that are not allowed: then
     before an image is decoded.
     """
+    jpeg = is_jpeg(contents)
     known = tf.debugging.Assert(
-        _is_jpeg(contents) | _is_png(contents),
+        (jpeg | is_png(contents)) & (tf.strings.length(contents) >= _HEADER),
         ["not an image: expected the bytes of a JPEG or PNG"],
     )
     with tf.control_dependencies([known]):
-        size = tf.cond(
-            _is_jpeg(contents), lambda: _jpeg_size(contents), lambda: _png_size(contents)
-        )
+        size = tf.cond(jpeg, lambda: _jpeg_size(contents), lambda: _png_size(contents))
         size = tf.where(swaps_sides(orientation_of(contents)), size[::-1], size)
     with tf.control_dependencies([check_size(size, image_size, max_side)]):
         image = decode_image(contents, "given")
     image.set_shape([*(image_size or (None, None)), 3])
     return image
-
-
-def _starts_with(contents, start):
-    # Past the end of the string, substr would fail: a string too short is cut to nothing.
-    length = tf.where(tf.strings.length(contents) >= _HEADER, len(start), 0)
-    padded = tf.strings.join([contents, "-"])
-    return tf.strings.substr(padded, 0, length) == start
-
-
-def _is_jpeg(contents):
-    return _starts_with(contents, JPEG_SIGNATURE)
-
-
-def _is_png(contents):
-    return _starts_with(contents, png.SIGNATURE)
 
 
 def _jpeg_size(contents):

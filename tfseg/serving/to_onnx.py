@@ -21,10 +21,11 @@ OPSET = 17
 def export_onnx(source, path, *, image_size=None, data=None):
     """Writes an ONNX file and checks it with onnxruntime.
 
-    Its input "images", uint8 RGB [N, H, W, 3], with axes of any size called "batch", "height" and
-    "width", becomes "labels", uint8 [N, H, W], and
-    "probabilities", float32 [N, H, W, C]. The metadata entry "tfseg" is a JSON text that says
-    what the model is; see `model_card`. Unlike a SavedModel it does not refuse large images.
+    Its input "images", uint8 RGB [N, H, W, 3] (of other images than 8-bit RGB, see
+    `tfseg.serving.signatures.input_of`), with axes of any size called "batch", "height" and
+    "width", becomes "labels", uint8 [N, H, W], and "probabilities", float32 [N, H, W, C]. The
+    metadata entry "tfseg" is a JSON text that says what the model is; see `model_card`. Unlike a
+    SavedModel it does not refuse large images.
 
     Args:
         source: a `Predictor`, or what `tfseg.load` takes.

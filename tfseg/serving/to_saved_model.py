@@ -22,7 +22,7 @@ def export(source, path, *, image_size=None, max_side=4096, data=None):
         probabilities     images, likewise, to probabilities: float32 [N, H, W, C]
         encoded           image_bytes: string [N], JPEG or PNG files of any sizes, to labels_bytes:
                           string [N], PNG files of class indices (8-bit grey), each as large as its
-                          image as stored: orientation in EXIF is not looked at
+                          image, turned upright as its EXIF orientation says
 
     A model of other images than 8-bit RGB takes uint8, uint16 or float32 [N, H, W, channels] (see
     `tfseg.serving.signatures.input_of`), and has no signature of encoded files.

@@ -1,11 +1,11 @@
 """What a check has found so far, so that it need not start again."""
 
 import json
-import logging
 import os
 import threading
 
 import tensorflow as tf
+from absl import logging
 
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file, parse_json

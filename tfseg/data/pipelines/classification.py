@@ -15,6 +15,7 @@ from tfseg.data.lists import ImageList
 from tfseg.data.order import Shuffled, epoch_key, fold
 from tfseg.data.pipelines.loading import finish, image_loader
 from tfseg.data.pipelines.segmentation import numbered_dataset
+from tfseg.data.pipelines.warp import full_cover
 from tfseg.errors import TfsegError
 from tfseg.words import counted
 
@@ -187,7 +188,7 @@ def class_train_dataset(
 
     def show(index, key, normalize):
         image = normalize(augmentation(load(index), key))
-        return image, tf.gather(targets, index), tf.zeros([0, 0, 1])
+        return image, tf.gather(targets, index), full_cover()
 
     chain = Chain(transforms, preprocessing, show, len(images))
 

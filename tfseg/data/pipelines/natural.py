@@ -15,6 +15,7 @@ from tfseg.checks import are_whole
 from tfseg.data.decoding import require
 from tfseg.data.image_files import image_size
 from tfseg.data.order import Grouped, epoch_key, fold
+from tfseg.data.pipelines.warp import full_cover
 from tfseg.data.resizing import resize_image, resize_labels, resized
 from tfseg.errors import TfsegError
 
@@ -117,7 +118,7 @@ class NaturalSampler:
         image = tf.ensure_shape(image, [None, None, image.shape[-1]])
         cover = tf.cond(
             tf.reduce_all(size == full),
-            lambda: tf.zeros([0, 0, 1]),
+            full_cover,
             lambda: tf.pad(tf.ones([size[0], size[1], 1]), [*padding, [0, 0]]),
         )
         return image, tf.ensure_shape(label, [None, None]), cover

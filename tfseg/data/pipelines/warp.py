@@ -30,6 +30,11 @@ def show(image, label, matrix, scaled, augmentation, normalize, ignore_label):
     return warp(image, label, matrix, *rest, scaled, first)
 
 
+def full_cover():
+    """The cover of a sample that shows nothing beyond its image, as `warp` has it."""
+    return tf.zeros([0, 0, 1])
+
+
 def warp(
     image, label, matrix, crop_size, normalize, ignore_label, fill="mean", size=None, first=(0, 0)
 ):
@@ -90,7 +95,7 @@ def _cover(matrix, transform, size, crop_size):
             product *= tf.clip_by_value(tf.minimum(place + 1, length - place), 0, 1)
         return product[..., None]
 
-    cover = tf.cond(whole, lambda: tf.zeros([0, 0, 1]), shares)
+    cover = tf.cond(whole, full_cover, shares)
     return tf.ensure_shape(cover, [None, None, 1])
 
 

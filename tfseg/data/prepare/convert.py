@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tfseg.bands import RGB
-from tfseg.data import image_files, pixel_files
-from tfseg.data.exif import read_orientation, turned_size
+from tfseg.data import image_files, pixel_files, png
+from tfseg.data.exif import JPEG_SIGNATURE, read_orientation, turned_size
 from tfseg.data.image_files import image_size, read_image, reading
 from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
@@ -84,11 +84,11 @@ def is_graph_format(source, bands=RGB):
     if isinstance(source, bytes):
         return True
     with reading(source), open_file(source) as file:
-        start = file.read(8)
+        start = file.read(len(png.SIGNATURE))
         if pixel_files.is_npy(start):
             file.seek(0)
             return bands != RGB and pixel_files.is_canonical_npy(file)
-    return start.startswith((b"\xff\xd8", b"\x89PNG\r\n\x1a\n"))
+    return start.startswith((JPEG_SIGNATURE, png.SIGNATURE))
 
 
 def upright_size(source):

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from tfseg.bands import RGB
+from tfseg.data import png
 from tfseg.data.catalog import Dataset
 from tfseg.data.info import DataInfo
 from tfseg.data.prepare.convert import convert_image, in_parallel
@@ -98,7 +99,7 @@ def prepare_tfds(
             examples = builder.as_dataset(name, decoders=decoders, shuffle_files=False)
             for number, example in enumerate(tfds.as_numpy(examples)):
                 image, label = (example[feature] for feature in features)
-                extension = ".png" if image.startswith(b"\x89PNG") else ".jpg"
+                extension = ".png" if image.startswith(png.SIGNATURE) else ".jpg"
                 if label.ndim == 3:
                     label = label[..., 0]
                 stem = _stem(folders[split], number)
