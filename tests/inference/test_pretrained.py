@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 import tfseg
+from tfseg.evaluation.confusion import scores
 from tfseg.inference import Predictor, Protocol
+from tfseg.inference.pretrained import _SCORES
 from tfseg.models import ModelSpec, Preprocessing, fold
 from tfseg.zoo.hub import fetch_hub
 
 METRICS = {
-    "scores": {"mean_iou": 0.5, "pixel_accuracy": 0.75, "fw_iou": None},
+    "scores": {"mean_iou": 0.5, "pixel_accuracy": 0.75, "frequency_weighted_iou": None},
     "protocol": {"resolution": "native", "images": 3},
 }
 
@@ -78,6 +80,10 @@ def test_the_card_has_scores_with_their_protocol(folder):
     for part in ("| mean IoU | 0.5000 |", "- images: 3", "sky, road, tree", "drn_d_22"):
         assert part in card
     assert "weighted" not in card
+
+
+def test_the_card_knows_scores_that_evaluations_have():
+    assert _SCORES.keys() <= scores(np.eye(2)).keys()
 
 
 def test_a_card_changed_by_hand_is_kept(predictor, tmp_path):

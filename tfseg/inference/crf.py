@@ -33,7 +33,7 @@ class CRF:
             pixels and in colour, 0..255.
 
     Raises:
-        TfsegError: a value that isn't positive.
+        TfsegError: a value that isn't positive, or iterations that aren't whole.
     """
 
     iterations: int = 10
@@ -45,7 +45,7 @@ class CRF:
 
     def __post_init__(self):
         for name, value in self.to_dict().items():
-            require_number(name, value, above=0)
+            require_number(name, value, above=0, whole=name == "iterations")
 
     def refine(self, image, probabilities):
         """Class probabilities after inference.
@@ -160,7 +160,11 @@ def load_probabilities(path, size=None):
 
 
 def count_classes_of(path):
-    """The number of classes that a file of logits tells apart, by its header; see above."""
+    """The number of classes that a file of logits tells apart, by its header.
+
+    Raises:
+        TfsegError: the file is missing, damaged or something else.
+    """
     with _opened(path) as archive:
         return _facts(archive).classes
 

@@ -14,7 +14,12 @@ from tfseg.zoo.hub import CARD
 
 # A README.md with this line is ours to write again.
 _MARK = "<!-- Written by tfseg; without this line it is kept as you have changed it. -->"
-_SCORES = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy", "fw_iou": "weighted IoU"}
+# What the card shows of an evaluation's scores.
+_SCORES = {
+    "mean_iou": "mean IoU",
+    "pixel_accuracy": "pixel accuracy",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+}
 
 
 def save_pretrained(predictor, folder, metrics=None):

@@ -25,7 +25,8 @@ def check_scales(scales: Any) -> tuple[float, ...]:
         TfsegError: not a list of different positive numbers, one of them 1.
     """
     values = tuple(scales) if isinstance(scales, (list, tuple)) else ()
-    different = are_numbers(values, 0, 8) and len(set(values)) == len(values)
+    # Outputs are called by their scales, to six digits.
+    different = are_numbers(values, 0, 8) and len({f"{x:g}" for x in values}) == len(values)
     if not different or 1 not in values or 0 in values or len(values) > 16:
         raise TfsegError(
             "`multi_scale` must be up to 16 different positive scales, one of them 1 and none "
@@ -55,7 +56,7 @@ def apply_at_scales(
     """The outputs of a network at each scale, and their element-wise maximum.
 
     Args:
-        network: function from images [N, H, W, 3] to {name: [N, h, w, C]}.
+        network: function from images [N, H, W, C] to {name: [N, h, w, C]}.
         images: symbolic images.
         scales: see `check_scales`.
         legacy: resize as TensorFlow 1 does.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.bands import RGB, Bands
+from tfseg.checks import is_number
 from tfseg.errors import TfsegError
 from tfseg.types import Tensor
 from tfseg.words import counted
@@ -47,7 +48,8 @@ class Preprocessing:
             except (TypeError, ValueError):
                 value = ()
             if not value or not np.all(np.isfinite(value)):
-                raise TfsegError(f"{name} must be three numbers, not {getattr(self, name)}")
+                stated = f"{getattr(self, name)!r:.80}"
+                raise TfsegError(f"{name} must be a finite number for each channel, not {stated}")
             object.__setattr__(self, name, value)
         if len(self.mean) != len(self.std):
             raise TfsegError(
@@ -63,8 +65,8 @@ class Preprocessing:
         bands = self.bands
         object.__setattr__(self, "value_range", bands.value_range)
         object.__setattr__(self, "rgb_bands", bands.rgb_bands)
-        if not self.scale > 0:
-            raise TfsegError(f"scale must be positive, not {self.scale}")
+        if not is_number(self.scale) or self.scale <= 0:
+            raise TfsegError(f"scale must be a positive number, not {self.scale!r:.80}")
 
     @classmethod
     def of(cls, info: Any) -> "Preprocessing":
@@ -127,7 +129,11 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`.
+
+        Raises:
+            TfsegError: unknown entries, or values out of range.
+        """
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(values, dict) or set(values) - names:
             raise TfsegError(f"preprocessing may state {', '.join(sorted(names))}, not {values}")
