@@ -64,6 +64,11 @@ def test_values(script):
     ]
     assert "camvid/drn_d_22" in complete(script, "tfseg", "train", "--recipe", "=", "cam")
     assert complete(script, "tfseg", "train", "--model", "=", "drn_d_22") == ["drn_d_22"]
+    for flag in ("--models", "--run_dir"):
+        assert "drn_d_22" not in complete(script, "tfseg", "app", flag, "=", "drn_d_22")
+    assert complete(script, "tfseg", "app", "--models", "=", "drn_d_22_c") == [
+        "drn_d_22_cityscapes"
+    ]
 
 
 def test_files_where_nothing_is_known(script):

@@ -91,11 +91,11 @@ def _values(flag: absl_flags.Flag) -> list[str]:
         return list(choices)
     if flag.name == "recipe":
         return list_recipes()
-    if flag.name in ("model", "models"):
+    if flag.name == "model":
         from tfseg.models import list_models
 
         return [name for name in list_models() if "+" not in name]
-    if flag.name in ("weights", "init_weights"):
+    if flag.name in ("weights", "init_weights", "models"):
         from tfseg.zoo import RELEASES
 
         return list(RELEASES)

@@ -7,7 +7,9 @@ It takes some minutes on two CPU cores. Run again, it continues an interrupted t
 """
 
 import os
+import shlex
 
+from tfseg import runs
 from tfseg.cli import next_step
 from tfseg.cli.command import main as call
 from tfseg.cli.flags import Flags
@@ -24,7 +26,7 @@ Done. What there is now:
   {0}/run/log.csv            loss, learning rate and scores over the steps
 
 Next:
-  tensorboard --logdir {0}/run/tensorboard     the same as curves and pictures
+  tensorboard --logdir {2}     the same as curves and pictures
   {1}
       a folder of your own images and label maps becomes a trained network"""
 
@@ -56,5 +58,5 @@ def main(flags: Flags) -> int | None:
         if code := call(arguments):
             return code
     own = next_step.command("train", "--source=FOLDER", "--run_dir=runs/own", "--minutes=30")
-    print(RESULTS.format(folder, own))
+    print(RESULTS.format(folder, own, shlex.quote(os.path.join(run, runs.BOARD))))
     return 0
