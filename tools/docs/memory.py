@@ -11,7 +11,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 
 # model:crop:batch, and a precision where it isn't float32.
 ROWS = (
@@ -25,33 +24,25 @@ UPDATES = 3
 
 def measure(row, remat):
     """(estimate, largest resident size) of a row, in bytes, in this process."""
+    import drawn
+
     from tfseg import machine
-    from tfseg.data import write_sample_dataset
-    from tfseg.training import TrainConfig, memory
-    from tfseg.training.segmentation import Segmentation
-    from tfseg.training.session import Session
+    from tfseg.training import memory
     from tfseg.training.strategy import create_strategy
 
     model, crop, batch, *precision = row.split(":")
-    with tempfile.TemporaryDirectory() as folder:
-        write_sample_dataset(folder, train=12, val=1, size=(360, 480))
-        config = TrainConfig(
-            data_dir=folder,
-            run_dir=f"{folder}/run",
-            model=model,
-            crop_size=int(crop),
-            batch_size=int(batch),
-            remat=remat,
-            precision="".join(precision) or "float32",
-            steps=UPDATES,
-        )
-        strategy, task = create_strategy("one_device", 0), Segmentation()
-        session = Session(config, task.plan(config), strategy, task)
-        dataset = task.dataset(config, session.plan, strategy, 0)
-        step = session.train_step(dataset.element_spec)
+    settings = {
+        "model": model,
+        "crop_size": int(crop),
+        "batch_size": int(batch),
+        "remat": remat,
+        "precision": "".join(precision) or "float32",
+        "steps": UPDATES,
+    }
+    strategy = create_strategy("one_device", 0)
+    with drawn.training(strategy, 12, (360, 480), **settings) as (session, step, batches):
         need = memory.need(session.model, step)
         estimate = machine.resident_memory() + need.bytes
-        batches = iter(dataset)
         for _ in range(UPDATES):
             step((next(batches),), learning_rate=1e-4).numpy()
         return estimate, machine.memory_peak()["peak_rss_mib"] * machine.MIB

@@ -15,7 +15,6 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 # model:batch norms that are synchronised or not:workers.
@@ -48,31 +47,20 @@ def paused():
 
 def measure(row):
     """What a worker of TF_CONFIG saw of a row: a dict of numbers."""
+    import drawn
     import numpy as np
 
-    from tfseg.data import write_sample_dataset
-    from tfseg.training import TrainConfig
-    from tfseg.training.segmentation import Segmentation
-    from tfseg.training.session import Session
     from tfseg.training.strategy import create_strategy
 
     model, synchronised, workers = row.split(":")
-    strategy, task = create_strategy(), Segmentation()
-    with tempfile.TemporaryDirectory() as folder:
-        write_sample_dataset(folder, train=8, val=1, size=(80, 96))
-        config = TrainConfig(
-            data_dir=folder,
-            run_dir=f"{folder}/run",
-            model=model,
-            model_options={"sync_batch_norm": synchronised == "true"},
-            crop_size=CROP,
-            batch_size=int(workers),
-            steps=UPDATES,
-        )
-        session = Session(config, task.plan(config), strategy, task)
-        dataset = task.dataset(config, session.plan, strategy, 0)
-        step = session.train_step(dataset.element_spec)
-        batches = iter(dataset)
+    settings = {
+        "model": model,
+        "model_options": {"sync_batch_norm": synchronised == "true"},
+        "crop_size": CROP,
+        "batch_size": int(workers),
+        "steps": UPDATES,
+    }
+    with drawn.training(create_strategy(), 8, (80, 96), **settings) as (session, step, batches):
 
         def updates(count):
             for _ in range(count):
