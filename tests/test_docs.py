@@ -11,7 +11,9 @@ from tfseg.cli import needs
 from tfseg.cli.command import defined
 from tfseg.cli.shared import read_config
 from tfseg.cli.verbs import VERBS
+from tfseg.decoders import DECODERS
 from tfseg.encoders import ENCODERS
+from tfseg.encoders.factory import OPTIONS
 from tfseg.models import list_models
 from tfseg.training.config import TrainConfig
 
@@ -116,3 +118,12 @@ def test_every_page_is_in_the_navigation_of_the_site():
     listed = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
     pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
     assert pages <= listed
+
+
+def test_every_option_of_models_is_explained():
+    decoders = {option for row in DECODERS.values() for option in row.options}
+    more = {"multi_scale", "sampling", "aux_loss_weight"} | decoders
+    # What folding leaves behind is no choice.
+    options = {*OPTIONS, *more} - {"folded"}
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(options) if f"`{name}`" not in text] == []
