@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import tokenize
+import zlib
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tfseg.data.image_files import image_size, read_image, read_label
 from tfseg.data.lists import read_file
 from tfseg.errors import TfsegError
 from tfseg.evaluation.localization import read_boxes
-from tfseg.files import open_file, read_json, replacing_folder
+from tfseg.files import damage_is_value_error, open_file, read_json, replacing_folder
 from tfseg.inference.crf import load_probabilities
 from tfseg.inference.predict_files import find_images
 from tfseg.runs import read_log
@@ -94,3 +96,19 @@ def test_what_cannot_take_a_folders_place_leaves_it(tmp_path, monkeypatch):
         (tmp_path / new / "mark").write_text("later")
     assert (tmp_path / "export" / "mark").read_text() == "earlier"
     assert os.listdir(tmp_path) == ["export"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [zlib.error("invalid\ncode"), tokenize.TokenError("EOF", (2, 0)), EOFError(), StopIteration()],
+)
+def test_damage_of_any_type_is_one_line(damage):
+    with pytest.raises(ValueError, match=r"^.+$"), damage_is_value_error():
+        raise damage
+
+
+@pytest.mark.parametrize("said", [FileNotFoundError(2, "No such file"), TfsegError("a message")])
+def test_what_is_said_already_stays(said):
+    with pytest.raises(type(said)) as error, damage_is_value_error():
+        raise said
+    assert error.value is said

@@ -60,6 +60,22 @@ def open_file(path: str | os.PathLike[str], mode: str = "rb", **options: Any) ->
 
 
 @contextlib.contextmanager
+def damage_is_value_error() -> Iterator[None]:
+    """Within, what readers raise of a damaged file becomes a ValueError of one line.
+
+    It shows as any of a dozen types: of zipfile, zlib, struct, NumPy and its parser. What the
+    system says (OSError) and what is a message already (TfsegError) stay what they are.
+    """
+    try:
+        yield
+    except (OSError, TfsegError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(reason or type(error).__name__) from error
+
+
+@contextlib.contextmanager
 def replacing(path: str, ending: str | None = None) -> Iterator[str]:
     """The path of a temporary file beside `path`, renamed to `path` on success.
 

@@ -113,6 +113,18 @@ def test_a_cut_npy_file_is_an_error(cut):
         decode_image(tf.constant(contents), tf.constant("it"), Bands(4))
 
 
+@pytest.mark.parametrize(("of", "becomes"), [(b"}", b" "), (b"'shape'", b"'shape "), (b"'", b"(")])
+def test_a_damaged_header_of_npy_is_an_error(of, becomes):
+    """NumPy's parser has error types of its own."""
+    contents = npy_bytes(values(4))
+    damaged = contents.replace(of, becomes, 1)
+    assert damaged != contents
+    with pytest.raises(TfsegError, match="image it "):
+        read_image(damaged, "it", bands=Bands(4))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image it "):
+        decode_image(tf.constant(damaged), tf.constant("it"), Bands(4))
+
+
 @pytest.mark.parametrize(
     ("array", "stored"),
     [

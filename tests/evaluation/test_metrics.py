@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tfseg.errors import TfsegError
 from tfseg.evaluation import confusion_matrix, scores
 from tfseg.evaluation.confusion import count_pairs
 from tfseg.evaluation.measures import VOID, Maps, measure
@@ -166,6 +167,26 @@ def test_equal_to_torchmetrics(golden):
     records = judged([(truth, probabilities.argmax(-1))], Settings(19), probabilities)
     error = records.value("expected_calibration_error")
     np.testing.assert_allclose(error, said["calibration"], rtol=3e-6)
+
+
+@pytest.fixture(scope="module")
+def records_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("records") / "images.npz"
+    pairs = np.random.default_rng(0).integers(0, 4, (30, 2, 16, 16))
+    judged(pairs, Settings(4)).save(path)
+    return path
+
+
+@given(place=st.integers(0), flip=st.integers(1, 255))
+def test_any_damage_of_records_is_one_line(records_file, tmp_path_factory, place, flip):
+    content = bytearray(records_file.read_bytes())
+    content[place % len(content)] ^= flip
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(content)
+    try:
+        Records.load(path)
+    except TfsegError as error:
+        assert str(error).startswith(f"{path} is ")
 
 
 def test_records_come_back_and_add_up(tmp_path):

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tfseg.data import exif, png
 from tfseg.errors import TfsegError
+from tfseg.files import damage_is_value_error
 from tfseg.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -94,7 +95,9 @@ def read_pixels(file, title):
     start = file.read(len(png.SIGNATURE))
     file.seek(0)
     if is_npy(start):
-        return as_stored(np.load(file, allow_pickle=False), title)
+        with damage_is_value_error():
+            array = np.load(file, allow_pickle=False)
+        return as_stored(array, title)
     if start == png.SIGNATURE:
         try:
             return tf.io.decode_png(file.read(), dtype="uint16").numpy()
@@ -158,7 +161,8 @@ def _look_npy(file, title):
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     if major not in read:
         raise ValueError("its header is of another version")
-    shape, _, dtype = read[major](file)
+    with damage_is_value_error():
+        shape, _, dtype = read[major](file)
     return of_array(shape, dtype, title)
 
 

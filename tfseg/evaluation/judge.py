@@ -18,6 +18,7 @@ from tfseg.evaluation.metrics import MEASURES, METRICS, Settings
 from tfseg.evaluation.predictions import Reading, find_predictions, read_prediction
 from tfseg.evaluation.records import FILE_NAME, Records
 from tfseg.evaluation.truth import Truth
+from tfseg.files import damage_is_value_error
 from tfseg.parallel import in_order, process_pool
 
 # Fewer images than this aren't worth processes of their own.
@@ -195,8 +196,9 @@ def _has_probabilities(path):
     if not path.lower().endswith(".npy"):
         return False
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False).dtype.kind == "f"
-    except (OSError, ValueError, EOFError):
+        with damage_is_value_error():
+            return np.load(path, mmap_mode="r", allow_pickle=False).dtype.kind == "f"
+    except (OSError, ValueError):
         return False  # is said where it is read
 
 

@@ -13,6 +13,7 @@ from tfseg.data.image_files import opened, reading, rgb_array
 from tfseg.data.lists import ImageList
 from tfseg.errors import TfsegError
 from tfseg.evaluation.measures import VOID
+from tfseg.files import damage_is_value_error
 from tfseg.words import counted
 
 ENDINGS = (".png", ".npy", ".bmp", ".tif", ".tiff", ".gif")
@@ -184,10 +185,10 @@ def read_prediction(
 
 def _read_array(path):
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
-        raise TfsegError(f"prediction {path} can't be read: {reason}") from error
+        with damage_is_value_error():
+            values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise TfsegError(f"prediction {path} can't be read: {error}") from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif":
         raise TfsegError(f"prediction {path} is no array of numbers")
     return values

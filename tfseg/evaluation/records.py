@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from tfseg.errors import TfsegError
 from tfseg.evaluation.metrics import MEASURES, METRICS, Settings
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, damage_is_value_error
 from tfseg.parts import interleave
 
 FILE_NAME = "images.npz"
@@ -207,21 +206,26 @@ class Records:
         if not os.path.isfile(path):
             raise TfsegError(f"there is no {path}: it comes with an evaluation")
         try:
-            with np.load(path) as arrays:
-                head = json.loads(arrays["head"].tobytes())
-                lengths, places, values = (arrays[x] for x in ("lengths", "places", "values"))
-            if head["version"] != _VERSION:
-                raise TfsegError(f"{path} is of another version of tfseg: evaluate again")
-            settings = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in head["settings"].items()
-            }
-            records = cls.empty(head["names"], Settings(**settings), head["measures"])
-            cuts = np.cumsum(lengths)[:-1]
-            parts = zip(np.split(places, cuts), np.split(values, cuts), strict=True)
-            for index, row in zip(head["known"], parts, strict=False):
-                records.rows[index] = row
-            records.marks, records.facts = head["marks"], head["facts"]
-        except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+            with damage_is_value_error():
+                return cls._read(path)
+        except (OSError, ValueError) as error:
             raise TfsegError(f"{path} is damaged or no evaluation of tfseg's: {error}") from error
+
+    @classmethod
+    def _read(cls, path):
+        with np.load(path) as arrays:
+            head = json.loads(arrays["head"].tobytes())
+            lengths, places, values = (arrays[x] for x in ("lengths", "places", "values"))
+        if head["version"] != _VERSION:
+            raise TfsegError(f"{path} is of another version of tfseg: evaluate again")
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in head["settings"].items()
+        }
+        records = cls.empty(head["names"], Settings(**settings), head["measures"])
+        cuts = np.cumsum(lengths)[:-1]
+        parts = zip(np.split(places, cuts), np.split(values, cuts), strict=True)
+        for index, row in zip(head["known"], parts, strict=False):
+            records.rows[index] = row
+        records.marks, records.facts = head["marks"], head["facts"]
         return records

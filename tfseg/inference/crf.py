@@ -18,7 +18,7 @@ from PIL import Image
 
 from tfseg.checks import require_number
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write, open_file
+from tfseg.files import atomic_write, damage_is_value_error, open_file
 from tfseg.parallel import in_order, process_pool
 
 
@@ -179,13 +179,10 @@ class _Facts(typing.NamedTuple):
 @contextlib.contextmanager
 def _opened(path):
     try:
-        with open_file(path) as file, zipfile.ZipFile(file) as archive:
+        with damage_is_value_error(), open_file(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
-    except TfsegError:
-        raise
-    # Damage shows as any of a dozen types: of zipfile, zlib, struct, NumPy and its parser.
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise TfsegError(
             f"{path} isn't a whole file of logits as evaluation keeps them: {reason}"
         ) from error

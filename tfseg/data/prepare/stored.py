@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import zipfile
 
 import numpy as np
 
 from tfseg.errors import TfsegError
-from tfseg.files import atomic_write
+from tfseg.files import atomic_write, damage_is_value_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +57,13 @@ def load_stored(path):
         TfsegError: the file can't be read.
     """
     try:
-        with np.load(path) as arrays:
-            rows = json.loads(arrays["rows"].tobytes())
-            numbers = iter(zip(arrays["values"], arrays["counts"], strict=True))
-        return [
-            Stored(split, image, label, *((None, None) if error else next(numbers)), error)
-            for split, image, label, error in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError, StopIteration, zipfile.BadZipFile) as error:
+        with damage_is_value_error():
+            with np.load(path) as arrays:
+                rows = json.loads(arrays["rows"].tobytes())
+                numbers = iter(zip(arrays["values"], arrays["counts"], strict=True))
+            return [
+                Stored(split, image, label, *((None, None) if error else next(numbers)), error)
+                for split, image, label, error in rows
+            ]
+    except (OSError, ValueError) as error:
         raise TfsegError(f"{path} is damaged: remove it, and run that part again") from error

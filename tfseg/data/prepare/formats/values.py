@@ -1,7 +1,6 @@
 """What is stored in a mask's file, as it is: values or colours, from any kind of file."""
 
 import os
-import zipfile
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,7 +11,7 @@ from tfseg.data.prepare.convert import read_mat
 from tfseg.data.prepare.formats.raster import MAX_PIXELS
 from tfseg.data.scenes import open_scene
 from tfseg.errors import TfsegError
-from tfseg.files import open_file
+from tfseg.files import damage_is_value_error, open_file
 from tfseg.words import counted
 
 # Of large TIFF files: as much as a row of usual pieces, and not too much of a wide one.
@@ -138,12 +137,12 @@ def _without_alpha(colours, alpha):
 
 def _read_npy(path):
     try:
-        with open_file(path) as file:
+        with damage_is_value_error(), open_file(path) as file:
             return np.load(file, allow_pickle=False)
     except FileNotFoundError as error:
         raise TfsegError(f"mask {path} does not exist") from error
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise TfsegError(f"mask {path} is no array file: {str(error)[:200]}") from error
+    except (OSError, ValueError) as error:
+        raise TfsegError(f"mask {path} is no array file: {error}") from error
 
 
 def read_palette(path):
