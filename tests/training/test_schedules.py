@@ -52,6 +52,21 @@ def test_after_a_warm_up_each_schedule_is_that_of_a_shorter_run(make_config, nam
     assert found[19:] == pytest.approx(rates(make_config, range(81), total=81, lr_schedule=name))
 
 
+def gives_nothing(step, total, run):
+    return None
+
+
+def falls_below_zero(step, total, run):
+    return 0.5 - step / total
+
+
+@pytest.mark.parametrize("schedule", [gives_nothing, falls_below_zero])
+def test_schedules_of_users_that_give_no_rate(make_config, schedule):
+    message = rf"the lr_schedule .*{schedule.__name__} must give a finite number from 0, not "
+    with pytest.raises(TfsegError, match=message):
+        rates(make_config, [0, 99], lr_schedule=schedule)
+
+
 def test_a_warm_up_that_ends_within_an_epoch(make_config):
     settings = {"lr_warmup_steps": 4, "lr_update_every": "epoch", "lr_power": 1.0}
     found = rates(make_config, [3, 4, 9, 10, 19, 20], **settings)

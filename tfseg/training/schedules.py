@@ -4,6 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
+from tfseg.checks import is_number
+from tfseg.errors import TfsegError
 from tfseg.tables import Row, Table
 from tfseg.training.values import interval
 
@@ -90,7 +92,14 @@ class Schedule:
             return self.config.learning_rate * (step + 1) / (self.warmup + 1)
         # Epochs are those of the run, so that only the first after the warm-up is shorter.
         step = max(step // self.period * self.period, self.warmup) - self.warmup
-        return self.config.learning_rate * self._factor(step, self.total_steps - self.warmup, self)
+        total = self.total_steps - self.warmup
+        factor = self._factor(step, total, self)
+        if not is_number(factor, 0):
+            raise TfsegError(
+                f"the lr_schedule {self.config.text('lr_schedule')} must give a finite number from "
+                f"0, not {factor!r} (step {step} of {total})"
+            )
+        return self.config.learning_rate * factor
 
 
 def poly(step, total, run):

@@ -244,6 +244,38 @@ def test_wrong_transforms(text, message):
         parse_transforms(text)
 
 
+def dim(image, label, key, strength):
+    return image * strength, label
+
+
+def without_labels(image, label, key):
+    return image
+
+
+def smaller(image, label, key):
+    return image[:5], label
+
+
+def in_bytes(image, label, key):
+    return tf.cast(image, tf.uint8), label
+
+
+@pytest.mark.parametrize(
+    ("transforms", "message"),
+    [
+        ([dim], "dim is called with image, label, key: missing a required argument: 'strength'"),
+        ([(smaller, 0.5)], "called with image, label, key, strength: got an unexpected keyword"),
+        ([without_labels], r"without_labels must return an image \(float32 .* and its labels, not"),
+        ([smaller], r"smaller must return an image \(float32 \(32, 32, 3\)\) and its labels, not"),
+        ([in_bytes], "in_bytes must return an image .float32"),
+    ],
+)
+def test_functions_of_users_that_are_no_transforms(images, transforms, message):
+    with pytest.raises(TfsegError, match=message) as error:
+        samples(images, 1, transforms=transforms)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (0.9, 1.6)])
 @pytest.mark.parametrize("rotate", [0.0, 30.0])
 def test_crops_centred_on_a_class(scale, rotate):

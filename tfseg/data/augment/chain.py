@@ -30,7 +30,7 @@ class Chain:
         size: how many files there are.
 
     Raises:
-        TfsegError: a transform is for images of other channels.
+        TfsegError: a transform is for images of other channels, or its function for others.
     """
 
     def __init__(self, transforms, preprocessing, show, size):
@@ -67,10 +67,10 @@ class Chain:
             if row.needs_partner:
                 partner = self._partner(own, steps[:place])
                 image = tf.concat([pixels, _full(cover, pixels)], -1)
-                image, label = function(image, label, own, partner=partner)
+                image, label = _result(row, function(image, label, own, partner=partner), image)
                 pixels, cover = image[..., :-1], image[..., -1:]
             else:
-                pixels, label = function(pixels, label, own)
+                pixels, label = _result(row, function(pixels, label, own), pixels)
         return pixels, cover, label
 
     def _normalize(self, image):
@@ -103,6 +103,21 @@ class Chain:
             return tf.concat([pixels, _full(cover, pixels)], -1), label
 
         return partner
+
+
+def _result(row, found, image):
+    """What a transform has made of an image and its labels.
+
+    Raises:
+        TfsegError: it is something else.
+    """
+    pair = isinstance(found, tuple | list) and len(found) == 2
+    if pair and tf.is_tensor(found[0]):
+        made = found[0]
+        if made.dtype == image.dtype and made.shape.is_compatible_with(image.shape):
+            return found
+    wanted = f"an image ({image.dtype.name} {image.shape}) and its labels"
+    raise TfsegError(f"transforms: {row.name} must return {wanted}, not {found!r:.200}")
 
 
 def _unless_whole(cover, pixels, padded):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -129,10 +130,22 @@ def parse_transforms(transforms: Any) -> tuple[tuple[TransformRow, float | None]
 
 
 def load_transforms(transforms: Any) -> list[tuple[TransformRow, Callable]]:
-    """[(row, function without its strength)] of what `parse_transforms` takes."""
+    """[(row, function without its strength)] of what `parse_transforms` takes.
+
+    Raises:
+        TfsegError: a function takes other arguments than it is given.
+    """
     found = []
     for row, strength in parse_transforms(transforms):
         code = row.load()
         given = code if strength is None else functools.partial(code, strength=strength)
+        keywords = {"strength": strength is not None, "partner": row.needs_partner}
+        names = ["image", "label", "key", *(name for name, there in keywords.items() if there)]
+        try:
+            inspect.signature(code).bind(*names[:3], **dict.fromkeys(names[3:]))
+        except TypeError as error:
+            raise TfsegError(
+                f"transforms: {row.name} is called with {', '.join(names)}: {error}"
+            ) from error
         found.append((row, given))
     return found
