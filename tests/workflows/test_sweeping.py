@@ -89,7 +89,7 @@ def test_every_variant_from_every_seed(tmp_path):
 
 def test_what_is_done_is_not_done_again(tmp_path):
     first = Command(fails=[("train", "mean/seed-0")])
-    with pytest.raises(TfsegError, match="mean, seed 0 failed: error: no such thing"):
+    with pytest.raises(TfsegError, match="mean, seed 0 failed: no such thing"):
         workflows.sweep(plan(tmp_path), str(tmp_path), call=first)
     more = Command()
     workflows.sweep(plan(tmp_path, seeds=(0, 1, 2)), str(tmp_path), call=more)
@@ -108,12 +108,28 @@ def test_a_run_that_never_began_may_be_told_otherwise(tmp_path):
         plan(tmp_path, flags=("--model=wrong",))
 
 
+@pytest.mark.parametrize("version", ["0.2.0", "now"])
+def test_flags_are_known_wherever_the_folder_is(tmp_path, version):
+    study = plan(tmp_path / "old")
+    workflows.sweep(study, str(tmp_path / "old"), call=Command())
+    path = tmp_path / "old" / "sweep.json"
+    if version == "0.2.0":
+        path.write_text(json.dumps({run.run_dir: list(run.flags) for run in study}))
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert [run.name for run in plan(tmp_path / "new")] == [run.name for run in study]
+    with pytest.raises(TfsegError, match="new/regular/seed-0 is of an earlier call with other fl"):
+        plan(tmp_path / "new", flags=("--steps=9",))
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (1, "regular, seed 0 failed: error: no such thing"),
-        (-9, r"regular, seed 0 was ended by signal 9 \(Killed, as where memory runs out\): error:"),
-        (-11, r"regular, seed 0 was ended by signal 11 \(Segmentation fault\): error:"),
+        (1, "regular, seed 0 failed: no such thing"),
+        (
+            -9,
+            r"regular, seed 0 was ended by signal 9 \(Killed, as where memory runs out\): no such",
+        ),
+        (-11, r"regular, seed 0 was ended by signal 11 \(Segmentation fault\): no such"),
     ],
 )
 def test_how_a_run_ended_is_said(tmp_path, code, message):
@@ -192,6 +208,7 @@ def test_names_that_are_no_folders(name):
             ["camvid/drn_d_22", "--set=a", "--set=b --epohcs=3"],
             "b, seed 0: unknown flag '--epohcs'; did",
         ),
+        (["camvid/drn_d_22", "--set=a --model=drn_d_2"], "a, seed 0: unknown model 'drn_d_2'; did"),
         (["camvid/drn_d_22", "--set=a", "--", "--steps=x"], "a, seed 0: flag --steps=x"),
         (
             ["camvid/drn_d_22", "--set=a", "--set=b --loss=dice:0"],

@@ -20,6 +20,7 @@ from tfseg import workflows
 from tfseg.cli import command, shared
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
+from tfseg.models.table import resolve
 from tfseg.training.config import TrainConfig
 from tfseg.words import counted
 
@@ -103,7 +104,9 @@ def _settings(run: "Run") -> str:
         # What is proposed for it depends on its images.
         return "\n".join(run.flags)
     with command.spelt(flags):
-        lines = shared.read_config(flags, TrainConfig).to_flags().splitlines()
+        config = shared.read_config(flags, TrainConfig)
+        resolve(config.model)
+        lines = config.to_flags().splitlines()
     return "\n".join(line for line in lines if line != folder)
 
 

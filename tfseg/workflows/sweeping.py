@@ -66,6 +66,11 @@ class Run:
         return f"{self.variant}, seed {self.seed}"
 
     @property
+    def name(self) -> str:
+        """Of its folder within the study's."""
+        return _folder(self.variant, self.seed)
+
+    @property
     def output(self) -> str:
         return f"{self.run_dir}.txt"
 
@@ -79,6 +84,10 @@ class Run:
         if not os.path.isfile(self.metrics):
             yield ["train", *self.flags, f"--run_dir={self.run_dir}"]
             yield ["evaluate", f"--run_dir={self.run_dir}"]
+
+
+def _folder(variant: str, seed: int) -> str:
+    return f"{variant}/seed-{seed}"
 
 
 def plan_study(
@@ -113,7 +122,7 @@ def plan_study(
         Run(
             one.name,
             seed,
-            os.path.join(output_dir, one.name, f"seed-{seed}"),
+            os.path.join(output_dir, _folder(one.name, seed)),
             (*flags, *one.flags, f"--seed={seed}"),
         )
         for seed in seeds
@@ -123,23 +132,27 @@ def plan_study(
     for run in found:
         # One that failed before its first update may be told otherwise.
         begun = runs.read_config(run.run_dir) is not None
-        if begun and known.get(run.run_dir, list(run.flags)) != list(run.flags):
+        earlier = known.get(run.name, list(run.flags))
+        if begun and earlier != list(run.flags):
             raise TfsegError(
-                f"{run.run_dir} is of an earlier call with other flags, "
-                f"{' '.join(known[run.run_dir])}: name the variant or the folder otherwise"
+                f"{run.run_dir} is of an earlier call with other flags, {' '.join(earlier)}: name "
+                "the variant or the folder otherwise"
             )
     return found
 
 
 def _known(output_dir: str) -> dict[str, list[str]]:
-    """{run directory: flags} of the calls so far."""
+    """{`Run.name`: flags} of the calls so far."""
     path = os.path.join(output_dir, PLAN)
     if not os.path.isfile(path):
         return {}
     values = read_json(path)
     if not isinstance(values, dict):
         raise TfsegError(f"{path} isn't what a study writes")
-    return unsealed(values, path)
+    # Version 0.2.0 wrote whole paths, which the folder may since have others than.
+    return {
+        "/".join(key.split(os.sep)[-2:]): flags for key, flags in unsealed(values, path).items()
+    }
 
 
 def sweep(
@@ -168,7 +181,7 @@ def sweep(
     Raises:
         TfsegError: a training or evaluation failed; the message has its last line.
     """
-    plan = {**_known(output_dir), **{run.run_dir: list(run.flags) for run in study}}
+    plan = {**_known(output_dir), **{run.name: list(run.flags) for run in study}}
     write_json(os.path.join(output_dir, PLAN), sealed(plan))
     _run_all(study, jobs, call or _call)
     rows = []
@@ -240,5 +253,5 @@ def _failure(code: int) -> str:
 
 def _last_line(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as file:
-        lines = [line.strip() for line in file if line.strip()]
+        lines = [line.strip().removeprefix("error: ") for line in file if line.strip()]
     return f"{lines[-1] if lines else 'it said nothing'} ({path} has all that it said)"
