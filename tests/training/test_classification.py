@@ -149,6 +149,9 @@ def test_settings_are_those_of_the_paper_and_checked(make, folders):
         make(transforms="cutmix")
     with pytest.raises(TfsegError, match=r"`color_jitter` must be in 0\.\.1"):
         make(color_jitter=2.0)
+    for settings in ({"class_weights": (1.0, 2.0)}, {"short_sides": 32, "crop_size": ()}):
+        with pytest.raises(TfsegError, match="is for segmentation: classifiers don't have it"):
+            make(**settings)
 
 
 def test_folders_that_are_wrong(make, folders, tmp_path, caplog):

@@ -26,6 +26,8 @@ from tfseg.training.values import interval
         ({"model_options": [1]}, r"`model_options` must be a dict, not \[1\]"),
         ({"crop_size": "3,4,5"}, "`crop_size` must be height,width or one number, not 3,4,5"),
         ({"crop_size": "big"}, "`crop_size` must be whole numbers, not 'big'"),
+        ({"crop_size": 0}, "`crop_size` must be height,width or one number, not 0"),
+        ({"random_scale": (1, 10**400)}, "`random_scale` must be numbers, not '1,1000"),
         ({"crop_size": 32.5}, "`crop_size` must be whole numbers, not '32.5'"),
         ({"short_sides": (24.5,)}, "`short_sides` must be whole numbers, not '24.5,'"),
         ({"validate_every": "²"}, "`validate_every` must be epoch or a number of updates"),
@@ -119,6 +121,7 @@ def test_class_weights_by_name(make_config):
     # As the line of the flag file says it.
     assert dataclasses.replace(named, class_weights="median_frequency,") == named
     assert make_config(class_weights=np.array([1.0, 0.5])).class_weights == (1.0, 0.5)
+    assert make_config(crop_size=np.array([16, 32])).crop_size == (16, 32)
     with pytest.raises(TfsegError, match="`class_weights` must be numbers"):
         make_config(class_weights="no_rule")
 

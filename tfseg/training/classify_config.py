@@ -62,6 +62,9 @@ class ClassifyConfig(TrainConfig):
         if not self.steps and not self.epochs and not self.minutes:
             object.__setattr__(self, "epochs", 120.0)
         super().__post_init__(padding_constant)
+        for name in _UNUSED:
+            if getattr(self, name) != getattr(TrainConfig, name):
+                raise TfsegError(f"`{name}` is for segmentation: classifiers don't have it")
         for loss, _ in parse_loss(self.loss):
             if not loss.classifies:
                 right = [row.name for row in LOSSES.values() if row.classifies]

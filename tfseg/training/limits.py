@@ -70,9 +70,10 @@ def normalised(config):
     sides = values.numbers("short_sides", config.short_sides, int)
     if sides and min(sides) < 1:
         raise TfsegError(f"`short_sides` must be above 0, not {values.text(config.short_sides)}")
-    if sides and config.crop_size:
+    size = values.numbers("crop_size", config.crop_size, int)
+    if sides and size:
         raise TfsegError("`short_sides` and `crop_size` exclude each other")
-    size = () if sides else values.height_width("crop_size", config.crop_size or (321,))
+    size = () if sides else values.height_width("crop_size", size or (321,))
     scale = values.numbers("random_scale", config.random_scale, float)
     if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
         raise TfsegError(

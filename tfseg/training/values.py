@@ -48,7 +48,7 @@ def numbers(name, value, kind):
         raise wrong
     try:
         found = tuple(kind(part) for part in parts)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise wrong from error
     if kind is float and not all(map(math.isfinite, found)):
         raise TfsegError(f"`{name}` must be finite numbers, not '{text(value)}'")
