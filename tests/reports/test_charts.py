@@ -36,6 +36,16 @@ def test_groups_of_one_rate_are_one_curve(tmp_path):
     assert charts == {"learning rate": [("", [(20, 0.1), (40, 0.05)])]}
 
 
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_failed_training_is_drawn_up_to_its_failure(kind, tmp_path):
+    log = "step,loss_average\n20,0\n40,1\n60,nan\n80,inf\n"
+    one = run(tmp_path, "a", log)
+    assert training_series([one]) == [("loss (mean of 20 updates)", [("", [(20, 0), (40, 1)])])]
+    plot_training([one], tmp_path / f"x.{kind}")
+    with pytest.raises(TfsegError, match="nothing was logged yet"):
+        plot_training([run(tmp_path, "b", "step,loss_average\n20,nan\n")], tmp_path / "y.svg")
+
+
 def test_svg_and_png_show_every_curve(tmp_path):
     runs = [run(tmp_path, "a"), run(tmp_path, "b<")]
     plot_training(runs, tmp_path / "x.svg")

@@ -110,7 +110,9 @@ def _groups(rows, column):
     groups = {}
     for key in rows[0] if rows else ():
         if key == column or (column.endswith("/") and key.startswith(column)):
-            points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+            pairs = ((row["step"], row.get(key)) for row in rows)
+            # A loss that isn't finite, as the last of a failed training, has no place.
+            points = [pair for pair in pairs if pair[1] is not None and math.isfinite(pair[1])]
             # One curve would lie on the other: groups of the same learning rate are one.
             if points and points not in groups.values():
                 groups[key.partition("/")[2]] = points
