@@ -21,7 +21,7 @@ from tfseg.evaluation.refined import evaluate_refined
 from tfseg.evaluation.truth import Truth
 from tfseg.evaluation.worst import Worst, look
 from tfseg.inference import Predictor
-from tfseg.parallel import Behind
+from tfseg.parallel import Behind, count_cores
 from tfseg.parts import Part, Unfinished
 from tfseg.reports import summary
 from tfseg.reports.gallery import Gallery
@@ -137,18 +137,12 @@ def score(
     gallery = Gallery(image_list.names, predictor.palette, names)
     truth = Truth(image_list, len(names), info.label_map, info.ignore_label)
     worst = Worst(len(names), suspects)
-    takers = [recorder]
-    folders = []
-    if save_labels:
-        folders.append(os.path.join(output_dir, _LABELS, ""))
-        takers.append(LabelWriter(image_list, folders[-1]))
-    for kind in pictures:
-        folders.append(os.path.join(output_dir, kind, ""))
-        takers.append(_PICTURES[kind](image_list, folders[-1], predictor.palette, names))
+    writers = _writers(output_dir, image_list, save_labels, pictures, predictor.palette, names)
+    takers = [recorder, *writers.values()]
     if suspects:
         takers.append(Behind(functools.partial(_look, worst, image_list)))
     if one_by_one:
-        options = {"jobs": jobs or os.cpu_count(), "logits_dir": save_logits}
+        options = {"jobs": jobs or count_cores(), "logits_dir": save_logits}
         run = functools.partial(evaluate_refined, predictor, truth, predictor.crf, **options)
     else:
         evaluator = _evaluator(predictor, info, batch_size, distribution)
@@ -166,14 +160,9 @@ def score(
         return None
     records = recorder.records
     if part:
-        digest = weights_digest(predictor.model)
-        kept = evaluated.part_files(output_dir, part, whole, records, digest)
-        records.save(kept.path())
-        kept.tidy()
-        paths, missing = kept.paths()
+        records, missing = _joined(output_dir, part, whole, records, predictor)
         if missing:
             return Unfinished(part, len(image_list), missing, output_dir)
-        records = Records.joined([Records.load(path) for path in paths])
         matrix = records.matrix()[:, :-1]
         gallery = _pictures(output_dir, records, info, whole, predictor, names, save_labels)
     records.save(os.path.join(output_dir, FILE_NAME))
@@ -184,8 +173,31 @@ def score(
     if suspects:
         written += evaluated.write_errors(output_dir, worst, truth, names, predictor.palette)
     written.append(os.path.join(output_dir, FILE_NAME))
-    written += folders + ([os.path.join(save_logits, "")] if save_logits else [])
+    written += [*writers, *([os.path.join(save_logits, "")] if save_logits else [])]
     return evaluated.Evaluation(values, records, written, seconds, len(image_list))
+
+
+def _writers(output_dir, image_list, save_labels, pictures, palette, names):
+    """{folder: what writes a picture of each image to it}."""
+    writers = {}
+    if save_labels:
+        folder = os.path.join(output_dir, _LABELS, "")
+        writers[folder] = LabelWriter(image_list, folder)
+    for kind in pictures:
+        folder = os.path.join(output_dir, kind, "")
+        writers[folder] = _PICTURES[kind](image_list, folder, palette, names)
+    return writers
+
+
+def _joined(output_dir, part, whole, records, predictor):
+    """Keeps a part's records; returns those of the whole list, and which parts are missing."""
+    kept = evaluated.part_files(output_dir, part, whole, records, weights_digest(predictor.model))
+    records.save(kept.path())
+    kept.tidy()
+    paths, missing = kept.paths()
+    if missing:
+        return records, missing
+    return Records.joined([Records.load(path) for path in paths]), ()
 
 
 def _pictures(output_dir, records, info, whole, predictor, names, save_labels):
