@@ -4,11 +4,17 @@ import contextlib
 import ctypes
 import os
 import platform
-import resource
 import subprocess
 
 import keras
 import tensorflow as tf
+
+from tfseg.parallel import count_cores
+
+try:
+    import resource
+except ImportError:  # Windows: how much memory this process takes isn't known
+    resource = None
 
 MIB = 2**20
 
@@ -28,12 +34,6 @@ def describe():
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-
-
-def count_cores():
-    """The cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def count_gpus():
@@ -214,11 +214,14 @@ class _MallocInfo(ctypes.Structure):
 
 
 def _status(field):
-    """A field of /proc/self/status in bytes; where there is none, the peak of resident memory."""
+    """A field of /proc/self/status in bytes; where there is none, the peak of resident memory, and
+    0 where that isn't known."""
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             line = next(line for line in file if line.startswith(field + ":"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration):
+        if resource is None:
+            return 0
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if platform.system() == "Darwin" else peak * 1024

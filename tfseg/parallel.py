@@ -10,6 +10,12 @@ import types
 from concurrent import futures
 
 
+def count_cores():
+    """The cores that this process may use: of a shared machine, not all."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def in_order(pool, function, calls, ahead):
     """Yields function(*arguments) for each of `calls`, in their order.
 

@@ -12,6 +12,7 @@ import termios
 import pytest
 
 from tfseg.cli import protocol, shared
+from tfseg.cli.command import defined
 from tfseg.cli.flags import Flags, define_common
 from tfseg.errors import TfsegError
 from tfseg.inference.protocol import PROTOCOLS, Protocol
@@ -120,3 +121,10 @@ def test_a_bar_stands_while_its_work_goes_on(monkeypatch):
         progress(0, 4)  # of something else
         assert "0/3" in terminal.getvalue() and "0/4" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r")
+
+
+@pytest.mark.parametrize("verb", ["crf", "evaluate"])
+def test_processes_are_as_many_as_this_one_may_use_cores(verb, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 5}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert defined(verb, [])[1].jobs == 2

@@ -10,7 +10,6 @@ the first --images of the split instead, and writes grid.json.
 """
 
 import dataclasses
-import os
 import time
 
 from tfseg import runs, workflows
@@ -18,6 +17,7 @@ from tfseg.cli import protocol, shared
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, without
 from tfseg.errors import TfsegError
+from tfseg.parallel import count_cores
 from tfseg.parts import Unfinished
 from tfseg.words import counted
 
@@ -36,7 +36,7 @@ def define(flags: Flags) -> None:
     shared.define_data(flags, split="val")
     flags.string("logits_dir", None, "What --save_logits of `tfseg evaluate` named.")
     flags.string("output_dir", None, "Folder for the results.")
-    flags.integer("jobs", os.cpu_count(), "Processes.", 1)
+    flags.integer("jobs", count_cores(), "Processes.", 1)
     flags.integer("images", 0, "The first so many images alone; 0 for all.", 0)
     flags.multi("grid", [], "Parameter and values to compare, as bilateral_xy=33,67.")
     protocol.define_crf(flags, switch=False)

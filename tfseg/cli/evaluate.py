@@ -9,7 +9,6 @@ Prints the scores with 95% intervals. Writes metrics.json, with the protocol, re
 with charts and pictures, and images.npz, for `tfseg compare`, to RUN_DIR/eval/SPLIT or FOLDER.eval.
 """
 
-import os
 import sys
 import typing
 
@@ -20,6 +19,7 @@ from tfseg.cli import judging, next_step, protocol, shared, trained_model
 from tfseg.cli.flags import Flags
 from tfseg.cli.needs import Need, given
 from tfseg.evaluation.confusion import COUNTED_CLASSES
+from tfseg.parallel import count_cores
 from tfseg.parts import Unfinished
 from tfseg.words import counted
 
@@ -51,7 +51,7 @@ def define(flags: Flags) -> None:
     protocol.define(flags)
     protocol.define_crf(flags)
     judging.define(flags)
-    flags.integer("jobs", os.cpu_count(), "Processes for --crf and --predictions.", 1)
+    flags.integer("jobs", count_cores(), "Processes for --crf and --predictions.", 1)
     flags.string("save_logits", None, "Folder for each image's logits, for `tfseg crf`.")
     flags.integer("batch_size", 1, "Images of one size that a device takes together.", 1)
     flags.choice(

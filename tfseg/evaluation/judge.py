@@ -19,7 +19,7 @@ from tfseg.evaluation.predictions import Reading, find_predictions, read_predict
 from tfseg.evaluation.records import FILE_NAME, Records
 from tfseg.evaluation.truth import Truth
 from tfseg.files import damage_is_value_error
-from tfseg.parallel import in_order, process_pool
+from tfseg.parallel import count_cores, in_order, process_pool
 
 # Fewer images than this aren't worth processes of their own.
 _FEW = 16
@@ -204,7 +204,7 @@ def _has_probabilities(path):
 
 def run_all(work, calls, count, jobs):
     """Yields work(*call) for each of `count` calls, in their order, in processes where it pays."""
-    jobs = min(jobs or os.cpu_count() or 1, count // _FEW + 1)
+    jobs = min(jobs or count_cores(), count // _FEW + 1)
     if jobs == 1:
         yield from (work(*call) for call in calls)
         return

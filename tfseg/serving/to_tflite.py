@@ -10,6 +10,7 @@ from tfseg.data.image_files import read_image
 from tfseg.data.shards import entry
 from tfseg.errors import TfsegError, unknown
 from tfseg.files import replacing, write_json
+from tfseg.parallel import count_cores
 from tfseg.serving.card import model_card
 from tfseg.serving.compare import compare, resized
 from tfseg.serving.signatures import Answers, exportable, input_of
@@ -148,7 +149,7 @@ def _outer(operations):
 
 def _runner(interpreter_class, path):
     """Function from images [H, W, channels] to uint8 [H, W]."""
-    interpreter = interpreter_class(model_path=path, num_threads=os.cpu_count())
+    interpreter = interpreter_class(model_path=path, num_threads=count_cores())
     try:
         interpreter.allocate_tensors()
     except RuntimeError as error:

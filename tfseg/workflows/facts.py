@@ -11,6 +11,7 @@ from tfseg.data.labels import label_table
 from tfseg.data.lists import is_labelled, is_list, read_split
 from tfseg.errors import TfsegError
 from tfseg.evaluation.regions import components
+from tfseg.parallel import count_cores
 from tfseg.weights import find_spec, readers
 from tfseg.weights.causes import encoders_in
 from tfseg.weights.sources import shape_of, variants
@@ -76,7 +77,7 @@ def machine_facts() -> MachineFacts:
     """The facts of this machine, as far as this process may use it."""
     gpus, free = machine.count_gpus(), machine.free_memory()
     return MachineFacts(
-        cores=machine.count_cores(),
+        cores=count_cores(),
         gpus=gpus,
         memory=machine.free_gpu_memory() if gpus else free,
         host_memory=free,

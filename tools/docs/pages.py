@@ -8,7 +8,6 @@ import html
 import importlib
 import inspect
 import itertools
-import os
 import pathlib
 import re
 import textwrap
@@ -17,6 +16,7 @@ from mkdocs.structure.files import File
 
 from tfseg.cli.command import defined
 from tfseg.cli.verbs import VERBS
+from tfseg.parallel import count_cores
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Whose exported names the reference has, and what it says of each.
@@ -106,7 +106,7 @@ def _flag_table(title, rows, flags):
         default = flag.default_as_str if flag.default not in (None, "", []) else ""
         default = default.strip("'")
         # A number of this machine's processors is no default of the page's reader.
-        if flag.name == "jobs" and default == str(os.cpu_count()):
+        if flag.name == "jobs" and default == str(count_cores()):
             default = "all processors"
         name = f"`--[no]{flag.name}`" if flag.boolean else f"`--{flag.name}=`"
         cells = [name, f"`{default}`" if default else "", _cell(text)]

@@ -14,6 +14,7 @@ from tfseg.data.info import DataInfo
 from tfseg.data.labels import describe_values, label_table
 from tfseg.data.lists import read_split
 from tfseg.errors import TfsegError
+from tfseg.parallel import count_cores
 from tfseg.visualize import class_names
 from tfseg.words import counted
 
@@ -94,7 +95,7 @@ def _inspect_all(image_list, table, info, quick, journal, progress):
         return journal.recall(image_list, index, lambda: inspect_pair(image_list, index))
 
     # Decoders leave Python's lock, so threads use all cores.
-    with futures.ThreadPoolExecutor(min(32, 2 * (os.cpu_count() or 1))) as pool:
+    with futures.ThreadPoolExecutor(min(32, 2 * count_cores())) as pool:
         try:
             if quick:
                 known |= _sample(image_list, table, info, pool)

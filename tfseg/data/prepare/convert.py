@@ -1,6 +1,5 @@
 """One image and its label map, from a release's files to those of a data folder."""
 
-import os
 from concurrent import futures
 
 import numpy as np
@@ -14,7 +13,7 @@ from tfseg.data.labels import describe_values, label_table
 from tfseg.errors import TfsegError
 from tfseg.files import atomic_write, open_file
 from tfseg.outputs import ending
-from tfseg.parallel import in_order
+from tfseg.parallel import count_cores, in_order
 from tfseg.words import counted
 
 
@@ -252,7 +251,7 @@ def in_parallel(function, jobs, progress=None, total=None):
         progress: called as progress(done, total) after each.
         total: how many there are.
     """
-    threads = min(32, 2 * (os.cpu_count() or 1))
+    threads = min(32, 2 * count_cores())
     with futures.ThreadPoolExecutor(threads) as pool:
         results = in_order(pool, function, ((job,) for job in jobs), 4 * threads)
         for done, result in enumerate(results, 1):
