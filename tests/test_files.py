@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import tokenize
 import zlib
 
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tfseg.data.entries import read_lines
-from tfseg.data.image_files import image_size, read_image, read_label
+from tfseg.data.image_files import image_size, read_image, read_label, reading
 from tfseg.data.lists import read_file
 from tfseg.errors import TfsegError
 from tfseg.evaluation.localization import read_boxes
@@ -104,6 +105,14 @@ def test_what_cannot_take_a_folders_place_leaves_it(tmp_path, monkeypatch):
 )
 def test_damage_of_any_type_is_one_line(damage):
     with pytest.raises(ValueError, match=r"^.+$"), damage_is_value_error():
+        raise damage
+
+
+@pytest.mark.parametrize(
+    "damage", [struct.error("short"), TypeError("tuple"), IndexError(), OSError()]
+)
+def test_damage_of_any_type_names_the_image(damage):
+    with pytest.raises(TfsegError, match=r"^mask a\.tif can't be read: "), reading("a.tif", "mask"):
         raise damage
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tfseg.bands import RGB
 from tfseg.data import exif, pixel_files, png
 from tfseg.errors import TfsegError
-from tfseg.files import open_file
+from tfseg.files import damage_is_value_error, open_file
 from tfseg.lazy import LazyModule
 from tfseg.words import counted
 
@@ -26,21 +26,21 @@ GRAPH_FORMATS = ("JPEG", "MPO", "PNG")
 
 @contextlib.contextmanager
 def reading(path, kind="image"):
-    """Within, whatever Pillow says about a file becomes a `TfsegError` of one line.
+    """Within, whatever Pillow or tifffile says about a file becomes a `TfsegError` of one line.
 
     Args:
         path: the file that is read.
         kind: what it is, in words: "image", "label map".
     """
     try:
-        yield
+        with damage_is_value_error():
+            yield
     except FileNotFoundError as error:
         raise TfsegError(f"{kind} {path} does not exist") from error
     except UnidentifiedImageError as error:
         raise TfsegError(f"{kind} {path} is not an image") from error
-    # Damage shows as any of these: as SyntaxError in the chunks of a PNG file, for example.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise TfsegError(f"{kind} {path} can't be read: {reason}") from error
 
 
