@@ -26,7 +26,7 @@ class Chain:
         show: function (file index, key, normalize) -> (image, label, cover): a sample cut from its
             image, where `normalize` takes float32 [h, w, channels], and padding is zero in what it
             returns. `cover` is what share of each pixel lies within the photograph, float32
-            [h, w, 1], or [0, 0, 1] where all of every pixel does.
+            [h, w, 1], or `full_cover()` where all of every pixel does.
         size: how many files there are.
 
     Raises:

@@ -183,7 +183,7 @@ def _judge_pixels(title, facts, bands, report):
     channels, bits, alpha = facts["pixels"]
     fault = bands.fault(channels, bits, alpha)
     if facts["kind"] == "NPY" and bands.is_photograph:
-        fault = "is a NPY file; 8-bit RGB is read from PNG and JPEG files alone"
+        fault = "is an NPY file; 8-bit RGB is read from PNG and JPEG files alone"
     if fault:
         report.errors.append(f"image {title} {fault}")
     elif bands.channels == 3 and channels - alpha == 1 and facts["counts"]:
