@@ -78,6 +78,13 @@ def test_nothing_goes_in_a_circle(package):
     graphlib.TopologicalSorter(graph).prepare()
 
 
+def test_cores_are_counted_in_one_place():
+    """`count_cores` knows those of a shared machine that this process may use."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tfseg").rglob("*.py")}
+    counting = [path.stem for path, text in sources.items() if re.search(r"\bcpu_count\b", text)]
+    assert counting == ["parallel"]
+
+
 def test_the_picture_shows_the_imports_of_today():
     """After a change: `python tools/docs/architecture.py`."""
     graph, base = architecture.parts()

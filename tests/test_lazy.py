@@ -46,6 +46,18 @@ for table in (ENCODERS, DECODERS, LOSSES, OPTIMIZERS, SCHEDULES, TRANSFORMS):
     assert all(callable(row.load()) for row in table.values())
 """
 
+# What a verb's help and its refusals need.
+FLAGS = """
+import sys
+from tfseg.cli.command import defined
+from tfseg.cli.verbs import VERBS
+plain = ["sweep", "plot", "demo", "completion"]  # those without settings of networks or data
+for number, verb in enumerate([*plain, *(verb for verb in VERBS if verb not in plain)]):
+    defined(verb, [])
+    heavy = {"keras", "tensorflow", *(["numpy"] if number < len(plain) else [])}
+    assert not heavy & set(sys.modules), verb
+"""
+
 
 def run(script, **environment):
     inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
@@ -67,8 +79,9 @@ def test_names_and_modules_come_at_first_use(environment):
     assert not result.stderr  # TensorFlow and its C++ libraries would say ten lines
 
 
-def test_tables_read_without_keras():
-    result = run(TABLES)
+@pytest.mark.parametrize("script", [TABLES, FLAGS])
+def test_tables_and_flags_are_read_without_keras(script):
+    result = run(script)
     assert result.returncode == 0, result.stderr
 
 

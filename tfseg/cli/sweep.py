@@ -17,11 +17,9 @@ import typing
 from typing import NoReturn
 
 from tfseg import workflows
-from tfseg.cli import command, shared
+from tfseg.cli import command
 from tfseg.cli.flags import Flags
 from tfseg.errors import TfsegError
-from tfseg.models.table import resolve
-from tfseg.training.config import TrainConfig
 from tfseg.words import counted
 
 if typing.TYPE_CHECKING:
@@ -98,16 +96,18 @@ def _check(study: "list[Run]") -> None:
 
 def _settings(run: "Run") -> str:
     """What a training is told, but for its folder."""
-    folder = f"--run_dir={run.run_dir}"
-    flags = command.read("train", [*run.flags, folder])
+    from tfseg.cli import shared
+    from tfseg.models.table import resolve
+    from tfseg.training.config import TrainConfig
+
+    flags = command.read("train", [*run.flags, "--run_dir=run"])
     if flags.source:
         # What is proposed for it depends on its images.
         return "\n".join(run.flags)
     with command.spelt(flags):
         config = shared.read_config(flags, TrainConfig)
         resolve(config.model)
-        lines = config.to_flags().splitlines()
-    return "\n".join(line for line in lines if line != folder)
+        return config.to_flags()
 
 
 def _stop(number: int, _: object) -> NoReturn:
